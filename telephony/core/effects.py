@@ -1,0 +1,208 @@
+"""What shall happen: imperative, carried out at the edge in the order given per call and per operator.
+
+Facts travel in the same list: a fact is the one effect that only the journal and the call log carry out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from telephony.core.events import BridgeId, CallId, ChannelId, HangUpReason
+from telephony.core.facts import AnyFact
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="type"):
+    """Base of all effects."""
+
+
+class CallEffect(Effect):
+    """Base of effects on the PBX. Effects of one `call` leave in order, one answered before the next is sent."""
+
+    call: CallId
+
+
+class Answer(CallEffect):
+    channel: ChannelId
+
+
+class Ring(CallEffect):
+    """Let the calling phone hear ringing (180)."""
+
+    channel: ChannelId
+
+
+class Hold(CallEffect):
+    """Put the channel into the holding bridge of `music` and let the music play."""
+
+    channel: ChannelId
+    music: str = "default"
+
+
+class Play(CallEffect):
+    """Play the named prompts to one channel; ends with PlayEnded(playback)."""
+
+    channel: ChannelId
+    playback: str
+    prompts: tuple[str, ...]
+
+
+class StopPlay(CallEffect):
+    playback: str
+
+
+class CreateLeg(CallEffect):
+    """Make a leg to a phone or an outside number; it is dialed by DialLeg after its LegReady.
+
+    `shows` is the token of the number that the ringing phone displays; `label` is displayed with it.
+    """
+
+    leg: ChannelId
+    originator: ChannelId | None = None
+    phone: str | None = None
+    trunk: str | None = None
+    number: str | None = None
+    shows: str = ""
+    label: str = ""
+    auto_answer: bool = False
+    variables: dict[str, str] = {}
+
+
+class DialLeg(CallEffect):
+    leg: ChannelId
+    seconds: int
+
+
+class Connect(CallEffect):
+    """Make the mixing bridge and put the channels into it. `staff` are those whose digits the other side must not
+    hear."""
+
+    bridge: BridgeId
+    channels: tuple[ChannelId, ...]
+    staff: tuple[ChannelId, ...] = ()
+
+
+class Join(CallEffect):
+    """Put a channel into an existing mixing bridge (it leaves the one it is in)."""
+
+    bridge: BridgeId
+    channel: ChannelId
+    staff: bool = False
+
+
+class Dissolve(CallEffect):
+    """Destroy a mixing bridge. Channels in it stay alive."""
+
+    bridge: BridgeId
+
+
+class HangUp(CallEffect):
+    channel: ChannelId
+    reason: HangUpReason = HangUpReason.NORMAL
+
+
+class SetVariables(CallEffect):
+    """Write what the next life of the router must find on the channel."""
+
+    channel: ChannelId
+    variables: dict[str, str]
+
+
+class ReportTransfer(CallEffect):
+    """Tell the transferring phone how its REFER goes (NOTIFY with a sipfrag)."""
+
+    channel: ChannelId
+    state: Literal["progress", "success", "unavailable", "declined"]
+
+
+class TakeBack(CallEffect):
+    """Redirect a caller who waits in the native fallback queue to our application."""
+
+    channel: ChannelId
+
+
+class Watch(CallEffect):
+    """Tell us of the end of a channel that is not in our application."""
+
+    channel: ChannelId
+
+
+# --- everything that is not a call ---------------------------------------------------------------------------
+
+
+class MirrorMember(Effect):
+    """Make the native fallback queues show this operator: member of `queues` on `phone` (none: of no queue)."""
+
+    login: str
+    phone: str
+    queues: tuple[str, ...]
+    paused: bool = False
+    reason: str = ""
+
+
+class SetTimer(Effect):
+    """TimerFired(key, generation) at `at`. A later SetTimer of the same key replaces this one."""
+
+    key: str
+    generation: int
+    at: datetime
+
+
+class Reply(Effect):
+    """The answer to a command. `durable`: the journal is committed before it is given. `say`: prompts."""
+
+    command: str
+    ok: bool
+    code: str
+    say: tuple[str, ...] = ()
+    text: str = ""
+    durable: bool = True
+
+
+class TakePicture(Effect):
+    """Ask for a new PictureTaken."""
+
+    why: Literal["start", "reconnect", "overflow", "audit"]
+
+
+class Continue(Effect):
+    """Comes back as Continued after the other events that wait."""
+
+    work: str
+    items: tuple[str, ...]
+
+
+class Alarm(Effect):
+    """Somebody must look: logged, counted, shown to who watches. `code` is stable, `text` for people."""
+
+    code: str
+    text: str
+    subject: str = ""
+
+
+AnyEffect = (
+    Answer
+    | Ring
+    | Hold
+    | Play
+    | StopPlay
+    | CreateLeg
+    | DialLeg
+    | Connect
+    | Join
+    | Dissolve
+    | HangUp
+    | SetVariables
+    | ReportTransfer
+    | TakeBack
+    | Watch
+    | MirrorMember
+    | SetTimer
+    | Reply
+    | TakePicture
+    | Continue
+    | Alarm
+)
+Effects = list[AnyEffect | AnyFact]

@@ -1,0 +1,349 @@
+"""What happened: everything that can influence a decision. Each enters through the inbox and is journaled.
+
+Past tense, immutable. The time of entry is not in the event: the inbox stamps the `Entry` around it. Where the PBX
+gave a time of its own it is an attribute. A channel is named by its id, which begins with the node's system name
+(`systemname` of asterisk.conf) and so is unique among all PBX nodes and restarts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from telephony.core.plan import Plan, Skills
+
+ChannelId = str
+BridgeId = str
+CallId = str
+"""The id of the channel the call began with: the PBX's own linked id."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="type"):
+    """Base of all inputs of the inbox."""
+
+
+# --- the life of the service -------------------------------------------------------------------------------
+
+
+class Operator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An operator as the roster of persons knows them (no PIN here). `skills`: name -> level 1..9."""
+
+    login: str
+    name: str
+    extension: str
+    skills: Skills = {}
+    enabled: bool = True
+
+
+class OpenOperator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A logged-in operator as the database remembers them: the last row of their state history."""
+
+    login: str
+    phone: str
+    state: str
+    since: datetime
+    reason: str = ""
+    idle_since: datetime | None = None
+    until: datetime | None = None
+    """End of the wrap-up, where one runs."""
+
+
+class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call without an end in the call log: what the database remembers of it."""
+
+    call: CallId
+    kind: str
+    number: str
+    caller: str
+    arrived: datetime
+    queue: str | None = None
+    priority: int = 0
+    answered: datetime | None = None
+    operator: str | None = None
+    """Whose attempt is open (ringing or talking), if one is."""
+    attempts: int = 0
+
+
+class LastTalk(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a caller spoke with last: the memory behind sticky routing."""
+
+    caller: str
+    login: str
+    ended: datetime
+
+
+class Started(Event):
+    """The router has started. Carries all it took from config and the database, so that replay starts equal."""
+
+    plan: Plan
+    operators: tuple[Operator, ...] = ()
+    open_operators: tuple[OpenOperator, ...] = ()
+    open_calls: tuple[OpenCall, ...] = ()
+    last_talks: tuple[LastTalk, ...] = ()
+    run: str = ""
+    """Names this life of the router; part of the ids of channels it makes, so that no two lives reuse one."""
+
+
+class OperatorsChanged(Event):
+    """Operators were imported, changed or disabled: the full new list."""
+
+    operators: tuple[Operator, ...]
+
+
+class SeenChannel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A channel as it stands in a picture of the PBX."""
+
+    channel: ChannelId
+    up: bool
+    created: datetime
+    phone: str | None = None
+    """The operator's phone it belongs to, if it does."""
+    where: Literal["ours", "fallback", "elsewhere"] = "ours"
+    """In our Stasis application, in the native fallback queue, or in other dialplan."""
+    number: str = ""
+    """The service number (or dialed number) it came to."""
+    caller: str = ""
+    """Token of the caller's number."""
+    variables: dict[str, str] = {}
+    """The GUDOK_* channel variables that are set."""
+
+
+class SeenBridge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A bridge as it stands in a picture of the PBX."""
+
+    bridge: BridgeId
+    kind: Literal["mixing", "holding", "other"]
+    channels: tuple[ChannelId, ...] = ()
+
+
+class PictureTaken(Event):
+    """What is alive on the PBX right now; taken at start, after a reconnect, and every 30 s as an audit."""
+
+    why: Literal["start", "reconnect", "overflow", "audit"]
+    channels: tuple[SeenChannel, ...] = ()
+    bridges: tuple[SeenBridge, ...] = ()
+    unreachable_phones: tuple[str, ...] = ()
+    pbx_started: datetime | None = None
+
+
+class PbxLost(Event):
+    """The connection to the PBX is gone: calls there may go on, but nothing can be asked of it."""
+
+    reason: str
+
+
+class PbxRestarted(Event):
+    """The PBX is a new process: all channels of the old one are gone."""
+
+    started: datetime
+
+
+class CallRecorded(Event):
+    """A finished call, read from the PBX's own record (CEL). Gives calls that ended, or wholly passed, while no
+    router lived their true end."""
+
+    call: CallId
+    number: str
+    caller: str
+    arrived: datetime
+    ended: datetime
+    answered: datetime | None = None
+    answered_by: str | None = None
+    """Phone of the operator's leg that was bridged."""
+    via_fallback: bool = False
+
+
+# --- channels ----------------------------------------------------------------------------------------------
+
+
+class CallerArrived(Event):
+    """A caller reached a service number (or comes back from the fallback queue, with the true arrival)."""
+
+    channel: ChannelId
+    number: str
+    caller: str
+    arrived: datetime
+    via: Literal["trunk", "fallback"] = "trunk"
+    queue: str | None = None
+    """Set when the caller comes back from the fallback of this queue."""
+
+
+class OwnCallStarted(Event):
+    """An operator's phone dials `number`: another operator, the directory, a queue, or out."""
+
+    channel: ChannelId
+    phone: str
+    number: str
+
+
+class LegReady(Event):
+    """A leg we created has entered our application: it can be dialed."""
+
+    channel: ChannelId
+
+
+class ChannelRinging(Event):
+    channel: ChannelId
+
+
+class ChannelAnswered(Event):
+    channel: ChannelId
+
+
+class ChannelHeld(Event):
+    channel: ChannelId
+
+
+class ChannelResumed(Event):
+    channel: ChannelId
+
+
+class ChannelGone(Event):
+    """The channel has ended. `cause`: Q.850; `tech_cause`: SIP status where the far end gave one; `timed_out`: our
+    own ring timeout ended it."""
+
+    channel: ChannelId
+    cause: int = 0
+    tech_cause: int = 0
+    timed_out: bool = False
+
+
+class PlayEnded(Event):
+    playback: str
+    failed: bool = False
+
+
+class DigitPressed(Event):
+    channel: ChannelId
+    digit: str
+
+
+class TransferAsked(Event):
+    """The phone behind `channel` sent a REFER. Blind: to `number`. Attended: to the far end of the consultation
+    that the same phone holds on `consultation`."""
+
+    channel: ChannelId
+    number: str = ""
+    consultation: ChannelId | None = None
+
+
+class PhoneChanged(Event):
+    """A phone's registration or qualification changed."""
+
+    phone: str
+    reachable: bool
+
+
+class PbxRefused(Event):
+    """An effect failed at the PBX. `effect` is the type of the effect, `channel` what it was for."""
+
+    effect: str
+    status: int
+    reason: str
+    channel: ChannelId = ""
+    bridge: BridgeId = ""
+    call: CallId = ""
+
+
+class TimerFired(Event):
+    key: str
+    generation: int
+
+
+class Continued(Event):
+    """The rest of a long piece of work, cut so that other events get their turn."""
+
+    work: str
+    items: tuple[str, ...]
+
+
+# --- commands: questions from outside, each with a place for the answer -------------------------------------
+
+
+class Command(Event):
+    """Base of commands. `command` names the place where the answer is awaited."""
+
+    command: str
+
+
+class LogIn(Command):
+    """The operator proved who they are and wants to work on `phone`."""
+
+    login: str
+    phone: str
+
+
+class LogOut(Command):
+    """Either by the operator's phone, or by `login` from the command line."""
+
+    phone: str | None = None
+    login: str | None = None
+
+
+class ComeBack(Command):
+    """The operator says: I am back (after ring-no-answer and the like), or ends the wrap-up early."""
+
+    phone: str | None = None
+    login: str | None = None
+
+
+class TellState(Command):
+    """What is my state? Asked from the phone."""
+
+    phone: str
+
+
+class LogInRefused(Event):
+    """A wrong PIN or an unknown extension: on record, counted by the policy later."""
+
+    extension: str
+    phone: str
+    reason: Literal["wrong_pin", "unknown", "disabled"]
+
+
+class HangUpReason(StrEnum):
+    NORMAL = "normal"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    CONGESTION = "congestion"
+
+
+AnyEvent = (
+    Started
+    | OperatorsChanged
+    | PictureTaken
+    | PbxLost
+    | PbxRestarted
+    | CallRecorded
+    | CallerArrived
+    | OwnCallStarted
+    | LegReady
+    | ChannelRinging
+    | ChannelAnswered
+    | ChannelHeld
+    | ChannelResumed
+    | ChannelGone
+    | PlayEnded
+    | DigitPressed
+    | TransferAsked
+    | PhoneChanged
+    | PbxRefused
+    | TimerFired
+    | Continued
+    | LogIn
+    | LogOut
+    | ComeBack
+    | TellState
+    | LogInRefused
+)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the journal: the input, when it entered, and what was decided."""
+
+    seq: int
+    at: datetime
+    event: AnyEvent
