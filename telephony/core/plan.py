@@ -7,8 +7,28 @@ runs; it is journaled at every start, so that a recorded stream replays under th
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
+Name = Annotated[
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9_-]{0,39}\Z", description="small Latin letters first, then digits, _ or -"),
+]
+Number = Annotated[
+    str,
+    Meta(pattern=r"^[+*#]?[0-9][0-9*#]{0,30}\Z", description="digits, with +, * or # in front if need be"),
+]
+Label = Annotated[
+    str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,80}\Z", description="one line of at most 80 characters")
+]
+Text = Annotated[str, Meta(pattern=r"^[^\x00]{1,2000}\Z", description="1 to 2000 characters")]
+Seconds = Annotated[int, Meta(ge=0, le=86_400, description="whole seconds, 0 to 86400")]
+RingSeconds = Annotated[int, Meta(ge=1, le=600, description="whole seconds, 1 to 600")]
+Percent = Annotated[int, Meta(ge=1, le=100, description="a percentage, 1 to 100")]
+Priority = Annotated[int, Meta(ge=-100, le=100, description="a whole number, -100 to 100")]
+Level = Annotated[int, Meta(ge=1, le=9, description="a skill level, 1 to 9")]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -24,138 +44,145 @@ class Strategy(StrEnum):
     FEWEST_CALLS = "fewest_calls"
 
 
-Skills = dict[str, int]
+Skills = dict[Name, Level]
 
 
-class ServiceLevel(Record):
+class ServiceLevel(Record, frozen=True):
     """`percent` of the calls answered within `seconds`."""
 
-    percent: int = 80
-    seconds: int = 20
+    percent: Percent = 80
+    seconds: Seconds = 20
 
 
-class Farewell(Record):
+class Farewell(Record, frozen=True):
     """What a caller hears before the center hangs up."""
 
-    prompt: str
+    prompt: Name
 
 
-class Overflow(Record):
+class Overflow(Record, frozen=True):
     """One step of widening, `after` seconds of waiting. Exactly one of the other fields is set."""
 
-    after: int
+    after: Seconds
     require: Skills | None = None
     """Replaces the queue's required skills from here on."""
-    add_group: str | None = None
+    add_group: Name | None = None
     """Operators of this group may take the caller too."""
-    to_queue: str | None = None
+    to_queue: Name | None = None
     """The caller moves to this queue and keeps the arrival time."""
     hang_up: Farewell | None = None
 
 
-class Queue(Record):
+class Queue(Record, frozen=True):
     """One queue. `require` are the skills (name -> least level, 1..9) an operator needs to serve it."""
 
-    name: str
-    label: str
-    numbers: tuple[str, ...] = ()
+    name: Name
+    label: Label
+    numbers: tuple[Number, ...] = ()
     """Service numbers whose callers come here."""
-    transfer_number: str | None = None
+    transfer_number: Number | None = None
     """What an operator dials (or refers to) in order to hand a caller to this queue."""
-    priority: int = 0
+    priority: Priority = 0
     """Higher goes first, before arrival."""
     require: Skills = {}
     strategy: Strategy = Strategy.LONGEST_IDLE
-    ring: int = 20
-    wrap_up: int = 10
+    ring: RingSeconds = 20
+    wrap_up: Seconds = 10
     service_level: ServiceLevel = ServiceLevel()
-    max_wait: int = 1800
+    max_wait: Seconds = 1800
     at_max_wait: Farewell | None = None
     """None: the standard farewell of the center."""
     nobody: Farewell | None = None
-    """Said, then hung up, when no operator who could ever serve this queue is logged in. None: the caller waits."""
-    greeting: str | None = None
+    """Said, then hung up, when no operator who could ever serve this queue is logged in. None: the caller
+    waits."""
+    greeting: Name | None = None
     """Prompt played once on arrival."""
     hear_out: bool = False
     """True: the caller is not connected before the greeting has ended."""
-    sticky: int = 0
+    sticky: Seconds = 0
     """Seconds during which a returning caller prefers the last operator; 0 switches it off."""
-    music: str = "default"
+    music: Name = "default"
     overflow: tuple[Overflow, ...] = ()
     auto_answer: bool = False
     """Ask the operator's phone to pick up by itself."""
 
 
-class Group(Record):
+class Group(Record, frozen=True):
     """A set of operators: those with all of `require`, or listed by login, or both."""
 
-    name: str
+    name: Name
     require: Skills | None = None
     logins: tuple[str, ...] = ()
 
 
-class DirectoryEntry(Record):
+class DirectoryEntry(Record, frozen=True):
     """A specialist or department that operators transfer callers to."""
 
-    number: str
-    label: str
-    phone: str | None = None
+    number: Number
+    label: Label
+    phone: Name | None = None
     """An internal phone of pbx.yaml..."""
-    dial: str | None = None
+    dial: Number | None = None
     """...or a number dialed through `trunk`."""
-    trunk: str | None = None
-    ring: int = 30
+    trunk: Name | None = None
+    ring: RingSeconds = 30
 
 
-class Code(Record):
+ACTIONS = ("login", "logout", "back", "status")
+"""What a feature code can do (later: breaks, raise hand, outcome)."""
+
+
+class Code(Record, frozen=True):
     """A feature code of the operators' phones, for example `*11` login."""
 
-    code: str
+    code: Number
     action: str
-    """login | logout | back | status (later: breaks, raise hand, outcome)."""
+    """One of ACTIONS."""
 
 
-class Prompt(Record):
-    """Either `text`, spoken in the language of the center by text-to-speech at set-up, or a `sound` of the PBX."""
+class Prompt(Record, frozen=True):
+    """Either `text`, spoken in the language of the center by text-to-speech, or a `sound` of the PBX."""
 
-    name: str
-    text: str | None = None
+    name: Name
+    text: Text | None = None
     sound: str | None = None
 
 
-class OutboundRule(Record):
+class OutboundRule(Record, frozen=True):
     """Operators may dial numbers that match `pattern` (a full-match regular expression) through `trunk`."""
 
     pattern: str
-    trunk: str
+    trunk: Name
 
 
-class Phone(Record):
+class Phone(Record, frozen=True):
     """An operator's SIP phone (endpoint)."""
 
-    name: str
+    name: Name
     label: str = ""
     auto_answer: bool = False
+    webrtc: bool = False
+    """A phone in a browser: WebSocket signalling, encrypted media."""
 
 
-class Trunk(Record):
+class Trunk(Record, frozen=True):
     """A way to the public network. `match`: addresses its calls come from; `contact`: where ours go."""
 
-    name: str
+    name: Name
     match: tuple[str, ...] = ()
     contact: str | None = None
 
 
-class Plan(Record):
+class Plan(Record, frozen=True):
     """The whole center."""
 
-    name: str = "Gudok"
+    name: Label = "Gudok"
     timezone: str = "Asia/Sakhalin"
     language: str = "ru"
-    default_ring: int = 30
-    unknown_number: str = "unknown-number"
+    default_ring: RingSeconds = 30
+    unknown_number: Name = "unknown-number"
     """Prompt for a call to a number nobody serves."""
-    farewell: str = "all-busy"
+    farewell: Name = "all-busy"
     """Standard prompt at the end of the longest wait."""
     queues: tuple[Queue, ...] = ()
     groups: tuple[Group, ...] = ()
