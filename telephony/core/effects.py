@@ -18,30 +18,30 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     """Base of all effects."""
 
 
-class CallEffect(Effect):
+class CallEffect(Effect, kw_only=True):
     """Base of effects on the PBX. Effects of one `call` leave in order, one answered before the next is sent."""
 
     call: CallId
 
 
-class Answer(CallEffect):
+class Answer(CallEffect, kw_only=True):
     channel: ChannelId
 
 
-class Ring(CallEffect):
+class Ring(CallEffect, kw_only=True):
     """Let the calling phone hear ringing (180)."""
 
     channel: ChannelId
 
 
-class Hold(CallEffect):
+class Hold(CallEffect, kw_only=True):
     """Put the channel into the holding bridge of `music` and let the music play."""
 
     channel: ChannelId
     music: str = "default"
 
 
-class Play(CallEffect):
+class Play(CallEffect, kw_only=True):
     """Play the named prompts to one channel; ends with PlayEnded(playback)."""
 
     channel: ChannelId
@@ -49,11 +49,11 @@ class Play(CallEffect):
     prompts: tuple[str, ...]
 
 
-class StopPlay(CallEffect):
+class StopPlay(CallEffect, kw_only=True):
     playback: str
 
 
-class CreateLeg(CallEffect):
+class CreateLeg(CallEffect, kw_only=True):
     """Make a leg to a phone or an outside number; it is dialed by DialLeg after its LegReady.
 
     `shows` is the token of the number that the ringing phone displays; `label` is displayed with it.
@@ -70,12 +70,12 @@ class CreateLeg(CallEffect):
     variables: dict[str, str] = {}
 
 
-class DialLeg(CallEffect):
+class DialLeg(CallEffect, kw_only=True):
     leg: ChannelId
     seconds: int
 
 
-class Connect(CallEffect):
+class Connect(CallEffect, kw_only=True):
     """Make the mixing bridge and put the channels into it. `staff` are those whose digits the other side must not
     hear."""
 
@@ -84,7 +84,7 @@ class Connect(CallEffect):
     staff: tuple[ChannelId, ...] = ()
 
 
-class Join(CallEffect):
+class Join(CallEffect, kw_only=True):
     """Put a channel into an existing mixing bridge (it leaves the one it is in)."""
 
     bridge: BridgeId
@@ -92,38 +92,38 @@ class Join(CallEffect):
     staff: bool = False
 
 
-class Dissolve(CallEffect):
+class Dissolve(CallEffect, kw_only=True):
     """Destroy a mixing bridge. Channels in it stay alive."""
 
     bridge: BridgeId
 
 
-class HangUp(CallEffect):
+class HangUp(CallEffect, kw_only=True):
     channel: ChannelId
     reason: HangUpReason = HangUpReason.NORMAL
 
 
-class SetVariables(CallEffect):
+class SetVariables(CallEffect, kw_only=True):
     """Write what the next life of the router must find on the channel."""
 
     channel: ChannelId
     variables: dict[str, str]
 
 
-class ReportTransfer(CallEffect):
+class ReportTransfer(CallEffect, kw_only=True):
     """Tell the transferring phone how its REFER goes (NOTIFY with a sipfrag)."""
 
     channel: ChannelId
     state: Literal["progress", "success", "unavailable", "declined"]
 
 
-class TakeBack(CallEffect):
+class TakeBack(CallEffect, kw_only=True):
     """Redirect a caller who waits in the native fallback queue to our application."""
 
     channel: ChannelId
 
 
-class Watch(CallEffect):
+class Watch(CallEffect, kw_only=True):
     """Tell us of the end of a channel that is not in our application."""
 
     channel: ChannelId
@@ -132,7 +132,7 @@ class Watch(CallEffect):
 # --- everything that is not a call ---------------------------------------------------------------------------
 
 
-class MirrorMember(Effect):
+class MirrorMember(Effect, kw_only=True):
     """Make the native fallback queues show this operator: member of `queues` on `phone` (none: of no queue)."""
 
     login: str
@@ -142,7 +142,7 @@ class MirrorMember(Effect):
     reason: str = ""
 
 
-class SetTimer(Effect):
+class SetTimer(Effect, kw_only=True):
     """TimerFired(key, generation) at `at`. A later SetTimer of the same key replaces this one."""
 
     key: str
@@ -150,7 +150,7 @@ class SetTimer(Effect):
     at: datetime
 
 
-class Reply(Effect):
+class Reply(Effect, kw_only=True):
     """The answer to a command. `durable`: the journal is committed before it is given. `say`: prompts."""
 
     command: str
@@ -161,20 +161,20 @@ class Reply(Effect):
     durable: bool = True
 
 
-class TakePicture(Effect):
+class TakePicture(Effect, kw_only=True):
     """Ask for a new PictureTaken."""
 
     why: Literal["start", "reconnect", "overflow", "audit"]
 
 
-class Continue(Effect):
+class Continue(Effect, kw_only=True):
     """Comes back as Continued after the other events that wait."""
 
     work: str
     items: tuple[str, ...]
 
 
-class Alarm(Effect):
+class Alarm(Effect, kw_only=True):
     """Somebody must look: logged, counted, shown to who watches. `code` is stable, `text` for people."""
 
     code: str

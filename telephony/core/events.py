@@ -75,7 +75,7 @@ class LastTalk(msgspec.Struct, frozen=True, kw_only=True):
     ended: datetime
 
 
-class Started(Event):
+class Started(Event, kw_only=True):
     """The router has started. Carries all it took from config and the database, so that replay starts equal."""
 
     plan: Plan
@@ -87,7 +87,7 @@ class Started(Event):
     """Names this life of the router; part of the ids of channels it makes, so that no two lives reuse one."""
 
 
-class OperatorsChanged(Event):
+class OperatorsChanged(Event, kw_only=True):
     """Operators were imported, changed or disabled: the full new list."""
 
     operators: tuple[Operator, ...]
@@ -119,7 +119,7 @@ class SeenBridge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channels: tuple[ChannelId, ...] = ()
 
 
-class PictureTaken(Event):
+class PictureTaken(Event, kw_only=True):
     """What is alive on the PBX right now; taken at start, after a reconnect, and every 30 s as an audit."""
 
     why: Literal["start", "reconnect", "overflow", "audit"]
@@ -129,19 +129,19 @@ class PictureTaken(Event):
     pbx_started: datetime | None = None
 
 
-class PbxLost(Event):
+class PbxLost(Event, kw_only=True):
     """The connection to the PBX is gone: calls there may go on, but nothing can be asked of it."""
 
     reason: str
 
 
-class PbxRestarted(Event):
+class PbxRestarted(Event, kw_only=True):
     """The PBX is a new process: all channels of the old one are gone."""
 
     started: datetime
 
 
-class CallRecorded(Event):
+class CallRecorded(Event, kw_only=True):
     """A finished call, read from the PBX's own record (CEL). Gives calls that ended, or wholly passed, while no
     router lived their true end."""
 
@@ -159,7 +159,7 @@ class CallRecorded(Event):
 # --- channels ----------------------------------------------------------------------------------------------
 
 
-class CallerArrived(Event):
+class CallerArrived(Event, kw_only=True):
     """A caller reached a service number (or comes back from the fallback queue, with the true arrival)."""
 
     channel: ChannelId
@@ -171,7 +171,7 @@ class CallerArrived(Event):
     """Set when the caller comes back from the fallback of this queue."""
 
 
-class OwnCallStarted(Event):
+class OwnCallStarted(Event, kw_only=True):
     """An operator's phone dials `number`: another operator, the directory, a queue, or out."""
 
     channel: ChannelId
@@ -179,29 +179,29 @@ class OwnCallStarted(Event):
     number: str
 
 
-class LegReady(Event):
+class LegReady(Event, kw_only=True):
     """A leg we created has entered our application: it can be dialed."""
 
     channel: ChannelId
 
 
-class ChannelRinging(Event):
+class ChannelRinging(Event, kw_only=True):
     channel: ChannelId
 
 
-class ChannelAnswered(Event):
+class ChannelAnswered(Event, kw_only=True):
     channel: ChannelId
 
 
-class ChannelHeld(Event):
+class ChannelHeld(Event, kw_only=True):
     channel: ChannelId
 
 
-class ChannelResumed(Event):
+class ChannelResumed(Event, kw_only=True):
     channel: ChannelId
 
 
-class ChannelGone(Event):
+class ChannelGone(Event, kw_only=True):
     """The channel has ended. `cause`: Q.850; `tech_cause`: SIP status where the far end gave one; `timed_out`: our
     own ring timeout ended it."""
 
@@ -211,17 +211,17 @@ class ChannelGone(Event):
     timed_out: bool = False
 
 
-class PlayEnded(Event):
+class PlayEnded(Event, kw_only=True):
     playback: str
     failed: bool = False
 
 
-class DigitPressed(Event):
+class DigitPressed(Event, kw_only=True):
     channel: ChannelId
     digit: str
 
 
-class TransferAsked(Event):
+class TransferAsked(Event, kw_only=True):
     """The phone behind `channel` sent a REFER. Blind: to `number`. Attended: to the far end of the consultation
     that the same phone holds on `consultation`."""
 
@@ -230,14 +230,14 @@ class TransferAsked(Event):
     consultation: ChannelId | None = None
 
 
-class PhoneChanged(Event):
+class PhoneChanged(Event, kw_only=True):
     """A phone's registration or qualification changed."""
 
     phone: str
     reachable: bool
 
 
-class PbxRefused(Event):
+class PbxRefused(Event, kw_only=True):
     """An effect failed at the PBX. `effect` is the type of the effect, `channel` what it was for."""
 
     effect: str
@@ -248,12 +248,12 @@ class PbxRefused(Event):
     call: CallId = ""
 
 
-class TimerFired(Event):
+class TimerFired(Event, kw_only=True):
     key: str
     generation: int
 
 
-class Continued(Event):
+class Continued(Event, kw_only=True):
     """The rest of a long piece of work, cut so that other events get their turn."""
 
     work: str
@@ -263,40 +263,40 @@ class Continued(Event):
 # --- commands: questions from outside, each with a place for the answer -------------------------------------
 
 
-class Command(Event):
+class Command(Event, kw_only=True):
     """Base of commands. `command` names the place where the answer is awaited."""
 
     command: str
 
 
-class LogIn(Command):
+class LogIn(Command, kw_only=True):
     """The operator proved who they are and wants to work on `phone`."""
 
     login: str
     phone: str
 
 
-class LogOut(Command):
+class LogOut(Command, kw_only=True):
     """Either by the operator's phone, or by `login` from the command line."""
 
     phone: str | None = None
     login: str | None = None
 
 
-class ComeBack(Command):
+class ComeBack(Command, kw_only=True):
     """The operator says: I am back (after ring-no-answer and the like), or ends the wrap-up early."""
 
     phone: str | None = None
     login: str | None = None
 
 
-class TellState(Command):
+class TellState(Command, kw_only=True):
     """What is my state? Asked from the phone."""
 
     phone: str
 
 
-class LogInRefused(Event):
+class LogInRefused(Event, kw_only=True):
     """A wrong PIN or an unknown extension: on record, counted by the policy later."""
 
     extension: str
