@@ -27,6 +27,10 @@ class Pbx(Protocol):
     def take_picture(self, why: Literal["start", "reconnect", "overflow", "audit"]) -> None:
         """Comes back as PictureTaken."""
 
+    def beat(self, epoch: int) -> None:
+        """Write the router's heartbeat (seconds since 1970) where the dialplan looks before it gives us a
+        caller."""
+
 
 class Journal(Protocol):
     """The append-only record of all inputs and of what was decided."""
