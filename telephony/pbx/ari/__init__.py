@@ -1,0 +1,72 @@
+"""An ARI client: events and REST over one WebSocket to Asterisk (20.14+, 21.9+, 22.4+).
+
+    def on_message(message):                         # states and events, in order
+        if isinstance(message, StasisStart):
+            ari.channels.answer(message.channel.id)  # sent at once; await the result if you need it
+
+    ari = AriClient("http://127.0.0.1:8088", "user", "password", "hello", on_message=on_message)
+    async with ari:
+        await ari.wait()
+
+It needs msgspec and picows, and knows nothing of contact centers. See docs/ari-client.md.
+"""
+
+from __future__ import annotations
+
+from telephony.pbx.ari.client import (
+    AriClient,
+    Connected,
+    Disconnected,
+    Message,
+    Replaced,
+    State,
+    check_version,
+)
+from telephony.pbx.ari.connection import Problem
+from telephony.pbx.ari.errors import (
+    ApplicationTaken,
+    AriError,
+    BadAnswer,
+    CannotConnect,
+    ConnectionLost,
+    ReadOnlyUser,
+    Rejected,
+    RequestFailed,
+    RequestTimeout,
+    TooManyRequests,
+    WrongPassword,
+    WrongVersion,
+)
+from telephony.pbx.ari.events import CALL_EVENTS, Event
+from telephony.pbx.ari.operation import OPERATIONS, Operation, Response
+from telephony.pbx.ari.stream import EventStream, Overflow
+
+__all__ = [
+    "CALL_EVENTS",
+    "OPERATIONS",
+    "ApplicationTaken",
+    "AriClient",
+    "AriError",
+    "BadAnswer",
+    "CannotConnect",
+    "Connected",
+    "ConnectionLost",
+    "Disconnected",
+    "Event",
+    "EventStream",
+    "Message",
+    "Operation",
+    "Overflow",
+    "Problem",
+    "ReadOnlyUser",
+    "Rejected",
+    "Replaced",
+    "RequestFailed",
+    "RequestTimeout",
+    "Response",
+    "State",
+    "TooManyRequests",
+    "WrongPassword",
+    "WrongVersion",
+    "check_version",
+]
