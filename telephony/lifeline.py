@@ -1,0 +1,57 @@
+"""The router's end of the line to its parent: it beats into it, and learns from it when the parent dies."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+BEAT_SECONDS = 1.0
+
+
+class Lifeline(asyncio.Protocol):
+    """Beats once a second while `alive()`; calls `orphaned` when the parent has closed its end, that is,
+    died.
+
+    The beat runs on the router's own loop: a loop that does not turn does not beat.
+    """
+
+    def __init__(
+        self, alive: Callable[[], bool], orphaned: Callable[[], None], seconds: float = BEAT_SECONDS
+    ) -> None:
+        self._alive = alive
+        self._orphaned = orphaned
+        self._seconds = seconds
+        self._transport: asyncio.Transport | None = None
+        self._closing = False
+
+    @classmethod
+    async def open(cls, fd: int, alive: Callable[[], bool], orphaned: Callable[[], None]) -> Lifeline:
+        """`fd` is the inherited socket that the parent named on the command line."""
+        loop = asyncio.get_running_loop()
+        line = socket.socket(fileno=fd)
+        line.setblocking(False)
+        _, lifeline = await loop.create_unix_connection(lambda: cls(alive, orphaned), sock=line)
+        return lifeline
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._beat()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if not self._closing:
+            self._orphaned()
+
+    def close(self) -> None:
+        self._closing = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def _beat(self) -> None:
+        if self._transport is None or self._closing:
+            return
+        if self._alive():
+            self._transport.write(b".")
+        asyncio.get_running_loop().call_later(self._seconds, self._beat)

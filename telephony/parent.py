@@ -1,0 +1,234 @@
+"""`gudok run`: a small process that starts the router, kills it when it hangs, starts it again, and guards
+the callers while none is alive.
+
+The router beats once a second into a socket it inherits. What its exit status means is in `telephony.exits`:
+another router alive, or a mistake in the configuration, end the parent too; all else is a reason to start
+again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from telephony.exits import Exit
+
+log = structlog.get_logger(__name__)
+
+_FINAL = {
+    Exit.MISTAKE: "the configuration has mistakes, nothing was started",
+    Exit.REPLACED: "another router is alive or has taken over, this one stays out of its way",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rhythm:
+    """All in seconds. `start`: a new router's time to its first beat. `beat`: the longest silence after that.
+    `guard`: how long callers may be without any router. `stop`: a router's time to end by itself. `steady`:
+    how long a router must live for the next restart to be immediate again."""
+
+    start: float = 10.0
+    beat: float = 3.0
+    guard: float = 10.0
+    stop: float = 8.0
+    steady: float = 30.0
+    pauses: tuple[float, ...] = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class _Line(asyncio.Protocol):
+    """The parent's end: what the router's life looks like from here."""
+
+    def __init__(self, beaten: Callable[[], None]) -> None:
+        self._beaten = beaten
+        self.closed = asyncio.get_running_loop().create_future()
+        self.last: float | None = None
+
+    def data_received(self, data: bytes) -> None:
+        self.last = asyncio.get_running_loop().time()
+        self._beaten()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set_result(None)
+
+
+class Parent:
+    """Keeps one router alive. `router` is its command line, to which `--beat FD` is added.
+
+    `rescue` hands the callers who wait to the PBX's own fallback queue and returns how many; it may raise
+    OSError or TimeoutError when the PBX cannot be reached. `mistakes` reads the configuration again and
+    returns what is wrong with it, a line each: a restart that was asked for (SIGHUP) is refused while there
+    is any.
+    """
+
+    def __init__(
+        self,
+        router: Sequence[str],
+        *,
+        rescue: Callable[[], Awaitable[int]],
+        mistakes: Callable[[], list[str]],
+        rhythm: Rhythm | None = None,
+    ) -> None:
+        self._command = list(router)
+        self._rescue = rescue
+        self._mistakes = mistakes
+        self._rhythm = rhythm or Rhythm()
+        self._loop = asyncio.get_running_loop()
+        self._child: asyncio.subprocess.Process | None = None
+        self._stopping = asyncio.Event()
+        self._asked_restart = False
+        self._alive_at = self._loop.time()
+        self._ever_alive = False
+        self.starts = 0
+        self.rescued = 0
+
+    async def run(self) -> int:
+        """Until told to stop, or until a restart cannot help. Returns the exit status of the parent."""
+        guard = asyncio.create_task(self._guard(), name="guard")
+        try:
+            status = await self._keep_alive()
+        finally:
+            guard.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await guard
+        if status != Exit.REPLACED and self._ever_alive:
+            await self._save_callers("the service stops")
+        return status
+
+    def stop(self) -> None:
+        """End for good: the router flushes and ends, waiting callers go to the fallback, talks go on."""
+        self._stopping.set()
+        self._end_child()
+
+    def restart(self) -> None:
+        """Start the router anew, for instance with a changed configuration. Drops nothing."""
+        mistakes = self._mistakes()
+        if mistakes:
+            log.error("not restarted: the configuration has mistakes", mistakes=mistakes)
+            return
+        log.info("restart asked for")
+        self._asked_restart = True
+        self._end_child()
+
+    # --- one router after the other -------------------------------------------------------------------------
+
+    async def _keep_alive(self) -> int:
+        failures = 0
+        while not self._stopping.is_set():
+            started = self._loop.time()
+            self._asked_restart = False
+            status = await self._one_life()
+            if self._stopping.is_set():
+                break
+            if status in _FINAL:
+                log.error(_FINAL[Exit(status)], status=status)
+                return status
+            if self._asked_restart:
+                failures = 0
+                continue
+            if self._loop.time() - started >= self._rhythm.steady:
+                failures = 0
+            pause = self._rhythm.pauses[min(failures, len(self._rhythm.pauses) - 1)]
+            failures += 1
+            log.error("router ended", status=status, restart_in=pause)
+            await self._pause(pause)
+        return Exit.OK
+
+    async def _one_life(self) -> int:
+        """Start a router and stay with it to its end. Returns its exit status, -9 if it had to be killed."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            ours.setblocking(False)
+            self._child = child = await asyncio.create_subprocess_exec(
+                *self._command,
+                "--beat",
+                str(theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        self.starts += 1
+        transport, line = await self._loop.create_unix_connection(lambda: _Line(self._beaten), sock=ours)
+        try:
+            if self._stopping.is_set() or self._asked_restart:
+                self._end_child()
+            await self._watch(child, line)
+            return await self._reap(child)
+        finally:
+            self._child = None
+            transport.close()
+
+    async def _watch(self, child: asyncio.subprocess.Process, line: _Line) -> None:
+        """Until the router has closed its end; one that is silent for too long is killed."""
+        born = self._loop.time()
+        while not line.closed.done():
+            silent_at = born + self._rhythm.start if line.last is None else line.last + self._rhythm.beat
+            rest = silent_at - self._loop.time()
+            if rest <= 0:
+                log.error("router does not beat, killed", pid=child.pid, beaten=line.last is not None)
+                _signal(child, signal.SIGKILL)
+                return
+            await asyncio.wait([line.closed], timeout=rest)
+
+    async def _reap(self, child: asyncio.subprocess.Process) -> int:
+        try:
+            async with asyncio.timeout(self._rhythm.stop):
+                return await child.wait()
+        except TimeoutError:
+            log.error("router does not end, killed", pid=child.pid)
+            _signal(child, signal.SIGKILL)
+            return await child.wait()
+
+    def _end_child(self) -> None:
+        """Ask the router to end. One that does not is killed: it may beat on for a while."""
+        if self._child is not None:
+            _signal(self._child, signal.SIGTERM)
+            self._loop.call_later(self._rhythm.stop, _kill_if_alive, self._child)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    def _beaten(self) -> None:
+        self._ever_alive = True
+        self._alive_at = self._loop.time()
+
+    # --- the guard ------------------------------------------------------------------------------------------
+
+    async def _guard(self) -> None:
+        """Callers without a router for too long are handed to the fallback, again and again while none is
+        back.
+        """
+        saved_at = self._alive_at
+        while True:
+            rest = max(self._alive_at, saved_at) + self._rhythm.guard - self._loop.time()
+            if rest > 0:
+                await asyncio.sleep(rest)
+                continue
+            await self._save_callers("no router is alive")
+            saved_at = self._loop.time()
+
+    async def _save_callers(self, why: str) -> None:
+        try:
+            async with asyncio.timeout(self._rhythm.guard):
+                count = await self._rescue()
+        except OSError as error:  # TimeoutError is one
+            log.error("callers not handed over", why=why, reason=str(error) or type(error).__name__)
+            return
+        self.rescued += count
+        log.warning("callers handed to the fallback queue", why=why, callers=count)
+
+
+def _signal(child: asyncio.subprocess.Process, which: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        child.send_signal(which)
+
+
+def _kill_if_alive(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is None:
+        _signal(child, signal.SIGKILL)

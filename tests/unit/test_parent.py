@@ -1,0 +1,249 @@
+"""The parent and its router, as real processes: one that beats, hangs, dies, will not end, or may not run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from telephony.exits import Exit
+from telephony.parent import Parent, Rhythm
+
+QUICK = Rhythm(start=5.0, beat=0.3, guard=60.0, stop=0.4, pauses=(0.0, 0.01))
+
+CHILD = """
+import asyncio, os, select, signal, socket, sys
+lives, story, beat_fd = sys.argv[1].split(","), sys.argv[2], int(sys.argv[4])
+words = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+tell = lambda word: words.sendto(f"{word} {os.getpid()}".encode(), story)
+with open(story + ".lives", "a+") as count:
+    count.write(".")
+    count.flush()
+    count.seek(0)
+    life = lives[min(len(count.read()), len(lives)) - 1]
+tell(life)
+if life.startswith("exit-"):
+    sys.exit(int(life[5:]))
+if life == "lifeline":
+    from telephony.lifeline import Lifeline
+    async def live():
+        orphaned = asyncio.Event()
+        await Lifeline.open(beat_fd, lambda: True, orphaned.set)
+        tell("living")
+        await orphaned.wait()
+        tell("orphaned")
+    asyncio.run(live())
+    sys.exit(0)
+line = socket.socket(fileno=beat_fd)
+if life == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if life == "mute":
+    signal.pause()
+line.send(b".")
+if life == "frozen":
+    os.kill(os.getpid(), signal.SIGSTOP)
+tell("beating")
+while not select.select([line], [], [], 0.05)[0]:
+    line.send(b".")
+"""
+
+
+class Story:
+    """What the children tell, word by word."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.setblocking(False)
+
+    def child(self, *lives: str) -> list[str]:
+        """Command line of a child that lives so, the last kind of life again and again."""
+        return [sys.executable, "-c", CHILD, ",".join(lives), str(self.path)]
+
+    async def next(self) -> tuple[str, int]:
+        async with asyncio.timeout(10):
+            word, pid = (await asyncio.get_running_loop().sock_recv(self._socket, 100)).decode().split()
+        return word, int(pid)
+
+    async def expect(self, *words: str) -> int:
+        """The pid behind the last of the words, which come in this order."""
+        pid = 0
+        for word in words:
+            told, pid = await self.next()
+            assert told == word
+        return pid
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+async def story(tmp_path: Path) -> AsyncIterator[Story]:
+    story = Story(tmp_path / "story")
+    yield story
+    story.close()
+
+
+class Rescue:
+    def __init__(self) -> None:
+        self.calls = 0
+        self.called = asyncio.Event()
+        self.error: OSError | None = None
+
+    async def __call__(self) -> int:
+        self.calls += 1
+        self.called.set()
+        if self.error is not None:
+            raise self.error
+        return 3
+
+
+@pytest.fixture
+async def rescue() -> Rescue:
+    return Rescue()
+
+
+def make(
+    command: list[str],
+    rescue: Callable[[], Awaitable[int]],
+    rhythm: Rhythm = QUICK,
+    mistakes: Callable[[], list[str]] = list,
+) -> Parent:
+    return Parent(command, rescue=rescue, mistakes=mistakes, rhythm=rhythm)
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+async def test_a_stop_ends_the_router_and_hands_the_callers_over(story: Story, rescue: Rescue) -> None:
+    parent = make(story.child("beat"), rescue)
+    running = asyncio.create_task(parent.run())
+    pid = await story.expect("beat", "beating")
+    assert rescue.calls == 0
+    parent.stop()
+    assert await running == Exit.OK
+    assert gone(pid)
+    assert (rescue.calls, parent.rescued) == (1, 3)
+
+
+async def test_a_router_that_dies_is_started_again_at_once(story: Story, rescue: Rescue) -> None:
+    parent = make(story.child("beat"), rescue)
+    running = asyncio.create_task(parent.run())
+    first = await story.expect("beat", "beating")
+    os.kill(first, signal.SIGKILL)
+    second = await story.expect("beat", "beating")
+    assert second != first
+    assert rescue.calls == 0
+    parent.stop()
+    await running
+
+
+@pytest.mark.parametrize("sick", ["frozen", "mute"])
+async def test_a_router_that_does_not_beat_is_killed_and_replaced(
+    story: Story, rescue: Rescue, sick: str
+) -> None:
+    rhythm = Rhythm(start=1.0, beat=0.2, stop=0.4, pauses=(0.0,))
+    parent = make(story.child(sick, "beat"), rescue, rhythm)
+    running = asyncio.create_task(parent.run())
+    first = await story.expect(sick)
+    await story.expect("beat", "beating")
+    assert gone(first)
+    parent.stop()
+    assert await running == Exit.OK
+    assert parent.starts == 2
+
+
+async def test_a_router_that_will_not_end_is_killed(story: Story, rescue: Rescue) -> None:
+    parent = make(story.child("stubborn"), rescue)
+    running = asyncio.create_task(parent.run())
+    pid = await story.expect("stubborn", "beating")
+    parent.stop()
+    assert await running == Exit.OK
+    assert gone(pid)
+
+
+@pytest.mark.parametrize(("status", "handed_over"), [(Exit.REPLACED, 0), (Exit.MISTAKE, 0)])
+async def test_a_router_that_may_not_run_is_not_started_again(
+    story: Story, rescue: Rescue, status: Exit, handed_over: int
+) -> None:
+    parent = make(story.child(f"exit-{status}"), rescue)
+    assert await parent.run() == status
+    assert parent.starts == 1
+    assert rescue.calls == handed_over
+
+
+async def test_a_mistake_after_a_good_life_hands_the_callers_over(story: Story, rescue: Rescue) -> None:
+    parent = make(story.child("beat", f"exit-{Exit.MISTAKE}"), rescue)
+    running = asyncio.create_task(parent.run())
+    os.kill(await story.expect("beat", "beating"), signal.SIGKILL)
+    assert await running == Exit.MISTAKE
+    assert rescue.calls == 1
+
+
+async def test_callers_without_a_router_are_handed_over_though_the_first_try_fails(
+    story: Story, rescue: Rescue
+) -> None:
+    rescue.error = ConnectionRefusedError("no PBX")
+    rhythm = Rhythm(start=5.0, guard=0.2, stop=0.4, pauses=(0.0, 0.05))
+    parent = make(story.child("exit-70"), rescue, rhythm)
+    running = asyncio.create_task(parent.run())
+    async with asyncio.timeout(10):
+        await rescue.called.wait()
+        rescue.error = None
+        rescue.called.clear()
+        await rescue.called.wait()
+    parent.stop()
+    assert await running == Exit.OK
+    assert parent.starts > 1
+    assert parent.rescued >= 3
+
+
+async def test_a_restart_asked_for_is_refused_while_the_configuration_is_wrong(
+    story: Story, rescue: Rescue
+) -> None:
+    mistakes = ["queues.yaml:3: unknown key 'prioriti', did you mean 'priority'?"]
+    parent = make(story.child("beat"), rescue, mistakes=lambda: mistakes)
+    running = asyncio.create_task(parent.run())
+    first = await story.expect("beat", "beating")
+    parent.restart()
+    assert parent.starts == 1
+    mistakes.clear()
+    parent.restart()
+    second = await story.expect("beat", "beating")
+    assert second != first
+    assert not gone(second)
+    assert rescue.calls == 0
+    parent.stop()
+    await running
+
+
+async def test_a_router_learns_that_its_parent_was_killed(story: Story) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from telephony.parent import Parent\n"
+        "async def rescue(): return 0\n"
+        "async def run(): return await Parent(sys.argv[1:], rescue=rescue, mistakes=list).run()\n"
+        "asyncio.run(run())\n"
+    )
+    command = [sys.executable, "-c", program, *story.child("lifeline")]
+    parent = await asyncio.create_subprocess_exec(*command)
+    try:
+        child = await story.expect("lifeline", "living")
+        parent.kill()
+        assert await story.expect("orphaned") == child
+    finally:
+        if parent.returncode is None:
+            parent.kill()
+        await parent.wait()
