@@ -1,7 +1,7 @@
-"""A bare private Asterisk for the tests of the PBX clients: no trunks, no phones, its own folder, random loopback ports.
+"""A bare private Asterisk for the tests of the PBX clients: no trunks, its own folder, random loopback ports.
 
-It knows a handful of extensions (see EXTENSIONS) that park a Local channel, enter a Stasis application or call an
-AGI server, and loads only the modules these tests need, so it is up in about a second.
+Its few extensions park a Local channel, enter a Stasis application or call an AGI server; it loads only the
+modules these tests need, so it is up in about a second.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from telephony.pbx.install import ensure
 
 MODULES = """
 res_speech res_pjsip_pubsub app_stasis app_queue app_playback app_exec app_verbose res_agi pbx_config
-bridge_builtin_features bridge_holding bridge_simple bridge_softmix
-chan_pjsip func_callerid func_channel func_global func_logic func_strings func_timeout func_pjsip_contact func_devstate
-codec_ulaw codec_alaw format_pcm format_wav res_musiconhold res_timing_timerfd
-res_http_websocket res_websocket_client res_stasis res_stasis_answer res_stasis_device_state res_stasis_playback
-res_stasis_recording res_stasis_snoop res_ari res_ari_model res_ari_applications res_ari_asterisk res_ari_bridges
-res_ari_channels res_ari_device_states res_ari_endpoints res_ari_events res_ari_playbacks res_ari_recordings
-res_manager_devicestate res_sorcery_astdb res_sorcery_config res_sorcery_memory res_pjproject res_pjsip
-res_pjsip_session res_pjsip_outbound_authenticator_digest res_pjsip_authenticator_digest res_pjsip_caller_id
-res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_registrar res_rtp_asterisk
-res_pjsip_sdp_rtp
-""".split()
+bridge_builtin_features bridge_holding bridge_simple bridge_softmix chan_pjsip func_callerid func_channel
+func_global func_logic func_strings func_timeout func_pjsip_contact func_devstate codec_ulaw codec_alaw
+format_pcm format_wav res_musiconhold res_timing_timerfd res_http_websocket res_websocket_client
+res_stasis res_stasis_answer res_stasis_device_state res_stasis_playback res_stasis_recording
+res_stasis_snoop res_ari res_ari_model res_ari_applications res_ari_asterisk res_ari_bridges
+res_ari_channels res_ari_device_states res_ari_endpoints res_ari_events res_ari_playbacks
+res_ari_recordings res_manager_devicestate res_sorcery_astdb res_sorcery_config res_sorcery_memory
+res_pjproject res_pjsip res_pjsip_session res_pjsip_outbound_authenticator_digest
+res_pjsip_authenticator_digest res_pjsip_caller_id res_pjsip_endpoint_identifier_ip
+res_pjsip_endpoint_identifier_user res_pjsip_registrar res_rtp_asterisk res_pjsip_sdp_rtp
+"""
 
 EXTENSIONS = """
 [globals]
@@ -96,10 +96,11 @@ class BarePbx:
         }  # fmt: skip
         lines = [f"{name} => {self.home / folder}" for name, folder in folders.items()]
         lines += [f"astmoddir => {self.asterisk.module_dir}", f"astdatadir => {self.asterisk.data_dir}"]
+        modules = "".join(f"load={name}.so\n" for name in MODULES.split())
         write = "write=all\nread=all\npermit=127.0.0.1/255.255.255.255\ndeny=0.0.0.0/0.0.0.0\n"
         return {
             "asterisk.conf": "[directories]\n" + "\n".join(lines) + "\n[options]\nnocolor=yes\n",
-            "modules.conf": "[modules]\nautoload=no\n" + "".join(f"load={name}.so\n" for name in MODULES),
+            "modules.conf": "[modules]\nautoload=no\n" + modules,
             "http.conf": f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={self.http_port}\n",
             "ari.conf": (
                 "[general]\nenabled=yes\nwebsocket_write_timeout=5000\nchannelvars=TOKEN\n"
@@ -124,7 +125,7 @@ class BarePbx:
             ),
             "agi.conf": "", "cel.conf": "", "cdr.conf": "[general]\nenable=no\n", "features.conf": "",
             "udptl.conf": "", "indications.conf": "[general]\ncountry=us\n", "acl.conf": "", "ccss.conf": "",
-            "websocket_client.conf": "", "pjproject.conf": "", "sorcery.conf": "", "res_parking.conf": "", "manager.d.conf": "",
+            "websocket_client.conf": "", "pjproject.conf": "", "sorcery.conf": "",
         }  # fmt: skip
 
     def start(self, patience: float = 20.0) -> BarePbx:

@@ -13,15 +13,7 @@ It needs msgspec and picows, and knows nothing of contact centers. See docs/ari-
 
 from __future__ import annotations
 
-from telephony.pbx.ari.client import (
-    AriClient,
-    Connected,
-    Disconnected,
-    Message,
-    Replaced,
-    State,
-    check_version,
-)
+from telephony.pbx.ari.client import AriClient
 from telephony.pbx.ari.connection import Problem
 from telephony.pbx.ari.errors import (
     ApplicationTaken,
@@ -39,6 +31,8 @@ from telephony.pbx.ari.errors import (
 )
 from telephony.pbx.ari.events import CALL_EVENTS, Event
 from telephony.pbx.ari.operation import OPERATIONS, Operation, Response
+from telephony.pbx.ari.probe import check_version
+from telephony.pbx.ari.states import Connected, Disconnected, Message, Replaced, State
 from telephony.pbx.ari.stream import EventStream, Overflow
 
 __all__ = [

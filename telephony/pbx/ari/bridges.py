@@ -47,10 +47,11 @@ class Bridges(Resource):
         return self._call(DESTROY, bridge_id)
 
     def add_channel(
-        self, bridge_id: str, channel: str | list[str], *, role: str | None = None, absorb_dtmf: bool | None = None,
-        mute: bool | None = None, inhibit_connected_line_updates: bool | None = None,
+        self, bridge_id: str, channel: str | list[str], *, role: str | None = None,
+        absorb_dtmf: bool | None = None, mute: bool | None = None,
+        inhibit_connected_line_updates: bool | None = None,
     ) -> Future[Response]:  # fmt: skip
-        """Put channels into the bridge, out of any other. Waits for a playback on the channel: stop it before."""
+        """Put channels into the bridge, out of any other. It waits for the channel's playback: stop that."""
         query = {
             "channel": joined(channel), "role": role, "absorbDTMF": absorb_dtmf, "mute": mute,
             "inhibitConnectedLineUpdates": inhibit_connected_line_updates,
@@ -70,11 +71,12 @@ class Bridges(Resource):
         return self._call(MOH_STOP, bridge_id)
 
     def play(
-        self, bridge_id: str, media: str | list[str], *, lang: str | None = None, offset_ms: int | None = None,
-        skip_ms: int | None = None, playback_id: str | None = None,
+        self, bridge_id: str, media: str | list[str], *, lang: str | None = None,
+        offset_ms: int | None = None, skip_ms: int | None = None, playback_id: str | None = None,
     ) -> Future[Playback]:  # fmt: skip
         """Play to all in the bridge; fails while the bridge's music runs."""
         query = {
-            "media": joined(media), "lang": lang, "offsetms": offset_ms, "skipms": skip_ms, "playbackId": playback_id,
+            "media": joined(media), "lang": lang, "offsetms": offset_ms, "skipms": skip_ms,
+            "playbackId": playback_id,
         }  # fmt: skip
         return self._call(PLAY, bridge_id, query=query)

@@ -18,7 +18,8 @@ CREATE = question(
 )  # fmt: skip
 ORIGINATE = question(
     "POST", "/channels",
-    "endpoint extension context priority label app appArgs callerId timeout channelId otherChannelId originator formats",
+    "endpoint extension context priority label app appArgs callerId timeout channelId otherChannelId"
+    " originator formats",
     body="variables", result=Channel,
 )  # fmt: skip
 DIAL = command("POST", f"{_ONE}/dial", "caller timeout")
@@ -58,8 +59,8 @@ class Channels(Resource):
 
     def create(
         self, endpoint: str, app: str, *, app_args: str | None = None, channel_id: str | None = None,
-        other_channel_id: str | None = None, originator: str | None = None, formats: str | Sequence[str] | None = None,
-        variables: Mapping[str, str] | None = None,
+        other_channel_id: str | None = None, originator: str | None = None,
+        formats: str | Sequence[str] | None = None, variables: Mapping[str, str] | None = None,
     ) -> Future[Channel]:  # fmt: skip
         """Make a channel without dialing it. Dial only after its StasisStart, else Asterisk answers 409.
 
@@ -73,13 +74,13 @@ class Channels(Resource):
         return self._call(CREATE, query=query, body=_variables(variables))
 
     def originate(
-        self, endpoint: str, *, app: str | None = None, app_args: str | None = None, context: str | None = None,
-        extension: str | None = None, priority: int | None = None, label: str | None = None,
-        caller_id: str | None = None, dial_timeout: int | None = None, channel_id: str | None = None,
-        other_channel_id: str | None = None, originator: str | None = None, formats: str | Sequence[str] | None = None,
-        variables: Mapping[str, str] | None = None,
+        self, endpoint: str, *, app: str | None = None, app_args: str | None = None,
+        context: str | None = None, extension: str | None = None, priority: int | None = None,
+        label: str | None = None, caller_id: str | None = None, dial_timeout: int | None = None,
+        channel_id: str | None = None, other_channel_id: str | None = None, originator: str | None = None,
+        formats: str | Sequence[str] | None = None, variables: Mapping[str, str] | None = None,
     ) -> Future[Channel]:  # fmt: skip
-        """Make a channel and dial it at once, to an application or a place in the dialplan. Never sent twice."""
+        """Make a channel and dial it at once, to an application or a place in the dialplan."""
         query = {
             "endpoint": endpoint, "app": app, "appArgs": app_args, "context": context, "extension": extension,
             "priority": priority, "label": label, "callerId": caller_id, "timeout": dial_timeout,
@@ -133,12 +134,13 @@ class Channels(Resource):
         return self._call(TRANSFER_PROGRESS, channel_id, query={"states": states})
 
     def play(
-        self, channel_id: str, media: str | list[str], *, lang: str | None = None, offset_ms: int | None = None,
-        skip_ms: int | None = None, playback_id: str | None = None,
+        self, channel_id: str, media: str | list[str], *, lang: str | None = None,
+        offset_ms: int | None = None, skip_ms: int | None = None, playback_id: str | None = None,
     ) -> Future[Playback]:  # fmt: skip
-        """Play one or several media URIs (`sound:hello`, `digits:12`, …). A missing file succeeds, then fails."""
+        """Play media URIs (`sound:hello`, `digits:12`, …). A missing file is accepted, then fails."""
         query = {
-            "media": joined(media), "lang": lang, "offsetms": offset_ms, "skipms": skip_ms, "playbackId": playback_id,
+            "media": joined(media), "lang": lang, "offsetms": offset_ms, "skipms": skip_ms,
+            "playbackId": playback_id,
         }  # fmt: skip
         return self._call(PLAY, channel_id, query=query)
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 import picows
 
-from telephony.pbx.ari import http, resources
+from telephony.pbx.ari import resources
 from telephony.pbx.ari.bridges import Bridges
 from telephony.pbx.ari.channels import Channels
 from telephony.pbx.ari.connection import MAX_FRAME, Connection, Problem, RESTResponse, frame_decoder
@@ -26,50 +25,23 @@ from telephony.pbx.ari.errors import (
     ReadOnlyUser,
     Rejected,
     RequestFailed,
-    WrongPassword,
-    WrongVersion,
 )
 from telephony.pbx.ari.events import CALL_EVENTS, ApplicationReplaced, Event
-from telephony.pbx.ari.models import AsteriskInfo, SystemInfo
+from telephony.pbx.ari.http import basic_auth
 from telephony.pbx.ari.operation import Operation, Query, Response
+from telephony.pbx.ari.probe import probe
+from telephony.pbx.ari.states import Connected, Disconnected, Message, Replaced
 
 T = TypeVar("T")
-
-FIRST_WITH_REST = {20: 14, 21: 9, 22: 4}  # major: minor; from 23 on every version has it
-_VERSION = re.compile(r"(?:Asterisk )?(?:certified[/-])?(\d+)\.(\d+)")
-
-
-class Connected(msgspec.Struct, frozen=True):
-    """The socket is up and the event filter in force. What happened before is not told: take a snapshot."""
-
-    version: str
-    entity: str
-
-
-class Disconnected(msgspec.Struct, frozen=True):
-    """The socket is gone; the client tries again by itself. Calls in Asterisk go on."""
-
-    reason: str
-
-
-class Replaced(msgspec.Struct, frozen=True):
-    """Another client has taken the application. This one has stopped and does not come back."""
-
-    app: str
-
-
-State = Connected | Disconnected | Replaced
-Message = Union[Event, Connected, Disconnected, Replaced]  # noqa: UP007  (Event is a struct, not always a type)
-
 
 class AriClient:
     """One Stasis application's line to Asterisk.
 
     `url` is Asterisk's HTTP server (`http://127.0.0.1:8088`, with the prefix of http.conf if there is one).
-    `on_message` gets states and events, in order, one call each, on the event loop; it must return quickly (put into
-    a queue: see `EventStream`). `events` are those to hear of; Asterisk is told to send no others. `on_problem` gets
-    what was counted in `problems` and survived: unknown events, malformed frames, a failing callback, failed
-    attempts to connect. Requests not answered in `request_timeout` seconds fail.
+    `on_message` gets states and events, in order, one call each, on the event loop; it must return quickly
+    (put into a queue: see `EventStream`). `events` are those to hear of; Asterisk is told to send no others.
+    `on_problem` gets what was counted in `problems` and survived: unknown events, malformed frames, a failing
+    callback, failed attempts to connect. Requests not answered in `request_timeout` seconds fail.
     """
 
     def __init__(
@@ -92,7 +64,7 @@ class AriClient:
         self.problems: Counter[str] = Counter()
         self._url, self._user, self._password, self._tls = url.rstrip("/"), user, password, tls
         self._on_message, self._on_problem = on_message, on_problem
-        self._events = tuple(dict.fromkeys((*events, ApplicationReplaced)))
+        self._events: tuple[type[Event], ...] = tuple(dict.fromkeys((*events, ApplicationReplaced)))
         self._decoder = frame_decoder(self._events)
         self._timeout, self._max_pending, self._keepalive = request_timeout, max_pending, keepalive
         self._backoff = backoff
@@ -123,8 +95,8 @@ class AriClient:
     ) -> asyncio.Future[Response]:
         """Send any request at once, in the order of the calls; the future is Asterisk's answer.
 
-        `uri` is a path without a leading slash (`channels/ID/answer`). The future fails with `RequestFailed` (status
-        of 400 or more), `RequestTimeout`, `ConnectionLost` or `TooManyRequests`; nothing is ever sent twice.
+        `uri` is a path without a leading slash (`channels/ID/answer`). The future fails with `RequestFailed`
+        (status of 400 or more), `RequestTimeout`, `ConnectionLost` or `TooManyRequests`; never sent twice.
         """
         return self._send(method, uri, query, body, timeout, None)
 
@@ -136,7 +108,7 @@ class AriClient:
         body: object = None,
         timeout: float | None = None,
     ) -> asyncio.Future[T]:
-        """Send a declared operation at once; the future is its decoded answer (fails like `request`, or BadAnswer)."""
+        """Send a declared operation at once; the future is its decoded answer. Fails as `request` does."""
         return self._send(operation.method, operation.uri(*path), query, body, timeout, operation.decoder)
 
     def _send(
@@ -160,8 +132,8 @@ class AriClient:
     async def run(self, *, patient: bool = True) -> None:
         """Connect, and connect again whenever the line is lost, until `close`.
 
-        Raises `Rejected` (WrongPassword, WrongVersion, ReadOnlyUser, ApplicationTaken) when trying again cannot help;
-        with `patient=False` also `CannotConnect` when the very first attempt fails.
+        Raises `Rejected` (WrongPassword, WrongVersion, ReadOnlyUser, ApplicationTaken) when trying again can
+        not help; with `patient=False` also `CannotConnect` when the very first attempt fails.
         """
         attempt = 0
         while not self._closing.is_set():
@@ -180,7 +152,7 @@ class AriClient:
             attempt += 1
 
     async def start(self) -> Connected:
-        """Connect now and stay connected in a task of its own, until `close`; raises what the first attempt raises."""
+        """Connect, and stay connected by a task of its own until `close`. Raises if the first try fails."""
         if self._task is not None:
             raise RuntimeError("the ARI client was already started")
         self._first = asyncio.get_running_loop().create_future()
@@ -218,7 +190,9 @@ class AriClient:
 
     async def _session(self) -> str:
         """One connection from its beginning to its end; returns why it ended."""
-        system = await self._probe()
+        system = await probe(
+            self._url, self._user, self._password, patience=self._timeout, tls=self._tls
+        )
         connection = await self._open()
         try:
             self._connection, self._early = connection, []
@@ -233,25 +207,8 @@ class AriClient:
             connection.close("the client gave the connection up")
         if self._taken:
             self._tell(Replaced(self.app))
-            raise ApplicationTaken(f"another client has taken the ARI application {self.app!r}; this one has stopped")
+            raise ApplicationTaken(f"another client has taken the ARI application {self.app!r}")
         return reason
-
-    async def _probe(self) -> SystemInfo:
-        """Who is there? Asked over HTTP before the WebSocket, which would take the application from its owner."""
-        url = f"{self._url}/ari/asterisk/info?only=system"
-        status, body = await http.get(url, self._user, self._password, timeout=self._timeout, tls=self._tls)
-        if status == 401:
-            raise WrongPassword(f"Asterisk at {self._url} rejects the ARI user {self._user!r} or the password")
-        if status != 200:
-            raise CannotConnect(f"Asterisk at {self._url} answers {status} for ARI: not loaded, or not enabled yet")
-        try:
-            system = msgspec.json.decode(body, type=AsteriskInfo).system
-        except msgspec.DecodeError as error:
-            raise CannotConnect(f"what listens at {self._url} is no Asterisk: {error}") from error
-        if system is None:
-            raise CannotConnect(f"Asterisk at {self._url} does not tell its version")
-        check_version(system.version)
-        return system
 
     async def _open(self) -> Connection:
         url = f"ws{self._url.removeprefix('http')}/ari/events?app={quote(self.app, safe='')}"
@@ -261,7 +218,7 @@ class AriClient:
                 lambda: connection,
                 url,
                 ssl_context=self._tls,
-                extra_headers={"Authorization": http.basic_auth(self._user, self._password)},
+                extra_headers={"Authorization": basic_auth(self._user, self._password)},
                 websocket_handshake_timeout=self._timeout,
                 enable_auto_ping=True,
                 auto_ping_idle_timeout=self._keepalive,
@@ -317,13 +274,3 @@ class AriClient:
         self.problems[problem.kind] += 1
         if self._on_problem is not None:
             self._on_problem(problem)
-
-
-def check_version(version: str) -> None:
-    """Raise `WrongVersion` if an Asterisk of this version has no REST over WebSocket; unnumbered builds pass."""
-    found = _VERSION.match(version)
-    if found is None:
-        return
-    major, minor = int(found[1]), int(found[2])
-    if major < 23 and minor < FIRST_WITH_REST.get(major, 1_000_000):
-        raise WrongVersion(f"Asterisk {version} has no REST over WebSocket; 20.14, 21.9, 22.4 or newer is needed")

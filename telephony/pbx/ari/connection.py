@@ -1,4 +1,4 @@
-"""One WebSocket to Asterisk: requests out, answers matched to them, events in. It lives once and is never revived."""
+"""One WebSocket to Asterisk: requests out, answers matched to them, events in. It lives only once."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Pending(NamedTuple):
 
 def frame_decoder(events: tuple[type[Event], ...]) -> msgspec.json.Decoder[Any]:
     """A decoder of the frames of an application that hears of `events`."""
-    return msgspec.json.Decoder(Union[(*events, RESTResponse)])  # type: ignore[arg-type]  # noqa: UP007
+    return msgspec.json.Decoder(Union[(*events, RESTResponse)])
 
 
 _encode = msgspec.json.Encoder().encode
@@ -120,11 +120,13 @@ class Connection(picows.WSListener):
         self._last_id += 1
         request = RESTRequest(str(self._last_id), method, uri)
         if query:
-            request.query_strings = [{"name": k, "value": _text(v)} for k, v in query.items() if v is not None]
+            given = ((name, value) for name, value in query.items() if value is not None)
+            request.query_strings = [{"name": name, "value": _text(value)} for name, value in given]
         if body is not None:
             request.content_type = "application/json"
             request.message_body = _encode(body).decode()
-        self._pending[request.request_id] = Pending(future, self._loop.time() + timeout, method, uri, decoder)
+        deadline = self._loop.time() + timeout
+        self._pending[request.request_id] = Pending(future, deadline, method, uri, decoder)
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP, self._sweep)
         self._transport.send(_TEXT, _encode(request))
@@ -197,7 +199,7 @@ class Connection(picows.WSListener):
     def _unexpected(self, response: RESTResponse) -> None:
         if response.request_id in self._expired:
             self._expired.discard(response.request_id)
-            self._problem(Problem("late", f"an answer came after its request had timed out ({response.status_code})"))
+            self._problem(Problem("late", f"an answer ({response.status_code}) came after its timeout"))
         else:
             detail = f"an answer to no request: {response.status_code} {response.reason_phrase}"
             self._problem(Problem("malformed", detail))
@@ -210,7 +212,8 @@ class Connection(picows.WSListener):
             del self._pending[key]
             self._expired.add(key)
             if not waiting.future.done():
-                waiting.future.set_exception(RequestTimeout(f"{waiting.method} {waiting.uri}: no answer in time"))
+                late = RequestTimeout(f"{waiting.method} {waiting.uri}: no answer in time")
+                waiting.future.set_exception(late)
         self._sweeper = self._loop.call_later(SWEEP, self._sweep) if self._pending else None
 
     def _end(self, reason: str) -> None:

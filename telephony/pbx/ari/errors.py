@@ -1,7 +1,9 @@
-"""What can go wrong with ARI: one class per thing a caller can do something about, each with a one-line text.
+"""What can go wrong with ARI: one class per thing a caller can act on, each with a one-line text.
 
 No text here holds a query parameter or a body, so no phone number or name can reach a log by way of an error.
 """
+
+# ruff: noqa: N818  (the names say what happened; the base is an Error)
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ class CannotConnect(AriError):
 
 
 class Rejected(AriError):
-    """A connection cannot be made or kept, and trying again will not help: somebody has to change something."""
+    """No connection can be made or kept, and trying again will not help: something has to be changed."""
 
 
 class WrongPassword(Rejected):

@@ -1,4 +1,4 @@
-"""One small HTTP GET, for what ARI does not say over the WebSocket: who is there before connecting, and the listing."""
+"""One small HTTP GET, for what is not asked over the WebSocket: who is there, and the resource listing."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def basic_auth(user: str, password: str) -> str:
 
 
 async def get(
-    url: str, user: str, password: str, *, timeout: float = 5.0, tls: ssl.SSLContext | None = None
+    url: str, user: str, password: str, *, patience: float = 5.0, tls: ssl.SSLContext | None = None
 ) -> tuple[int, bytes]:
-    """GET `url`, return status and body. Raises `CannotConnect` with the reason on one line."""
+    """GET `url`; the status and the body, within `patience` seconds. Raises `CannotConnect`."""
     where = urlsplit(url)
     name = f"{where.scheme}://{where.netloc}"
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(patience):
             head, body = await _exchange(url, basic_auth(user, password), tls)
     except ConnectionRefusedError as error:
         raise CannotConnect(f"cannot connect to Asterisk at {name}: connection refused") from error
     except TimeoutError as error:
-        raise CannotConnect(f"cannot connect to Asterisk at {name}: no answer in {timeout:g} s") from error
+        raise CannotConnect(f"cannot connect to Asterisk at {name}: no answer in {patience:g} s") from error
     except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
         raise CannotConnect(f"cannot connect to Asterisk at {name}: {error}") from error
     status = _STATUS.match(head)

@@ -1,6 +1,6 @@
 """The things ARI speaks of, as far as this client reads them.
 
-Names are those of Asterisk's resource listing (`/ari/api-docs/*.json`); fields left out here are skipped while
+Names are those of Asterisk's resource listing (`/ari/api-docs/*.json`); fields left out here are skipped when
 decoding. `check_listing` compares all of it with what an Asterisk serves.
 """
 
@@ -15,14 +15,14 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A thing described in ARI's listing under the name of the class."""
 
 
-class CallerID(Model):
+class CallerID(Model, frozen=True, kw_only=True):
     """Name and number as the PBX shows them; empty when unknown."""
 
     name: str
     number: str
 
 
-class DialplanCEP(Model):
+class DialplanCEP(Model, frozen=True, kw_only=True):
     """Where in the dialplan a channel is: context, extension, priority, and the application it runs."""
 
     context: str
@@ -32,7 +32,7 @@ class DialplanCEP(Model):
     app_data: str
 
 
-class Channel(Model):
+class Channel(Model, frozen=True, kw_only=True):
     """One leg of a call. `state` is Down, Ring, Ringing, Up, …; `channelvars` those named in ari.conf."""
 
     id: str
@@ -49,7 +49,7 @@ class Channel(Model):
     channelvars: dict[str, str] = {}
 
 
-class Bridge(Model):
+class Bridge(Model, frozen=True, kw_only=True):
     """What holds channels together. `bridge_type` is mixing or holding; `channels` their ids."""
 
     id: str
@@ -62,8 +62,8 @@ class Bridge(Model):
     creationtime: datetime
 
 
-class Playback(Model):
-    """A sound being played. `target_uri` is channel:ID or bridge:ID; `state` queued, playing, done, failed, …"""
+class Playback(Model, frozen=True, kw_only=True):
+    """A sound being played to `target_uri` (channel:ID, bridge:ID); `state` is queued, playing, done, …"""
 
     id: str
     media_uri: str
@@ -73,7 +73,7 @@ class Playback(Model):
     language: str = ""
 
 
-class LiveRecording(Model):
+class LiveRecording(Model, frozen=True, kw_only=True):
     """A recording under way. `duration` is in whole seconds and comes with the last event only."""
 
     name: str
@@ -84,14 +84,14 @@ class LiveRecording(Model):
     cause: str = ""
 
 
-class DeviceState(Model):
+class DeviceState(Model, frozen=True, kw_only=True):
     """A device (`PJSIP/3001`, `Stasis:NAME`) and its state (NOT_INUSE, INUSE, RINGING, …)."""
 
     name: str
     state: str
 
 
-class Endpoint(Model):
+class Endpoint(Model, frozen=True, kw_only=True):
     """Somebody who can be called: technology and resource (`PJSIP`, `3001`), online, offline or unknown."""
 
     technology: str
@@ -100,7 +100,7 @@ class Endpoint(Model):
     state: str = ""
 
 
-class ContactInfo(Model):
+class ContactInfo(Model, frozen=True, kw_only=True):
     """Where an endpoint is reached. `roundtrip_usec` is microseconds, as text."""
 
     uri: str
@@ -109,7 +109,7 @@ class ContactInfo(Model):
     roundtrip_usec: str = ""
 
 
-class Peer(Model):
+class Peer(Model, frozen=True, kw_only=True):
     """A registered peer's status."""
 
     peer_status: str
@@ -119,7 +119,7 @@ class Peer(Model):
     time: str = ""
 
 
-class Application(Model):
+class Application(Model, frozen=True, kw_only=True):
     """A Stasis application, what it is subscribed to, and its event filter."""
 
     name: str
@@ -131,14 +131,14 @@ class Application(Model):
     events_disallowed: list[dict[str, str]]
 
 
-class AdditionalParam(Model):
+class AdditionalParam(Model, frozen=True, kw_only=True):
     """One further parameter of a transfer's destination."""
 
     parameter_name: str
     parameter_value: str
 
 
-class RequiredDestination(Model):
+class RequiredDestination(Model, frozen=True, kw_only=True):
     """Where a transfer is to go: a number (blind), or another call by its protocol id (attended)."""
 
     protocol_id: str = ""
@@ -146,8 +146,8 @@ class RequiredDestination(Model):
     additional_protocol_params: list[AdditionalParam] = []
 
 
-class ReferTo(Model):
-    """The far side of a transfer; channel and bridge are there when the destination is a call Asterisk knows."""
+class ReferTo(Model, frozen=True, kw_only=True):
+    """The far side of a transfer; channel and bridge when the destination is a call that Asterisk knows."""
 
     requested_destination: RequiredDestination
     destination_channel: Channel | None = None
@@ -155,7 +155,7 @@ class ReferTo(Model):
     bridge: Bridge | None = None
 
 
-class ReferredBy(Model):
+class ReferredBy(Model, frozen=True, kw_only=True):
     """The near side of a transfer: who asks for it, whom they talk with, in which bridge."""
 
     source_channel: Channel
@@ -163,7 +163,7 @@ class ReferredBy(Model):
     bridge: Bridge | None = None
 
 
-class AsteriskPing(Model):
+class AsteriskPing(Model, frozen=True, kw_only=True):
     """The answer to a ping."""
 
     asterisk_id: str
@@ -171,28 +171,28 @@ class AsteriskPing(Model):
     timestamp: str
 
 
-class SystemInfo(Model):
+class SystemInfo(Model, frozen=True, kw_only=True):
     """Which Asterisk this is: its version text and its entity id."""
 
     version: str
     entity_id: str
 
 
-class StatusInfo(Model):
+class StatusInfo(Model, frozen=True, kw_only=True):
     """When Asterisk started and last reloaded."""
 
     startup_time: datetime
     last_reload_time: datetime
 
 
-class AsteriskInfo(Model):
+class AsteriskInfo(Model, frozen=True, kw_only=True):
     """About the Asterisk; only the parts that were asked for are there."""
 
     system: SystemInfo | None = None
     status: StatusInfo | None = None
 
 
-class Variable(Model):
+class Variable(Model, frozen=True, kw_only=True):
     """A variable's value; empty when unset."""
 
     value: str

@@ -1,7 +1,7 @@
 """What a REST operation is: its method, path and parameters, and what comes back.
 
-The declared ones are in `OPERATIONS`; `check_listing` compares them with what an Asterisk serves, and a test calls
-every method to see that it sends nothing undeclared.
+The declared ones are in `OPERATIONS`; `check_listing` compares them with what an Asterisk serves, and a test
+calls every method to see that it sends nothing undeclared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PATH_PARAM = re.compile(r"\{(\w+)\}")
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
-    """Asterisk's answer to a request: HTTP status (below 400), reason, and the JSON body as text ("" if none)."""
+    """Asterisk's answer: HTTP status (below 400), reason, and the JSON body as text ("" if none)."""
 
     status: int
     reason: str
@@ -32,17 +32,19 @@ class Response(msgspec.Struct, frozen=True, gc=False):
 
 
 class Operation(Generic[T]):
-    """One REST operation. `result` is the type of the decoded answer; without one the answer is a `Response`."""
+    """One REST operation. `result` is what the answer decodes into; without one it is a `Response`."""
 
     __slots__ = ("body", "decoder", "method", "params", "path", "result", "template")
 
-    def __init__(self, method: str, path: str, params: str = "", *, body: str = "", result: Any = None) -> None:
+    def __init__(
+        self, method: str, path: str, params: str = "", *, body: str = "", result: Any = None
+    ) -> None:
         self.method = method
         self.path = path
         self.params = frozenset(params.split())
         self.body = body
         self.result = result
-        self.decoder: msgspec.json.Decoder[T] | None = None if result is None else msgspec.json.Decoder(result)
+        self.decoder: msgspec.json.Decoder[T] | None = msgspec.json.Decoder(result) if result else None
         self.template = _PATH_PARAM.sub("%s", path.lstrip("/"))
 
     def uri(self, *segments: str) -> str:

@@ -74,10 +74,11 @@ class Applications(Resource):
 
         The client's own application must allow `RESTResponse`, or no answer ever comes.
         """
-        return self._call(FILTER, app, body={"allowed": [{"type": name} for name in allowed], "disallowed": []})
+        types = [{"type": name} for name in allowed]
+        return self._call(FILTER, app, body={"allowed": types, "disallowed": []})
 
     def subscribe(self, app: str, source: str | list[str]) -> Future[Application]:
-        """Hear of more than what is in the application: `channel:ID`, `bridge:ID`, `endpoint:PJSIP/3001`, …"""
+        """Hear of what is not in the application: `channel:ID`, `bridge:ID`, `endpoint:PJSIP/3001`, …"""
         return self._call(SUBSCRIBE, app, query={"eventSource": joined(source)})
 
     def unsubscribe(self, app: str, source: str | list[str]) -> Future[Application]:

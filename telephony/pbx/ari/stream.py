@@ -7,12 +7,12 @@ from collections import deque
 
 import msgspec
 
-from telephony.pbx.ari.client import Message
 from telephony.pbx.ari.events import Event
+from telephony.pbx.ari.states import Message
 
 
 class Overflow(msgspec.Struct, frozen=True):
-    """The reader was too slow: `lost` events were dropped. What is known is out of date: take a new snapshot."""
+    """The reader was too slow: `lost` events were dropped, so what is known is wrong. Take a new snapshot."""
 
     lost: int
 
