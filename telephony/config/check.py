@@ -1,0 +1,251 @@
+"""What the types of the plan cannot say: names that exist, numbers that are free, overflow that ends.
+
+A name that is empty was a mistake already when it was read, and is passed over here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import zoneinfo
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from telephony.config.mistakes import Mistake, suggest
+from telephony.config.values import Places
+from telephony.core.events import Operator
+from telephony.core.plan import ACTIONS, Plan, Queue
+
+LANGUAGES = ("ru", "en")
+SPOKEN = (
+    *("ask-extension", "ask-pin", "nothing-entered", "service-away"),
+    *("logged-in", "already-logged-in", "logged-out", "wrong-pin", "unknown-operator", "unknown-phone"),
+    *("logged-in-elsewhere", "phone-in-use", "not-logged-in", "finish-call-first", "you-are-ready"),
+    *("state-ready", "state-ringing", "state-talking", "state-on-hold", "state-wrap-up", "state-unreachable"),
+)
+"""Prompts that operators hear when they dial a code: first those of the dialplan, then Gudok's answers."""
+PORTABLE_PATTERN = r"(?:[0-9+*#^$.|?(){},\[\]-]|\\[+*.])+"
+"""Regular expressions that Python and the PBX understand alike."""
+SIP_URI = r"sips?:[A-Za-z0-9.+_@:\[\]-]+(;[A-Za-z0-9=._-]+)*"
+
+
+def check_plan(plan: Plan, places: Places, music: Mapping[str, str]) -> list[Mistake]:
+    """All mistakes of `plan` that show without the roster; `music` are the classes besides `default`."""
+    return _Check(plan, places).run(music)
+
+
+class _Check:
+    def __init__(self, plan: Plan, places: Places) -> None:
+        self.plan = plan
+        self.places = places
+        self.found: list[Mistake] = []
+        self.queues = {queue.name: queue for queue in plan.queues}
+        self.prompts = {prompt.name for prompt in plan.prompts}
+
+    def run(self, music: Mapping[str, str]) -> list[Mistake]:
+        self.center()
+        for queue in self.plan.queues:
+            self.queue(queue, {"default", *music})
+            self.overflow(queue)
+        self.circles()
+        self.groups()
+        self.directory()
+        self.codes()
+        self.prompt_sources()
+        self.network()
+        self.found += number_conflicts(self.plan, self.places)
+        return self.found
+
+    def wrong(self, path: tuple[str | int, ...], what: str, right: str = "") -> None:
+        self.found.append(Mistake(self.places.at(*path), f"{'.'.join(map(str, path))}: {what}", right))
+
+    def known(self, path: tuple[str | int, ...], kind: str, name: str | None, names: Collection[str]) -> None:
+        if name and name not in names:
+            self.wrong(path, f"no {kind} is called {name}", suggest(name, names))
+
+    # --- the center and its queues --------------------------------------------------------------------------
+
+    def center(self) -> None:
+        plan = self.plan
+        try:
+            zoneinfo.ZoneInfo(plan.timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            zones = zoneinfo.available_timezones()
+            right = suggest(plan.timezone, zones) if zones else "this machine has no zones: install tzdata"
+            self.wrong(("timezone",), f"no time zone is called {plan.timezone}", right)
+        self.known(("language",), "language", plan.language, LANGUAGES)
+        for field in ("unknown_number", "farewell"):
+            self.known((field,), "prompt", getattr(plan, field), self.prompts)
+        for name in SPOKEN:
+            if name not in self.prompts:
+                self.wrong(
+                    ("prompts",), f"{name} is missing", "give its text: operators hear it at feature codes"
+                )
+
+    def queue(self, queue: Queue, music: Collection[str]) -> None:
+        here = ("queues", queue.name)
+        self.known((*here, "greeting"), "prompt", queue.greeting, self.prompts)
+        self.known((*here, "music"), "music class", queue.music, music)
+        for field, farewell in (("at_max_wait", queue.at_max_wait), ("nobody", queue.nobody)):
+            if farewell is not None:
+                self.known((*here, field), "prompt", farewell.prompt, self.prompts)
+        if queue.hear_out and queue.greeting is None:
+            self.wrong((*here, "hear_out"), "there is no greeting to hear out", "give the queue a greeting")
+
+    def overflow(self, queue: Queue) -> None:
+        last, over = -1, ""
+        groups = {group.name for group in self.plan.groups}
+        for index, step in enumerate(queue.overflow):
+            here = ("queues", queue.name, "overflow", index)
+            set_fields = [
+                f for f in ("require", "add_group", "to_queue", "hang_up") if getattr(step, f) is not None
+            ]
+            if len(set_fields) != 1:
+                got = " and ".join(set_fields) or "none"
+                self.wrong(here, f"has {got}", "give one of require, add_group, to_queue, hang_up")
+            if over:
+                self.wrong(here, f"is never reached: the step before ends with {over}", "remove it")
+            if step.after <= last:
+                self.wrong(here, f"after {step.after} follows after {last}", "let the steps rise in time")
+            elif step.after >= queue.max_wait:
+                what = f"after {step.after} is never reached: max_wait is {queue.max_wait}"
+                self.wrong(here, what, "give an earlier step or a longer max_wait")
+            last = step.after
+            over = next((field for field in set_fields if field in ("to_queue", "hang_up")), over)
+            self.known((*here, "add_group"), "group", step.add_group, groups)
+            self.known((*here, "to_queue"), "queue", step.to_queue, self.queues)
+            if step.hang_up is not None:
+                self.known((*here, "hang_up"), "prompt", step.hang_up.prompt, self.prompts)
+
+    def circles(self) -> None:
+        """Each circle of overflow is told once, at the queue that comes first in the plan."""
+        told: set[frozenset[str]] = set()
+        for queue in self.plan.queues:
+            way = circle_from(queue.name, self.queues)
+            if way and frozenset(way) not in told:
+                told.add(frozenset(way))
+                self.wrong(
+                    ("queues", queue.name, "overflow"),
+                    f"overflow runs in a circle: {' -> '.join([*way, way[0]])}",
+                    "let one of them end elsewhere",
+                )
+
+    def groups(self) -> None:
+        for group in self.plan.groups:
+            if not group.require and not group.logins:
+                self.wrong(("groups", group.name), "nobody can be in it", "give it require or logins")
+
+    # --- numbers, codes, prompts, network -------------------------------------------------------------------
+
+    def directory(self) -> None:
+        phones = {phone.name for phone in self.plan.phones}
+        trunks = {trunk.name for trunk in self.plan.trunks}
+        for entry in self.plan.directory:
+            here = ("directory", entry.number)
+            if (entry.phone is None) == (entry.dial is None):
+                self.wrong(
+                    here, "must have either phone or dial", "phone: NAME, or dial: NUMBER and trunk: NAME"
+                )
+            if (entry.dial is None) != (entry.trunk is None):
+                self.wrong(here, "dial and trunk belong together", "give both or neither")
+            self.known((*here, "phone"), "phone", entry.phone, phones)
+            self.known((*here, "trunk"), "trunk", entry.trunk, trunks)
+        for index, rule in enumerate(self.plan.outbound):
+            where = ("outbound", index)
+            self.known((*where, "trunk"), "trunk", rule.trunk, trunks)
+            if rule.pattern:
+                self.pattern((*where, "pattern"), rule.pattern)
+
+    def pattern(self, path: tuple[str | int, ...], pattern: str) -> None:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            self.wrong(path, f"{pattern!r} is no regular expression: {error}", "for example 8[0-9]{10}")
+            return
+        if not re.fullmatch(PORTABLE_PATTERN, pattern) or "(?" in pattern:
+            right = r"use digits, + * # . [ ] { } ( ) | ? and \+ only, for example \+?7[0-9]{10}"
+            self.wrong(path, f"{pattern!r} would not be understood by the PBX", right)
+
+    def codes(self) -> None:
+        for code in self.plan.codes:
+            self.known(("codes", code.code), "action", code.action, ACTIONS)
+
+    def prompt_sources(self) -> None:
+        for prompt in self.plan.prompts:
+            here = ("prompts", prompt.name)
+            if (prompt.text is None) == (prompt.sound is None):
+                self.wrong(
+                    here, "must have either text or sound", "text: what is said, or sound: a file of the PBX"
+                )
+            elif prompt.sound is not None and not re.fullmatch(r"[A-Za-z0-9_/-]+", prompt.sound):
+                self.wrong((*here, "sound"), f"{prompt.sound!r} is no sound", "for example queue-thankyou")
+
+    def network(self) -> None:
+        phones = {phone.name for phone in self.plan.phones}
+        for trunk in self.plan.trunks:
+            here = ("trunks", trunk.name)
+            if trunk.name in phones:
+                self.wrong(here, "a phone has this name too", "rename one of them")
+            if not trunk.match and trunk.contact is None:
+                self.wrong(here, "neither takes nor makes calls", "give it match, contact, or both")
+            if trunk.contact is not None and not re.fullmatch(SIP_URI, trunk.contact):
+                self.wrong((*here, "contact"), f"{trunk.contact!r} is no SIP address", "sip:192.0.2.1:5060")
+            for index, match in enumerate(trunk.match):
+                if not is_address(match):
+                    what = f"{match!r} is neither an IP address nor a network"
+                    self.wrong((*here, "match", index), what, "for example 192.0.2.1 or 192.0.2.0/24")
+
+
+def is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def circle_from(start: str, queues: Mapping[str, Queue]) -> list[str]:
+    """The circle of overflow through queue `start`, beginning with it; empty when there is none."""
+    ways = [[start]]
+    seen = {start}
+    while ways:
+        way = ways.pop()
+        for step in queues[way[-1]].overflow:
+            to = step.to_queue
+            if to == start:
+                return way
+            if to is not None and to in queues and to not in seen:
+                seen.add(to)
+                ways.append([*way, to])
+    return []
+
+
+def numbers_of(plan: Plan) -> Iterator[tuple[str, str, tuple[str | int, ...]]]:
+    """Every number that leads somewhere: (number, what it belongs to, where it stands)."""
+    for queue in plan.queues:
+        owner = f"queue {queue.name}"
+        for index, number in enumerate(queue.numbers):
+            yield number, owner, ("queues", queue.name, "numbers", index)
+        if queue.transfer_number and queue.transfer_number not in queue.numbers:
+            yield queue.transfer_number, owner, ("queues", queue.name, "transfer_number")
+    for entry in plan.directory:
+        yield entry.number, f"directory entry {entry.label}", ("directory", entry.number)
+    for code in plan.codes:
+        yield code.code, f"code {code.action}", ("codes", code.code)
+
+
+def number_conflicts(plan: Plan, places: Places, operators: Sequence[Operator] = ()) -> list[Mistake]:
+    """Numbers that lead to two things at once. With `operators`, only their extensions are told."""
+    owners: dict[str, tuple[str, tuple[str | int, ...]]] = {}
+    found = []
+    for number, owner, path in numbers_of(plan):
+        if number in owners and not operators:
+            first, where = owners[number]
+            what = f"{'.'.join(map(str, path))}: {number} belongs to {first} already ({places.at(*where)})"
+            found.append(Mistake(places.at(*path), what, f"give {owner} another number"))
+        owners.setdefault(number, (owner, path))
+    for operator in operators:
+        if operator.extension in owners:
+            owner, path = owners[operator.extension]
+            what = f"{owner}: {operator.extension} is the extension of operator {operator.login} too"
+            found.append(Mistake(places.at(*path), what, "give one of them another number"))
+    return found
