@@ -1,1 +1,73 @@
-"""What the center does when something happens."""
+"""What the center does when something happens: one explicit table from event to handler.
+
+`handle(center, event, now)` is a plain synchronous function: it changes the center and returns what shall follow, in
+order. No I/O, no clock, no await: the same inputs give the same decisions, which is what `gudok replay` checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from handlers import agents, inbound, legs, operators, own_calls, recovery, scripts, transfers, waiting
+from handlers.turn import Turn
+from telephony.core import events
+from telephony.core.center import Center
+from telephony.core.effects import Effects
+
+
+def timer_fired(turn: Turn, event: events.TimerFired) -> None:
+    """A timer's key says by its beginning whose it is."""
+    for prefix, handler in TIMERS.items():
+        if event.key.startswith(prefix):
+            handler(turn, event)
+            return
+
+
+def digit_pressed(turn: Turn, event: events.DigitPressed) -> None:
+    """Digits inside a call mean nothing yet: they are on record, and kept from the other side by the bridge."""
+
+
+TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
+    waiting.WAIT_TIMER: waiting.wait_over,
+    agents.WRAP_UP_TIMER: agents.wrap_up_over,
+    recovery.RECORD_TIMER: recovery.record_overdue,
+}
+
+HANDLERS: dict[type[events.Event], Callable[[Turn, Any], None]] = {
+    events.Started: recovery.started,
+    events.PictureTaken: recovery.picture_taken,
+    events.PbxLost: recovery.pbx_lost,
+    events.PbxRestarted: recovery.pbx_restarted,
+    events.CallRecorded: recovery.call_recorded,
+    events.CallerArrived: inbound.caller_arrived,
+    events.OwnCallStarted: own_calls.own_call_started,
+    events.LegReady: legs.leg_ready,
+    events.ChannelRinging: legs.channel_ringing,
+    events.ChannelAnswered: legs.channel_answered,
+    events.Bridged: legs.bridged,
+    events.ChannelHeld: legs.channel_held,
+    events.ChannelResumed: legs.channel_resumed,
+    events.ChannelGone: legs.channel_gone,
+    events.PlayEnded: scripts.play_ended,
+    events.DigitPressed: digit_pressed,
+    events.TransferAsked: transfers.transfer_asked,
+    events.PhoneChanged: operators.phone_changed,
+    events.PbxRefused: legs.pbx_refused,
+    events.TimerFired: timer_fired,
+    events.Continued: waiting.go_on,
+    events.OperatorsChanged: operators.operators_changed,
+    events.LogIn: operators.log_in,
+    events.LogOut: operators.log_out,
+    events.ComeBack: operators.come_back,
+    events.TellState: operators.tell_state,
+    events.LogInRefused: operators.log_in_refused,
+}
+
+
+def handle(center: Center, event: events.AnyEvent, now: datetime) -> Effects:
+    """Decide what follows from `event`, which entered at `now` (aware UTC). Changes `center`."""
+    turn = Turn(center, now)
+    HANDLERS[type(event)](turn, event)
+    return turn.effects

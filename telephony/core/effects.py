@@ -18,30 +18,30 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     """Base of all effects."""
 
 
-class CallEffect(Effect, kw_only=True):
+class CallEffect(Effect, frozen=True, kw_only=True):
     """Base of effects on the PBX. Effects of one `call` leave in order, one answered before the next is sent."""
 
     call: CallId
 
 
-class Answer(CallEffect, kw_only=True):
+class Answer(CallEffect, frozen=True, kw_only=True):
     channel: ChannelId
 
 
-class Ring(CallEffect, kw_only=True):
+class Ring(CallEffect, frozen=True, kw_only=True):
     """Let the calling phone hear ringing (180)."""
 
     channel: ChannelId
 
 
-class Hold(CallEffect, kw_only=True):
+class Hold(CallEffect, frozen=True, kw_only=True):
     """Put the channel into the holding bridge of `music` and let the music play."""
 
     channel: ChannelId
     music: str = "default"
 
 
-class Play(CallEffect, kw_only=True):
+class Play(CallEffect, frozen=True, kw_only=True):
     """Play the named prompts to one channel; ends with PlayEnded(playback)."""
 
     channel: ChannelId
@@ -49,11 +49,11 @@ class Play(CallEffect, kw_only=True):
     prompts: tuple[str, ...]
 
 
-class StopPlay(CallEffect, kw_only=True):
+class StopPlay(CallEffect, frozen=True, kw_only=True):
     playback: str
 
 
-class CreateLeg(CallEffect, kw_only=True):
+class CreateLeg(CallEffect, frozen=True, kw_only=True):
     """Make a leg to a phone or an outside number; it is dialed by DialLeg after its LegReady.
 
     `shows` is the token of the number that the ringing phone displays; `label` is displayed with it.
@@ -70,60 +70,60 @@ class CreateLeg(CallEffect, kw_only=True):
     variables: dict[str, str] = {}
 
 
-class DialLeg(CallEffect, kw_only=True):
+class DialLeg(CallEffect, frozen=True, kw_only=True):
     leg: ChannelId
     seconds: int
 
 
-class Connect(CallEffect, kw_only=True):
-    """Make the mixing bridge and put the channels into it. `staff` are those whose digits the other side must not
-    hear."""
+class Connect(CallEffect, frozen=True, kw_only=True):
+    """Make the mixing bridge and put the channels into it; comes back as Bridged. `staff` are those whose digits the
+    other side must not hear."""
 
     bridge: BridgeId
     channels: tuple[ChannelId, ...]
     staff: tuple[ChannelId, ...] = ()
 
 
-class Join(CallEffect, kw_only=True):
-    """Put a channel into an existing mixing bridge (it leaves the one it is in)."""
+class Join(CallEffect, frozen=True, kw_only=True):
+    """Put a channel into an existing mixing bridge (it leaves the one it is in); comes back as Bridged."""
 
     bridge: BridgeId
     channel: ChannelId
     staff: bool = False
 
 
-class Dissolve(CallEffect, kw_only=True):
+class Dissolve(CallEffect, frozen=True, kw_only=True):
     """Destroy a mixing bridge. Channels in it stay alive."""
 
     bridge: BridgeId
 
 
-class HangUp(CallEffect, kw_only=True):
+class HangUp(CallEffect, frozen=True, kw_only=True):
     channel: ChannelId
     reason: HangUpReason = HangUpReason.NORMAL
 
 
-class SetVariables(CallEffect, kw_only=True):
+class SetVariables(CallEffect, frozen=True, kw_only=True):
     """Write what the next life of the router must find on the channel."""
 
     channel: ChannelId
     variables: dict[str, str]
 
 
-class ReportTransfer(CallEffect, kw_only=True):
+class ReportTransfer(CallEffect, frozen=True, kw_only=True):
     """Tell the transferring phone how its REFER goes (NOTIFY with a sipfrag)."""
 
     channel: ChannelId
     state: Literal["progress", "success", "unavailable", "declined"]
 
 
-class TakeBack(CallEffect, kw_only=True):
+class TakeBack(CallEffect, frozen=True, kw_only=True):
     """Redirect a caller who waits in the native fallback queue to our application."""
 
     channel: ChannelId
 
 
-class Watch(CallEffect, kw_only=True):
+class Watch(CallEffect, frozen=True, kw_only=True):
     """Tell us of the end of a channel that is not in our application."""
 
     channel: ChannelId
@@ -132,7 +132,7 @@ class Watch(CallEffect, kw_only=True):
 # --- everything that is not a call ---------------------------------------------------------------------------
 
 
-class MirrorMember(Effect, kw_only=True):
+class MirrorMember(Effect, frozen=True, kw_only=True):
     """Make the native fallback queues show this operator: member of `queues` on `phone` (none: of no queue)."""
 
     login: str
@@ -142,7 +142,7 @@ class MirrorMember(Effect, kw_only=True):
     reason: str = ""
 
 
-class SetTimer(Effect, kw_only=True):
+class SetTimer(Effect, frozen=True, kw_only=True):
     """TimerFired(key, generation) at `at`. A later SetTimer of the same key replaces this one."""
 
     key: str
@@ -150,7 +150,13 @@ class SetTimer(Effect, kw_only=True):
     at: datetime
 
 
-class Reply(Effect, kw_only=True):
+class CancelTimer(Effect, frozen=True, kw_only=True):
+    """The timer of this key is not needed any more."""
+
+    key: str
+
+
+class Reply(Effect, frozen=True, kw_only=True):
     """The answer to a command. `durable`: the journal is committed before it is given. `say`: prompts."""
 
     command: str
@@ -161,20 +167,20 @@ class Reply(Effect, kw_only=True):
     durable: bool = True
 
 
-class TakePicture(Effect, kw_only=True):
+class TakePicture(Effect, frozen=True, kw_only=True):
     """Ask for a new PictureTaken."""
 
     why: Literal["start", "reconnect", "overflow", "audit"]
 
 
-class Continue(Effect, kw_only=True):
+class Continue(Effect, frozen=True, kw_only=True):
     """Comes back as Continued after the other events that wait."""
 
     work: str
     items: tuple[str, ...]
 
 
-class Alarm(Effect, kw_only=True):
+class Alarm(Effect, frozen=True, kw_only=True):
     """Somebody must look: logged, counted, shown to who watches. `code` is stable, `text` for people."""
 
     code: str
@@ -200,6 +206,7 @@ AnyEffect = (
     | Watch
     | MirrorMember
     | SetTimer
+    | CancelTimer
     | Reply
     | TakePicture
     | Continue

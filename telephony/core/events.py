@@ -60,6 +60,8 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     caller: str
     arrived: datetime
     queue: str | None = None
+    queued: datetime | None = None
+    """When it entered the queue it is in."""
     priority: int = 0
     answered: datetime | None = None
     operator: str | None = None
@@ -75,7 +77,7 @@ class LastTalk(msgspec.Struct, frozen=True, kw_only=True):
     ended: datetime
 
 
-class Started(Event, kw_only=True):
+class Started(Event, frozen=True, kw_only=True):
     """The router has started. Carries all it took from config and the database, so that replay starts equal."""
 
     plan: Plan
@@ -87,7 +89,7 @@ class Started(Event, kw_only=True):
     """Names this life of the router; part of the ids of channels it makes, so that no two lives reuse one."""
 
 
-class OperatorsChanged(Event, kw_only=True):
+class OperatorsChanged(Event, frozen=True, kw_only=True):
     """Operators were imported, changed or disabled: the full new list."""
 
     operators: tuple[Operator, ...]
@@ -97,7 +99,7 @@ class SeenChannel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """A channel as it stands in a picture of the PBX."""
 
     channel: ChannelId
-    up: bool
+    state: Literal["down", "ringing", "up"]
     created: datetime
     phone: str | None = None
     """The operator's phone it belongs to, if it does."""
@@ -119,7 +121,7 @@ class SeenBridge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channels: tuple[ChannelId, ...] = ()
 
 
-class PictureTaken(Event, kw_only=True):
+class PictureTaken(Event, frozen=True, kw_only=True):
     """What is alive on the PBX right now; taken at start, after a reconnect, and every 30 s as an audit."""
 
     why: Literal["start", "reconnect", "overflow", "audit"]
@@ -129,19 +131,19 @@ class PictureTaken(Event, kw_only=True):
     pbx_started: datetime | None = None
 
 
-class PbxLost(Event, kw_only=True):
+class PbxLost(Event, frozen=True, kw_only=True):
     """The connection to the PBX is gone: calls there may go on, but nothing can be asked of it."""
 
     reason: str
 
 
-class PbxRestarted(Event, kw_only=True):
+class PbxRestarted(Event, frozen=True, kw_only=True):
     """The PBX is a new process: all channels of the old one are gone."""
 
     started: datetime
 
 
-class CallRecorded(Event, kw_only=True):
+class CallRecorded(Event, frozen=True, kw_only=True):
     """A finished call, read from the PBX's own record (CEL). Gives calls that ended, or wholly passed, while no
     router lived their true end."""
 
@@ -159,7 +161,7 @@ class CallRecorded(Event, kw_only=True):
 # --- channels ----------------------------------------------------------------------------------------------
 
 
-class CallerArrived(Event, kw_only=True):
+class CallerArrived(Event, frozen=True, kw_only=True):
     """A caller reached a service number (or comes back from the fallback queue, with the true arrival)."""
 
     channel: ChannelId
@@ -171,37 +173,47 @@ class CallerArrived(Event, kw_only=True):
     """Set when the caller comes back from the fallback of this queue."""
 
 
-class OwnCallStarted(Event, kw_only=True):
-    """An operator's phone dials `number`: another operator, the directory, a queue, or out."""
+class OwnCallStarted(Event, frozen=True, kw_only=True):
+    """An operator's phone dials `number`: another operator, the directory, a queue, or, where an outbound rule names
+    a `trunk`, a number outside (then `number` is a token)."""
 
     channel: ChannelId
     phone: str
     number: str
+    trunk: str | None = None
 
 
-class LegReady(Event, kw_only=True):
+class LegReady(Event, frozen=True, kw_only=True):
     """A leg we created has entered our application: it can be dialed."""
 
     channel: ChannelId
 
 
-class ChannelRinging(Event, kw_only=True):
+class ChannelRinging(Event, frozen=True, kw_only=True):
     channel: ChannelId
 
 
-class ChannelAnswered(Event, kw_only=True):
+class ChannelAnswered(Event, frozen=True, kw_only=True):
     channel: ChannelId
 
 
-class ChannelHeld(Event, kw_only=True):
+class Bridged(Event, frozen=True, kw_only=True):
+    """The PBX has confirmed that these channels of the call stand in the mixing bridge and hear each other."""
+
+    call: CallId
+    bridge: BridgeId
+    channels: tuple[ChannelId, ...]
+
+
+class ChannelHeld(Event, frozen=True, kw_only=True):
     channel: ChannelId
 
 
-class ChannelResumed(Event, kw_only=True):
+class ChannelResumed(Event, frozen=True, kw_only=True):
     channel: ChannelId
 
 
-class ChannelGone(Event, kw_only=True):
+class ChannelGone(Event, frozen=True, kw_only=True):
     """The channel has ended. `cause`: Q.850; `tech_cause`: SIP status where the far end gave one; `timed_out`: our
     own ring timeout ended it."""
 
@@ -211,33 +223,34 @@ class ChannelGone(Event, kw_only=True):
     timed_out: bool = False
 
 
-class PlayEnded(Event, kw_only=True):
+class PlayEnded(Event, frozen=True, kw_only=True):
     playback: str
     failed: bool = False
 
 
-class DigitPressed(Event, kw_only=True):
+class DigitPressed(Event, frozen=True, kw_only=True):
     channel: ChannelId
     digit: str
 
 
-class TransferAsked(Event, kw_only=True):
-    """The phone behind `channel` sent a REFER. Blind: to `number`. Attended: to the far end of the consultation
-    that the same phone holds on `consultation`."""
+class TransferAsked(Event, frozen=True, kw_only=True):
+    """The phone behind `channel` sent a REFER. Blind: to `number` (a token if outside, by `trunk`). Attended: to the
+    far end of the consultation that the same phone holds on `consultation`."""
 
     channel: ChannelId
     number: str = ""
+    trunk: str | None = None
     consultation: ChannelId | None = None
 
 
-class PhoneChanged(Event, kw_only=True):
+class PhoneChanged(Event, frozen=True, kw_only=True):
     """A phone's registration or qualification changed."""
 
     phone: str
     reachable: bool
 
 
-class PbxRefused(Event, kw_only=True):
+class PbxRefused(Event, frozen=True, kw_only=True):
     """An effect failed at the PBX. `effect` is the type of the effect, `channel` what it was for."""
 
     effect: str
@@ -248,12 +261,12 @@ class PbxRefused(Event, kw_only=True):
     call: CallId = ""
 
 
-class TimerFired(Event, kw_only=True):
+class TimerFired(Event, frozen=True, kw_only=True):
     key: str
     generation: int
 
 
-class Continued(Event, kw_only=True):
+class Continued(Event, frozen=True, kw_only=True):
     """The rest of a long piece of work, cut so that other events get their turn."""
 
     work: str
@@ -263,40 +276,45 @@ class Continued(Event, kw_only=True):
 # --- commands: questions from outside, each with a place for the answer -------------------------------------
 
 
-class Command(Event, kw_only=True):
+class Command(Event, frozen=True, kw_only=True):
     """Base of commands. `command` names the place where the answer is awaited."""
 
     command: str
 
 
-class LogIn(Command, kw_only=True):
+class LogIn(Command, frozen=True, kw_only=True):
     """The operator proved who they are and wants to work on `phone`."""
 
     login: str
     phone: str
+    channel: ChannelId | None = None
+    """The call of the feature code itself: the phone is not free before it has ended."""
 
 
-class LogOut(Command, kw_only=True):
+class LogOut(Command, frozen=True, kw_only=True):
     """Either by the operator's phone, or by `login` from the command line."""
 
     phone: str | None = None
     login: str | None = None
+    channel: ChannelId | None = None
 
 
-class ComeBack(Command, kw_only=True):
+class ComeBack(Command, frozen=True, kw_only=True):
     """The operator says: I am back (after ring-no-answer and the like), or ends the wrap-up early."""
 
     phone: str | None = None
     login: str | None = None
+    channel: ChannelId | None = None
 
 
-class TellState(Command, kw_only=True):
+class TellState(Command, frozen=True, kw_only=True):
     """What is my state? Asked from the phone."""
 
     phone: str
+    channel: ChannelId | None = None
 
 
-class LogInRefused(Event, kw_only=True):
+class LogInRefused(Event, frozen=True, kw_only=True):
     """A wrong PIN or an unknown extension: on record, counted by the policy later."""
 
     extension: str
@@ -323,6 +341,7 @@ AnyEvent = (
     | LegReady
     | ChannelRinging
     | ChannelAnswered
+    | Bridged
     | ChannelHeld
     | ChannelResumed
     | ChannelGone

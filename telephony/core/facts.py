@@ -51,7 +51,7 @@ class AttemptResult(StrEnum):
     FAILED = "failed"
 
 
-class CallOpened(Fact, kw_only=True):
+class CallOpened(Fact, frozen=True, kw_only=True):
     call: CallId
     kind: CallKind
     number: str
@@ -63,7 +63,7 @@ class CallOpened(Fact, kw_only=True):
     via_fallback: bool = False
 
 
-class CallQueued(Fact, kw_only=True):
+class CallQueued(Fact, frozen=True, kw_only=True):
     """The call stands in `queue` from `at` on; `why`: arrival, overflow, transfer, return (from the fallback)."""
 
     call: CallId
@@ -73,7 +73,7 @@ class CallQueued(Fact, kw_only=True):
     at: datetime
 
 
-class AttemptMade(Fact, kw_only=True):
+class AttemptMade(Fact, frozen=True, kw_only=True):
     """One ring attempt: attempt `n` of the call, towards an operator or a directory number."""
 
     call: CallId
@@ -87,13 +87,13 @@ class AttemptMade(Fact, kw_only=True):
     at: datetime
 
 
-class AttemptAnswered(Fact, kw_only=True):
+class AttemptAnswered(Fact, frozen=True, kw_only=True):
     call: CallId
     n: int
     at: datetime
 
 
-class AttemptEnded(Fact, kw_only=True):
+class AttemptEnded(Fact, frozen=True, kw_only=True):
     """For an answered attempt `at` is the end of the talk, else of the ringing."""
 
     call: CallId
@@ -102,7 +102,7 @@ class AttemptEnded(Fact, kw_only=True):
     at: datetime
 
 
-class CallBridged(Fact, kw_only=True):
+class CallBridged(Fact, frozen=True, kw_only=True):
     """The caller and an operator's (or the far end's) leg hear each other. Stated once, for the first time."""
 
     call: CallId
@@ -110,7 +110,7 @@ class CallBridged(Fact, kw_only=True):
     at: datetime
 
 
-class CallTransferred(Fact, kw_only=True):
+class CallTransferred(Fact, frozen=True, kw_only=True):
     """`result`: done, or failed (the caller came back to `operator` or to the head of the queue)."""
 
     call: CallId
@@ -121,14 +121,14 @@ class CallTransferred(Fact, kw_only=True):
     at: datetime
 
 
-class CallEnded(Fact, kw_only=True):
+class CallEnded(Fact, frozen=True, kw_only=True):
     call: CallId
     outcome: Outcome
-    by: Literal["caller", "operator", "center", "pbx"]
+    by: Literal["caller", "operator", "far_end", "center", "pbx"]
     at: datetime
 
 
-class CallMissed(Fact, kw_only=True):
+class CallMissed(Fact, frozen=True, kw_only=True):
     """A finished call taken from the PBX's record, for which no other fact exists, as one."""
 
     call: CallId
@@ -142,7 +142,7 @@ class CallMissed(Fact, kw_only=True):
     via_fallback: bool = False
 
 
-class OperatorChanged(Fact, kw_only=True):
+class OperatorChanged(Fact, frozen=True, kw_only=True):
     """The operator is in `state` from `at` on; the interval before ends there. `state` offline ends the shift."""
 
     login: str
@@ -154,14 +154,14 @@ class OperatorChanged(Fact, kw_only=True):
     until: datetime | None = None
 
 
-class LogInDenied(Fact, kw_only=True):
+class LogInDenied(Fact, frozen=True, kw_only=True):
     extension: str
     phone: str
     reason: str
     at: datetime
 
 
-class Repaired(Fact, kw_only=True):
+class Repaired(Fact, frozen=True, kw_only=True):
     """Our state differed from the PBX's picture and was set right. Zero of these is normal."""
 
     what: str

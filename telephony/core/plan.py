@@ -20,9 +20,7 @@ Number = Annotated[
     str,
     Meta(pattern=r"^[+*#]?[0-9][0-9*#]{0,30}\Z", description="digits, with +, * or # in front if need be"),
 ]
-Label = Annotated[
-    str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,80}\Z", description="one line of at most 80 characters")
-]
+Label = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,80}\Z", description="one line of at most 80 characters")]
 Text = Annotated[str, Meta(pattern=r"^[^\x00]{1,2000}\Z", description="1 to 2000 characters")]
 Seconds = Annotated[int, Meta(ge=0, le=86_400, description="whole seconds, 0 to 86400")]
 RingSeconds = Annotated[int, Meta(ge=1, le=600, description="whole seconds, 1 to 600")]

@@ -1,0 +1,117 @@
+"""How an operator's state changes, whatever the reason: one place keeps state, matcher and mirror together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from handlers import waiting
+from handlers.turn import Turn
+from telephony.core.effects import MirrorMember, Watch
+from telephony.core.events import CallId, ChannelId, TimerFired
+from telephony.core.facts import OperatorChanged
+from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
+
+WRAP_UP_TIMER = "wrap:"
+
+
+def set_state(turn: Turn, agent: Agent, state: State, *, reason: str = "", call: CallId | None = None) -> None:
+    """The operator is in `state` from now on. Entering READY does not yet make them free: see `settle`."""
+    was_paused = agent.state is State.UNREACHABLE
+    if agent.state is State.WRAP_UP:
+        turn.forget_timer(WRAP_UP_TIMER + agent.login)
+    agent.state, agent.since, agent.reason, agent.call, agent.until = state, turn.now, reason, call, None
+    if state in IN_CALL:
+        agent.idle_since = None
+    if state is State.WRAP_UP:
+        agent.until = turn.now + timedelta(seconds=agent.wrap_up)
+    if state is not State.READY:
+        turn.center.matcher.remove_operator(agent.login)
+    turn.do(
+        OperatorChanged(
+            login=agent.login,
+            state=state,
+            at=turn.now,
+            phone=agent.phone,
+            reason=reason,
+            call=call,
+            until=agent.until,
+        )
+    )
+    if was_paused != (state is State.UNREACHABLE) and agent.at_work:
+        mirror(turn, agent)
+
+
+def mirror(turn: Turn, agent: Agent) -> None:
+    """Let the native fallback queues show the operator as they are."""
+    if agent.phone is None:
+        return
+    queues = tuple(lane.queue.name for lane in agent.lanes if lane.step == 0)
+    paused = agent.state is State.UNREACHABLE
+    turn.do(MirrorMember(login=agent.login, phone=agent.phone, queues=queues, paused=paused, reason=agent.reason))
+
+
+def occupy(turn: Turn, agent: Agent, channel: ChannelId, *, watch: bool) -> None:
+    """The operator's phone holds `channel`: nothing is given to them before the PBX reports it gone."""
+    agent.channels.add(channel)
+    turn.center.matcher.remove_operator(agent.login)
+    if watch:
+        turn.center.strangers[channel] = agent
+        turn.do(Watch(call=channel, channel=channel))
+
+
+def release(turn: Turn, agent: Agent, channel: ChannelId) -> None:
+    """The PBX has reported one of the operator's channels gone."""
+    agent.channels.discard(channel)
+    settle(turn, agent)
+
+
+def settle(turn: Turn, agent: Agent) -> None:
+    """With the last channel gone: log out, pause, wrap up, or take the next caller."""
+    if agent.channels or not agent.at_work:
+        return
+    if not agent.person.enabled:
+        leave(turn, agent, "disabled")
+    elif agent.rona:
+        reason, agent.rona, agent.wrap_up = agent.rona, "", 0
+        set_state(turn, agent, State.UNREACHABLE, reason=reason)
+    elif agent.state in IN_CALL and agent.wrap_up > 0:
+        set_state(turn, agent, State.WRAP_UP)
+        agent.generation += 1
+        turn.wake(WRAP_UP_TIMER + agent.login, agent.generation, agent.wrap_up)
+        agent.wrap_up = 0
+    elif agent.state in (State.RINGING, *IN_CALL):
+        make_ready(turn, agent)
+    elif agent.state is State.READY:
+        waiting.next_for(turn, agent)
+
+
+def make_ready(turn: Turn, agent: Agent, reason: str = "") -> None:
+    """READY, unless the phone is lost; then the next caller, if one waits."""
+    if agent.phone in turn.center.unreachable:
+        if (agent.state, agent.reason) != (State.UNREACHABLE, PHONE_LOST):
+            set_state(turn, agent, State.UNREACHABLE, reason=PHONE_LOST)
+        return
+    idle_since = agent.idle_since
+    set_state(turn, agent, State.READY, reason=reason)
+    agent.idle_since = idle_since or turn.now
+    if not agent.channels:
+        waiting.next_for(turn, agent)
+
+
+def leave(turn: Turn, agent: Agent, reason: str) -> None:
+    """The operator's shift ends here."""
+    phone = agent.phone
+    queues = {lane.queue.name for lane in agent.lanes}
+    turn.center.unseat(agent)
+    agent.idle_since = None
+    set_state(turn, agent, State.OFFLINE, reason=reason)
+    if phone is not None:
+        turn.do(MirrorMember(login=agent.login, phone=phone, queues=()))
+    waiting.check_staff(turn, queues)
+
+
+def wrap_up_over(turn: Turn, event: TimerFired) -> None:
+    agent = turn.center.agents.get(event.key.removeprefix(WRAP_UP_TIMER))
+    if agent is not None and agent.state is State.WRAP_UP and agent.generation == event.generation:
+        agent.idle_since = None
+        make_ready(turn, agent)

@@ -1,0 +1,304 @@
+"""The life of a channel: a leg becomes ready, rings, is answered, is bridged, goes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from handlers import agents, own_calls, scripts, transfers, waiting
+from handlers.turn import Turn
+from telephony.core.calls import Call, Leg, LegState, Role
+from telephony.core.effects import Alarm, Connect, DialLeg, Dissolve
+from telephony.core.events import (
+    Bridged,
+    ChannelAnswered,
+    ChannelGone,
+    ChannelHeld,
+    ChannelId,
+    ChannelResumed,
+    ChannelRinging,
+    LegReady,
+    PbxRefused,
+)
+from telephony.core.facts import (
+    AttemptAnswered,
+    AttemptEnded,
+    AttemptResult,
+    CallBridged,
+    CallEnded,
+    CallKind,
+    Outcome,
+)
+from telephony.core.operators import Agent, State
+
+# Q.850 causes and SIP statuses of a ring that failed, as measured: docs/asterisk-facts.md, "The operator's leg".
+BUSY_CAUSES = frozenset({17})
+REJECTED_CAUSES = frozenset({21})
+UNREACHABLE_CAUSES = frozenset({1, 3, 20, 27, 34, 38})
+NO_ANSWER_CAUSES = frozenset({18, 19})
+STICKY_MEMORY = 200_000
+"""Callers whose last operator is remembered."""
+
+
+def leg_ready(turn: Turn, event: LegReady) -> None:
+    leg = _leg(turn, event.channel)
+    if leg is not None and leg.state is LegState.NEW and leg.result is None:
+        leg.state = LegState.DIALED
+        turn.do(DialLeg(call=turn.center.channels[leg.channel].id, leg=leg.channel, seconds=leg.seconds))
+
+
+def channel_ringing(turn: Turn, event: ChannelRinging) -> None:
+    leg = _leg(turn, event.channel)
+    if leg is not None and leg.state is LegState.DIALED:
+        leg.state = LegState.RINGING
+
+
+def channel_answered(turn: Turn, event: ChannelAnswered) -> None:
+    """The phone was picked up: connect, unless the reason to ring has gone meanwhile."""
+    leg = _leg(turn, event.channel)
+    if leg is None or leg.state is LegState.UP:
+        return
+    leg.state = LegState.UP
+    call = turn.center.channels[leg.channel]
+    if call.ended or leg.result is not None:
+        turn.hang_up(call, leg.channel)
+        return
+    turn.do(AttemptAnswered(call=call.id, n=leg.n, at=turn.now))
+    connect(turn, call, leg)
+
+
+def connect(turn: Turn, call: Call, leg: Leg) -> None:
+    """Let the party and the answered leg hear each other."""
+    scripts.drop(turn, call)
+    waiting.stop_waiting(turn, call)
+    if call.offer == leg.channel:
+        call.offer = None
+    if call.transfer is not None and call.transfer.leg == leg.channel:
+        transfers.target_answered(turn, call)
+    if call.kind is CallKind.OWN and call.answered is None:
+        own_calls.answer_origin(turn, call)
+    if call.bridge is not None:
+        turn.do(Dissolve(call=call.id, bridge=call.bridge))
+        call.in_bridge.clear()
+    staff = tuple(channel for channel in (call.party, leg.channel) if is_staff(call, channel))
+    call.bridge, call.held = turn.center.name_bridge(call), False
+    turn.do(Connect(call=call.id, bridge=call.bridge, channels=(call.party, leg.channel), staff=staff))
+    if leg.login is not None:
+        agent = turn.center.agents[leg.login]
+        agent.calls += leg.why != "own"
+        agents.set_state(turn, agent, State.TALKING, call=call.id)
+    if call.origin is not None:
+        agents.set_state(turn, turn.center.agents[call.origin], State.TALKING, reason="own_call", call=call.id)
+
+
+def is_staff(call: Call, channel: ChannelId) -> bool:
+    """Whether the channel is an operator's: its digits are kept from the other side."""
+    leg = call.legs.get(channel)
+    return call.origin is not None if leg is None else leg.role is Role.OPERATOR
+
+
+def bridged(turn: Turn, event: Bridged) -> None:
+    """The PBX confirms: only now the call counts as answered."""
+    call = turn.center.calls.get(event.call)
+    if call is None or call.ended or call.bridge != event.bridge:
+        return
+    call.in_bridge.update(event.channels)
+    others = [call.legs[channel] for channel in event.channels if channel in call.legs]
+    for leg in others:
+        call.talked_to = leg.login
+    if call.answered is None and others:
+        call.answered = turn.now
+        turn.do(CallBridged(call=call.id, operator=others[0].login, at=turn.now))
+
+
+def channel_held(turn: Turn, event: ChannelHeld) -> None:
+    _talking(turn, event.channel, State.TALKING, State.ON_HOLD)
+
+
+def channel_resumed(turn: Turn, event: ChannelResumed) -> None:
+    _talking(turn, event.channel, State.ON_HOLD, State.TALKING)
+
+
+def _talking(turn: Turn, channel: ChannelId, before: State, after: State) -> None:
+    call = turn.center.channels.get(channel)
+    agent = None if call is None else agent_on(turn, call, channel)
+    if call is not None and agent is not None and agent.state is before:
+        agents.set_state(turn, agent, after, reason=agent.reason, call=agent.call)
+
+
+def agent_on(turn: Turn, call: Call, channel: ChannelId) -> Agent | None:
+    """The operator whose phone holds this channel of the call."""
+    leg = call.legs.get(channel)
+    login = leg.login if leg is not None else call.origin if channel == call.party else None
+    return turn.center.agents.get(login) if login is not None else None
+
+
+def _leg(turn: Turn, channel: ChannelId) -> Leg | None:
+    call = turn.center.channels.get(channel)
+    return None if call is None else call.legs.get(channel)
+
+
+# -- the end of a channel
+
+
+def channel_gone(turn: Turn, event: ChannelGone) -> None:
+    gone(turn, event, turn.now)
+
+
+def gone(turn: Turn, event: ChannelGone, at: datetime) -> None:
+    """A channel has ended, at `at`: now, or earlier where the PBX's record says so."""
+    center = turn.center
+    stranger = center.strangers.pop(event.channel, None)
+    if stranger is not None:
+        agents.release(turn, stranger, event.channel)
+        return
+    call = center.channels.get(event.channel)
+    if call is None:
+        return
+    leg = call.legs.get(event.channel)
+    if leg is not None:
+        _leg_gone(turn, call, leg, event, at)
+    elif event.channel == call.party:
+        _party_gone(turn, call, at)
+
+
+def _party_gone(turn: Turn, call: Call, at: datetime) -> None:
+    """The one for whom the call exists has gone: the call ends here, its other channels are hung up."""
+    scripts.drop(turn, call)
+    waiting.stop_waiting(turn, call)
+    end_call(turn, call, at)
+    for leg in call.legs.values():
+        if leg.state is not LegState.UP:
+            leg.result = AttemptResult.CANCELLED
+        turn.hang_up(call, leg.channel)
+    if call.bridge is not None:
+        turn.do(Dissolve(call=call.id, bridge=call.bridge))
+    origin = turn.center.agents.get(call.origin) if call.origin is not None else None
+    turn.center.forget_channel(call, call.party)
+    if origin is not None:
+        agents.release(turn, origin, call.party)
+
+
+def end_call(turn: Turn, call: Call, at: datetime) -> None:
+    """State the call's end and its outcome, once."""
+    unanswered = Outcome.ABANDONED if call.kind is CallKind.INBOUND else Outcome.NOT_REACHED
+    outcome = Outcome.ANSWERED if call.answered is not None else call.outcome or unanswered
+    by = call.ended_by or ("caller" if call.origin is None else "operator")
+    call.ended = True
+    if not call.end_unknown:
+        turn.do(CallEnded(call=call.id, outcome=outcome, by=by, at=at))
+
+
+def _leg_gone(turn: Turn, call: Call, leg: Leg, event: ChannelGone, at: datetime) -> None:
+    result = leg.result or (AttemptResult.ANSWERED if leg.state is LegState.UP else _result_of(event))
+    if leg.n:
+        turn.do(AttemptEnded(call=call.id, n=leg.n, result=result, at=at))
+    agent = turn.center.agents.get(leg.login) if leg.login is not None else None
+    if agent is not None:
+        _note_for_operator(turn, call, leg, agent, result)
+    turn.center.forget_channel(call, leg.channel)
+    if not call.ended:
+        _call_without(turn, call, leg, result)
+    if agent is not None:
+        agents.release(turn, agent, leg.channel)
+
+
+def _note_for_operator(turn: Turn, call: Call, leg: Leg, agent: Agent, result: AttemptResult) -> None:
+    """What the end of this leg means for its operator: a wrap-up, a failed ring, a talk to remember."""
+    if result is AttemptResult.ANSWERED and call.kind is CallKind.INBOUND:
+        agent.wrap_up = turn.center.queues[call.queue].wrap_up if call.queue else 0
+        if call.caller:
+            _remember_talk(turn, call.caller, agent.login)
+    elif result not in (AttemptResult.ANSWERED, AttemptResult.CANCELLED) and leg.why != "own" and not call.ended:
+        agent.rona = result
+
+
+def _remember_talk(turn: Turn, caller: str, login: str) -> None:
+    talks = turn.center.last_talks
+    talks.pop(caller, None)
+    talks[caller] = (login, turn.now)
+    if len(talks) > STICKY_MEMORY:
+        del talks[next(iter(talks))]
+
+
+def _call_without(turn: Turn, call: Call, leg: Leg, result: AttemptResult) -> None:
+    """How a call goes on that has lost this leg."""
+    if call.transfer is not None and leg.channel in (call.transfer.leg, call.transfer.by):
+        transfers.lost_leg(turn, call, leg.channel)
+    elif call.offer == leg.channel:
+        call.offer = None
+        waiting.resume(turn, call)
+    elif call.kind is CallKind.OWN and call.answered is None and call.bridge is None:
+        own_calls.far_end_failed(turn, call, result)
+    elif call.bridge is not None and not call.legs:
+        turn.do(Dissolve(call=call.id, bridge=call.bridge))
+        call.bridge = None
+        if call.answered is None and call.queue is not None:  # gone before the two heard each other
+            waiting.resume(turn, call)
+        else:
+            call.ended_by = call.ended_by or ("operator" if leg.role is Role.OPERATOR else "far_end")
+            turn.hang_up(call, call.party)
+
+
+def _result_of(event: ChannelGone) -> AttemptResult:
+    """Why a leg did not answer, from cause and SIP status."""
+    if event.timed_out or event.tech_cause in (408, 480) or event.cause in NO_ANSWER_CAUSES:
+        return AttemptResult.NO_ANSWER
+    if event.cause in BUSY_CAUSES:
+        return AttemptResult.BUSY
+    if event.cause in REJECTED_CAUSES:
+        return AttemptResult.REJECTED
+    return AttemptResult.UNREACHABLE if event.cause in UNREACHABLE_CAUSES else AttemptResult.FAILED
+
+
+# -- what the PBX refuses
+
+
+def pbx_refused(turn: Turn, event: PbxRefused) -> None:
+    """An effect failed. What it was for is treated as the event that makes the failure true."""
+    center = turn.center
+    call = center.calls.get(event.call)
+    if event.status == 0:
+        center.pbx_up = False  # the connection is gone: the picture taken after it will tell what became of this
+    match event.effect:
+        case "CreateLeg":
+            _never_rang(turn, event)
+        case "DialLeg" if call is not None and event.channel in call.legs:
+            call.legs[event.channel].result = AttemptResult.FAILED
+            turn.hang_up(call, event.channel)
+        case "Watch":
+            gone(turn, ChannelGone(channel=event.channel), turn.now)
+        case "Play":
+            scripts.play_failed(turn, event)
+        case "Connect" | "Join" if call is not None and event.status:
+            _not_bridged(turn, call, event)
+        case "HangUp" | "StopPlay" | "Dissolve" | "SetVariables" | "Hold" | "Answer" if event.status == 404:
+            pass  # the channel was gone before we asked: its ChannelGone says the rest
+        case _:
+            turn.do(
+                Alarm(
+                    code="pbx_refused",
+                    text=f"{event.effect}: {event.status} {event.reason}",
+                    subject=event.call,
+                )
+            )
+
+
+def _never_rang(turn: Turn, event: PbxRefused) -> None:
+    """The PBX could not even make the leg (measured: 500 for an unregistered phone)."""
+    leg = _leg(turn, event.channel)
+    if leg is not None:
+        leg.result = AttemptResult.UNREACHABLE if event.status else AttemptResult.CANCELLED
+        gone(turn, ChannelGone(channel=event.channel), turn.now)
+
+
+def _not_bridged(turn: Turn, call: Call, event: PbxRefused) -> None:
+    """One of the two was gone already. Its end is reported by itself; whoever is left goes back to the queue."""
+    if call.bridge != event.bridge or call.ended:
+        return
+    call.bridge = None
+    for leg in list(call.legs.values()):
+        if leg.state is LegState.UP and leg.channel not in call.in_bridge:
+            leg.result = AttemptResult.FAILED
+            if call.queue is not None and call.answered is None and call.offer is None:
+                call.offer = leg.channel
+            turn.hang_up(call, leg.channel)

@@ -1,0 +1,149 @@
+"""What operators ask for from their phones and what their phones tell about themselves."""
+
+from __future__ import annotations
+
+from handlers import agents
+from handlers.turn import Turn
+from telephony.core.effects import Reply
+from telephony.core.events import (
+    ChannelId,
+    ComeBack,
+    LogIn,
+    LogInRefused,
+    LogOut,
+    OperatorsChanged,
+    PhoneChanged,
+    TellState,
+)
+from telephony.core.facts import LogInDenied
+from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
+
+
+def _answer(turn: Turn, command: str, code: str, *, ok: bool = True) -> None:
+    """One answer, spoken as the prompt of the same name."""
+    turn.do(Reply(command=command, ok=ok, code=code, say=(code,)))
+
+
+def log_in(turn: Turn, event: LogIn) -> None:
+    """One login, one phone. A second phone is told so while the first is reachable, and takes over when it is not."""
+    center = turn.center
+    agent = center.agents.get(event.login)
+    refusal = _why_not(turn, agent, event.phone)
+    if agent is None or refusal is not None:
+        _answer(turn, event.command, refusal or "unknown-operator", ok=False)
+        return
+    center.unreachable.discard(event.phone)  # it has just called us
+    if agent.at_work and agent.phone == event.phone:
+        _busy_with_code(turn, agent, event.channel)
+        _answer(turn, event.command, "already-logged-in")
+        return
+    if agent.at_work:
+        agents.leave(turn, agent, "other_phone")
+    before = center.at_phone.get(event.phone)
+    if before is not None:
+        agents.leave(turn, before, "phone_taken_over")
+    center.seat(agent, event.phone)
+    _busy_with_code(turn, agent, event.channel)
+    agents.make_ready(turn, agent, "logged_in")
+    agents.mirror(turn, agent)
+    _answer(turn, event.command, "logged-in")
+
+
+def _why_not(turn: Turn, agent: Agent | None, phone: str) -> str | None:
+    """The reason to refuse a login, or None."""
+    center = turn.center
+    if agent is None or not agent.person.enabled:
+        return "unknown-operator"
+    if phone not in center.phones:
+        return "unknown-phone"
+    if agent.at_work and agent.phone != phone and (agent.phone not in center.unreachable or _in_call(agent)):
+        return "logged-in-elsewhere"
+    other = center.at_phone.get(phone)
+    if other is not None and other is not agent and _in_call(other):
+        return "phone-in-use"
+    return None
+
+
+def _in_call(agent: Agent) -> bool:
+    return agent.state in IN_CALL or agent.state is State.RINGING
+
+
+def _busy_with_code(turn: Turn, agent: Agent, channel: ChannelId | None) -> None:
+    """The phone is still in the call in which the code was dialed: it must not ring before that has ended."""
+    if channel is not None:
+        agents.occupy(turn, agent, channel, watch=True)
+
+
+def log_out(turn: Turn, event: LogOut) -> None:
+    agent = _asked_by(turn, event.phone, event.login)
+    if agent is None or not agent.at_work:
+        _answer(turn, event.command, "not-logged-in", ok=False)
+    elif _in_call(agent):
+        _answer(turn, event.command, "finish-call-first", ok=False)
+    else:
+        agents.leave(turn, agent, "logged_out")
+        _answer(turn, event.command, "logged-out")
+
+
+def come_back(turn: Turn, event: ComeBack) -> None:
+    """The operator says: I am back. Ends UNREACHABLE, and a wrap-up early."""
+    agent = _asked_by(turn, event.phone, event.login)
+    if agent is None or not agent.at_work:
+        _answer(turn, event.command, "not-logged-in", ok=False)
+        return
+    _busy_with_code(turn, agent, event.channel)
+    if agent.state in (State.UNREACHABLE, State.WRAP_UP):
+        if event.phone is not None:
+            turn.center.unreachable.discard(event.phone)
+        agent.idle_since = None
+        agents.make_ready(turn, agent, "came_back")
+        _answer(turn, event.command, "you-are-ready")
+    elif agent.state is State.READY:
+        _answer(turn, event.command, "you-are-ready")
+    else:
+        _answer(turn, event.command, "finish-call-first", ok=False)
+
+
+def tell_state(turn: Turn, event: TellState) -> None:
+    agent = turn.center.at_phone.get(event.phone)
+    if agent is None:
+        _answer(turn, event.command, "not-logged-in", ok=False)
+        return
+    _busy_with_code(turn, agent, event.channel)
+    _answer(turn, event.command, f"state-{agent.state.replace('_', '-')}")
+
+
+def _asked_by(turn: Turn, phone: str | None, login: str | None) -> Agent | None:
+    return turn.center.agents.get(login) if login is not None else turn.center.at_phone.get(phone or "")
+
+
+def log_in_refused(turn: Turn, event: LogInRefused) -> None:
+    turn.do(LogInDenied(extension=event.extension, phone=event.phone, reason=event.reason, at=turn.now))
+
+
+def operators_changed(turn: Turn, event: OperatorsChanged) -> None:
+    """New skills count from the next match on; who was disabled leaves when no call is with them."""
+    center = turn.center
+    center.set_persons(event.operators)
+    for agent in list(center.agents.values()):
+        if not agent.at_work:
+            continue
+        center.matcher.remove_operator(agent.login)
+        center.serve(agent)
+        agents.mirror(turn, agent)
+        if not agent.channels:
+            agents.settle(turn, agent)
+
+
+def phone_changed(turn: Turn, event: PhoneChanged) -> None:
+    """A lost phone is not rung; an operator between calls is UNREACHABLE until it returns."""
+    center = turn.center
+    agent = center.at_phone.get(event.phone)
+    if event.reachable:
+        center.unreachable.discard(event.phone)
+        if agent is not None and (agent.state, agent.reason) == (State.UNREACHABLE, PHONE_LOST):
+            agents.make_ready(turn, agent, "phone_back")
+        return
+    center.unreachable.add(event.phone)
+    if agent is not None and agent.state is State.READY and not agent.channels:
+        agents.set_state(turn, agent, State.UNREACHABLE, reason=PHONE_LOST)

@@ -1,0 +1,145 @@
+"""Operators' own calls (to each other, the directory, a queue, out): on record, and they keep the operator busy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from handlers import agents, scripts, waiting
+from handlers.turn import Turn
+from telephony.core.calls import Call, Leg, Role
+from telephony.core.center import Target
+from telephony.core.effects import Answer, CreateLeg, Ring
+from telephony.core.events import HangUpReason, OwnCallStarted
+from telephony.core.facts import AttemptMade, AttemptResult, CallKind, CallOpened, Outcome
+from telephony.core.operators import PHONE_LOST, Agent, State
+from telephony.core.script import farewell
+
+REASONS = {
+    AttemptResult.BUSY: HangUpReason.BUSY,
+    AttemptResult.REJECTED: HangUpReason.BUSY,
+    AttemptResult.NO_ANSWER: HangUpReason.NO_ANSWER,
+}
+
+
+def own_call_started(turn: Turn, event: OwnCallStarted) -> None:
+    """An operator's phone dials. A phone nobody is logged in on may call too; that call has no operator."""
+    center = turn.center
+    if event.channel in center.channels:
+        return
+    agent = center.at_phone.get(event.phone)
+    call = Call(
+        id=event.channel,
+        kind=CallKind.OWN,
+        number=event.number,
+        caller="",
+        arrived=turn.now,
+        party=event.channel,
+        origin=None if agent is None else agent.login,
+    )
+    center.open(call)
+    turn.do(
+        CallOpened(call=call.id, kind=call.kind, number=call.number, operator=call.origin, arrived=call.arrived),
+    )
+    if agent is not None:
+        ringing = agent.state is State.RINGING
+        agents.occupy(turn, agent, call.party, watch=False)
+        if ringing:  # the call that rings comes first
+            refuse(turn, call, HangUpReason.BUSY)
+            return
+        if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
+            agent.rona = agent.reason  # a call of one's own does not say "I am back"
+        if agent.state in (State.READY, State.WRAP_UP, State.UNREACHABLE):
+            agents.set_state(turn, agent, State.TALKING, reason="own_call", call=call.id)
+    _place(turn, call, center.resolve(event.number, event.trunk))
+
+
+def _place(turn: Turn, call: Call, target: Target | None) -> None:
+    if target is None:
+        turn.do(Answer(call=call.id, channel=call.party))
+        scripts.run(turn, call, farewell(turn.center.plan.unknown_number, Outcome.UNKNOWN_NUMBER))
+    elif target.queue is not None:
+        turn.do(Answer(call=call.id, channel=call.party))
+        waiting.enter(turn, call, target.queue, "arrival")
+    elif ring_target(turn, call, target, "own") is None:
+        refuse(turn, call, HangUpReason.BUSY)
+    else:
+        turn.do(Ring(call=call.id, channel=call.party))
+
+
+def can_be_called(turn: Turn, agent: Agent) -> bool:
+    """Whether a colleague may ring this operator: at work, and nothing rings or talks on the phone (promise I3)."""
+    free = agent.state in (State.READY, State.WRAP_UP)
+    return free and not agent.channels and agent.phone not in turn.center.unreachable
+
+
+def ring_target(turn: Turn, call: Call, target: Target, reason: Literal["transfer", "own"]) -> Leg | None:
+    """Ring an operator, a directory entry or an outside number; None when the operator cannot be called now."""
+    if target.agent is not None:
+        if not can_be_called(turn, target.agent):
+            return None
+        return waiting.ring(turn, call, target.agent, turn.center.plan.default_ring, reason)
+    if target.entry is not None:
+        entry = target.entry
+        return ring_far(turn, call, entry.ring, reason, phone=entry.phone, trunk=entry.trunk, number=entry.dial)
+    return ring_far(turn, call, turn.center.plan.default_ring, reason, trunk=target.trunk, number=target.number)
+
+
+def ring_far(
+    turn: Turn,
+    call: Call,
+    seconds: int,
+    reason: Literal["transfer", "own"],
+    *,
+    phone: str | None = None,
+    trunk: str | None = None,
+    number: str | None = None,
+) -> Leg:
+    """Make a leg to somebody who is not an operator at work."""
+    center = turn.center
+    channel = center.name_leg(call)
+    leg = Leg(channel, Role.FAR, call.attempts, seconds, turn.now, why=reason)
+    center.add_leg(call, leg)
+    turn.do(
+        CreateLeg(
+            call=call.id,
+            leg=channel,
+            originator=call.party,
+            phone=phone,
+            trunk=trunk,
+            number=number,
+            shows=call.caller,
+            variables={
+                "GUDOK_ROLE": "far",
+                "GUDOK_CALL": call.id,
+                "GUDOK_ATTEMPT": str(leg.n),
+                "GUDOK_WHY": reason,
+            },
+        ),
+        AttemptMade(
+            call=call.id,
+            n=leg.n,
+            channel=channel,
+            why=reason,
+            phone=phone,
+            number=number,
+            queue=call.queue,
+            at=turn.now,
+        ),
+    )
+    return leg
+
+
+def answer_origin(turn: Turn, call: Call) -> None:
+    """The far end has picked up: only now the calling phone is answered."""
+    turn.do(Answer(call=call.id, channel=call.party))
+
+
+def far_end_failed(turn: Turn, call: Call, result: AttemptResult) -> None:
+    call.outcome = Outcome.NOT_REACHED
+    refuse(turn, call, REASONS.get(result, HangUpReason.CONGESTION))
+
+
+def refuse(turn: Turn, call: Call, reason: HangUpReason) -> None:
+    """End an own call that found nobody."""
+    call.outcome, call.ended_by = call.outcome or Outcome.NOT_REACHED, "center"
+    turn.hang_up(call, call.party, reason)

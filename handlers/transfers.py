@@ -1,0 +1,213 @@
+"""Transfers by the phone's own key. The PBX leaves the REFER to us (PJSIP_TRANSFER_HANDLING=ari-only); the caller keeps
+one record through all of it, and a failed transfer brings them back: to the operator, or to the head of the queue.
+
+While a blind transfer rings, the transferring phone stays on its leg, alone in the old bridge; it is released when the
+target has answered. If it hangs up before (many phones do, right after the REFER), only the way back changes.
+"""
+
+from __future__ import annotations
+
+from handlers import agents, own_calls, scripts, waiting
+from handlers.turn import Turn
+from telephony.core.calls import Call, Leg, LegState, Role, Transfer
+from telephony.core.effects import Connect, Dissolve, Join, ReportTransfer
+from telephony.core.events import ChannelId, HangUpReason, TransferAsked
+from telephony.core.facts import (
+    AttemptAnswered,
+    AttemptEnded,
+    AttemptMade,
+    AttemptResult,
+    CallKind,
+    CallTransferred,
+)
+from telephony.core.plan import Queue
+
+
+def transfer_asked(turn: Turn, event: TransferAsked) -> None:
+    """An operator hands over the other side of their call."""
+    call = turn.center.channels.get(event.channel)
+    if call is None or call.ended:
+        return
+    consultation = turn.center.channels.get(event.consultation or "")
+    if not _can_transfer(call, event.channel) or (event.consultation and consultation in (None, call)):
+        _report(turn, call, event.channel, "declined")
+    elif consultation is not None:
+        _attended(turn, call, event.channel, consultation)
+    else:
+        _blind(turn, call, event)
+
+
+def _can_transfer(call: Call, by: ChannelId) -> bool:
+    """Only a bridged conversation can be handed over, by one of its operators, one transfer at a time."""
+    leg = call.legs.get(by)
+    is_operator = call.origin is not None if leg is None else leg.role is Role.OPERATOR
+    return is_operator and call.answered is not None and call.transfer is None and len(call.in_bridge) > 1
+
+
+def _report(turn: Turn, call: Call, channel: ChannelId, state: str) -> None:
+    match state:
+        case "progress" | "success" | "unavailable" | "declined":
+            turn.do(ReportTransfer(call=call.id, channel=channel, state=state))
+
+
+def _let_party_stay(turn: Turn, call: Call, by: ChannelId) -> None:
+    """In an operator's own call the far end stays: it becomes the party, the operator's channel becomes a leg."""
+    if by != call.party:
+        return
+    far = next(leg for leg in call.legs.values() if leg.channel in call.in_bridge)
+    turn.do(AttemptEnded(call=call.id, n=far.n, result=AttemptResult.ANSWERED, at=turn.now))
+    call.legs[by] = Leg(by, Role.OPERATOR, 0, 0, turn.now, login=call.origin, why="own", state=LegState.UP)
+    del call.legs[far.channel]
+    call.party, call.origin = far.channel, None
+
+
+def _blind(turn: Turn, call: Call, event: TransferAsked) -> None:
+    target = turn.center.resolve(event.number, event.trunk)
+    _let_party_stay(turn, call, event.channel)
+    login = call.legs[event.channel].login
+    if target is not None and target.queue is not None:
+        _to_queue(turn, call, event.channel, target.queue, "blind")
+        return
+    leg = None if target is None else own_calls.ring_target(turn, call, target, "transfer")
+    if leg is None:
+        _state(turn, call, login, "blind", event.number, done=False)
+        _report(turn, call, event.channel, "unavailable")
+        return
+    call.transfer = Transfer(event.channel, login, "blind", event.number, leg.channel)
+    call.in_bridge.discard(call.party)
+    _report(turn, call, event.channel, "progress")
+    waiting.hold(turn, call)
+
+
+def _to_queue(turn: Turn, call: Call, by: ChannelId, queue: Queue, kind: str) -> None:
+    """Into the queue with the arrival they came with; the operator is released."""
+    _state(turn, call, call.legs[by].login, kind, queue.name, done=True)
+    _report(turn, call, by, "success")
+    turn.hang_up(call, by)
+    waiting.enter(turn, call, queue, "transfer")
+    _leave_bridge(turn, call)
+
+
+def _leave_bridge(turn: Turn, call: Call) -> None:
+    """The conversation is over; whoever of it goes on is elsewhere by now."""
+    if call.bridge is not None:
+        turn.do(Dissolve(call=call.id, bridge=call.bridge))
+    call.bridge = None
+    call.in_bridge.clear()
+
+
+def _attended(turn: Turn, call: Call, by: ChannelId, consultation: Call) -> None:
+    """Join the caller to whoever the operator is consulting: talking, still ringing, or still waiting in a queue."""
+    if consultation.kind is not CallKind.OWN or consultation.transfer is not None or consultation.ended:
+        _report(turn, call, by, "declined")
+        return
+    _let_party_stay(turn, call, by)
+    login = call.legs[by].login
+    far = next((leg for leg in consultation.legs.values() if leg.result is None), None)
+    if (far is not None and consultation.queue is None) or (
+        consultation.queue is not None and far is not None and far.state is LegState.UP
+    ):
+        _take_over(turn, call, by, consultation, far)
+    elif consultation.queue is not None:
+        _end_consultation(turn, consultation)
+        _to_queue(turn, call, by, turn.center.queues[consultation.queue], "attended")
+    else:
+        _report(turn, call, by, "unavailable")
+        _state(turn, call, login, "attended", consultation.number, done=False)
+
+
+def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: Leg) -> None:
+    """The consulted leg changes over to the caller's call, ringing or talking."""
+    center = turn.center
+    answered = far.state is LegState.UP
+    turn.do(AttemptEnded(call=consultation.id, n=far.n, result=_result(answered=answered), at=turn.now))
+    del consultation.legs[far.channel]
+    consultation.in_bridge.discard(far.channel)
+    call.attempts += 1
+    leg = Leg(far.channel, far.role, call.attempts, far.seconds, turn.now, far.login, "transfer", far.state)
+    center.add_leg(call, leg)
+    turn.do(
+        AttemptMade(
+            call=call.id,
+            n=leg.n,
+            channel=leg.channel,
+            why="transfer",
+            operator=leg.login,
+            number=None if leg.login else consultation.number,
+            queue=call.queue,
+            at=turn.now,
+        )
+    )
+    transfer = Transfer(by, call.legs[by].login, "attended", consultation.number, leg.channel)
+    if leg.login is not None:
+        agent = center.agents[leg.login]
+        agents.set_state(turn, agent, agent.state, reason=agent.reason, call=call.id)
+    if answered:
+        turn.do(AttemptAnswered(call=call.id, n=leg.n, at=turn.now))
+        assert call.bridge is not None
+        turn.do(Join(call=call.id, bridge=call.bridge, channel=leg.channel, staff=leg.role is Role.OPERATOR))
+        call.transfer = transfer
+        target_answered(turn, call)
+    else:
+        call.transfer = transfer
+        call.in_bridge.discard(call.party)
+        _report(turn, call, by, "progress")
+        waiting.hold(turn, call)
+    _end_consultation(turn, consultation)
+
+
+def _result(*, answered: bool) -> AttemptResult:
+    return AttemptResult.ANSWERED if answered else AttemptResult.CANCELLED
+
+
+def _end_consultation(turn: Turn, consultation: Call) -> None:
+    scripts.drop(turn, consultation)
+    waiting.stop_waiting(turn, consultation)
+    consultation.ended_by = "operator"
+    turn.hang_up(consultation, consultation.party)
+
+
+def target_answered(turn: Turn, call: Call) -> None:
+    """The transfer has succeeded: the transferring phone is told and released."""
+    transfer = call.transfer
+    assert transfer is not None
+    call.transfer = None
+    _state(turn, call, transfer.login, transfer.kind, transfer.to, done=True)
+    if transfer.by in call.legs:
+        _report(turn, call, transfer.by, "success")
+        turn.hang_up(call, transfer.by)
+
+
+def lost_leg(turn: Turn, call: Call, channel: ChannelId) -> None:
+    """During a transfer: the transferring phone has hung up (then only the target counts), or the target failed."""
+    transfer = call.transfer
+    assert transfer is not None
+    if channel == transfer.by:
+        _leave_bridge(turn, call)
+        return
+    call.transfer = None
+    _state(turn, call, transfer.login, transfer.kind, transfer.to, done=False)
+    back = call.legs.get(transfer.by)
+    if back is not None and back.result is None:
+        _report(turn, call, transfer.by, "unavailable")
+        _leave_bridge(turn, call)
+        call.bridge, call.held = turn.center.name_bridge(call), False
+        turn.do(Connect(call=call.id, bridge=call.bridge, channels=(call.party, transfer.by), staff=(transfer.by,)))
+    elif call.queue is not None:
+        waiting.resume(turn, call)
+    else:
+        call.ended_by = "center"
+        turn.hang_up(call, call.party, HangUpReason.NO_ANSWER)
+
+
+def _state(turn: Turn, call: Call, login: str | None, kind: str, to: str, *, done: bool) -> None:
+    turn.do(
+        CallTransferred(
+            call=call.id,
+            operator=login,
+            kind="blind" if kind == "blind" else "attended",
+            to=to,
+            result="done" if done else "failed",
+            at=turn.now,
+        )
+    )

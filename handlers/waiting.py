@@ -1,0 +1,228 @@
+"""Callers who wait: entering a queue, overflow, the longest wait, and the match with a free operator."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from handlers import agents, scripts
+from handlers.turn import Turn
+from telephony.core.calls import Call, Leg, Role
+from telephony.core.effects import Continue, CreateLeg, Hold, SetVariables
+from telephony.core.events import Continued, TimerFired
+from telephony.core.facts import AttemptMade, CallQueued, Outcome
+from telephony.core.operators import Agent, State
+from telephony.core.plan import Queue
+from telephony.core.routing import Lane, next_step
+from telephony.core.script import farewell
+
+WAIT_TIMER = "wait:"
+SEND_AWAY = "send_away"
+OPERATOR_RINGS = {"GUDOK_ROLE": "operator", "PJSIP_TRANSFER_HANDLING()": "ari-only"}
+
+Why = Literal["arrival", "overflow", "transfer", "return"]
+
+
+def enter(turn: Turn, call: Call, queue: Queue, why: Why) -> None:
+    """The call stands in `queue` from now on, with its true arrival; it is matched at once if somebody is free."""
+    call.queue, call.queued, call.step, call.priority = queue.name, turn.now, 0, queue.priority
+    turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why=why, at=turn.now))
+    if why != "arrival":
+        turn.do(SetVariables(call=call.id, channel=call.party, variables={"GUDOK_QUEUE": queue.name}))
+    resume(turn, call)
+
+
+def resume(turn: Turn, call: Call) -> None:
+    """The caller may be given to an operator: the overflow steps already due are taken, then a match is tried."""
+    queue = turn.center.queues[call.queue or ""]
+    call.eligible = True
+    if queue.nobody is not None and turn.center.staff[queue.name] == 0:
+        send_away(turn, call, queue.nobody.prompt)
+        return
+    if _take_due_steps(turn, call, queue):
+        return
+    lane = turn.center.matcher.lane(queue.name, call.step)
+    agent = _choose(turn, call, queue, lane) if turn.center.pbx_up else None
+    if agent is not None:
+        offer(turn, call, agent)
+    else:
+        turn.center.matcher.add_caller(call.id, lane, call.priority, call.arrived)
+        _set_timer(turn, call, queue)
+    hold(turn, call)
+
+
+def hold(turn: Turn, call: Call) -> None:
+    """Music, unless it plays already."""
+    if not call.held:
+        call.held = True
+        music = turn.center.queues[call.queue].music if call.queue else "default"
+        turn.do(Hold(call=call.id, channel=call.party, music=music))
+
+
+def _choose(turn: Turn, call: Call, queue: Queue, lane: Lane) -> Agent | None:
+    """The operator for this caller: the last one they spoke with, if free and recent enough, else the best."""
+    center = turn.center
+    if queue.sticky and call.caller in center.last_talks:
+        login, ended = center.last_talks[call.caller]
+        agent = center.agents.get(login)
+        recent = turn.now - ended <= timedelta(seconds=queue.sticky)
+        if recent and agent is not None and center.matcher.is_idle(login) and lane in agent.lanes:
+            return agent
+    login_first = center.matcher.next_operator(lane)
+    return None if login_first is None else center.agents[login_first]
+
+
+def next_for(turn: Turn, agent: Agent) -> None:
+    """The operator is free: give them the caller with the highest claim, or let them wait for one."""
+    center = turn.center
+    call_id = center.matcher.next_caller(agent.lanes) if center.pbx_up else None
+    if call_id is None:
+        center.make_free(agent)
+    else:
+        offer(turn, center.calls[call_id], agent)
+
+
+def match_all(turn: Turn) -> None:
+    """After a time without decisions (no PBX): match what has gathered, highest claims first."""
+    center = turn.center
+    for login in list(center.matcher.idle()):
+        agent = center.agents[login]
+        center.matcher.remove_operator(login)
+        next_for(turn, agent)
+
+
+def offer(turn: Turn, call: Call, agent: Agent) -> None:
+    """Ring the operator for the waiting caller. From here until the leg is gone neither is offered to anybody else."""
+    queue = turn.center.queues[call.queue or ""]
+    turn.center.matcher.took_turn(queue.name, agent.login)
+    leg = ring(turn, call, agent, queue.ring, "queue", auto_answer=queue.auto_answer)
+    call.offer = leg.channel
+
+
+def ring(
+    turn: Turn,
+    call: Call,
+    agent: Agent,
+    seconds: int,
+    why: Literal["queue", "transfer", "own"],
+    *,
+    auto_answer: bool = False,
+) -> Leg:
+    """Make a leg to the operator's phone and reserve the operator for it (promise I3)."""
+    center = turn.center
+    center.matcher.remove_caller(call.id)
+    channel = center.name_leg(call)
+    leg = Leg(channel, Role.OPERATOR, call.attempts, seconds, turn.now, login=agent.login, why=why)
+    center.add_leg(call, leg)
+    agent.channels.add(channel)
+    agents.set_state(turn, agent, State.RINGING, call=call.id)
+    variables = {
+        **OPERATOR_RINGS,
+        "GUDOK_CALL": call.id,
+        "GUDOK_OPERATOR": agent.login,
+        "GUDOK_ATTEMPT": str(leg.n),
+        "GUDOK_WHY": why,
+    }
+    turn.do(
+        CreateLeg(
+            call=call.id,
+            leg=channel,
+            originator=call.party,
+            phone=agent.phone,
+            shows=call.caller,
+            label=center.queues[call.queue].label if call.queue else "",
+            auto_answer=auto_answer,
+            variables=variables,
+        ),
+        AttemptMade(
+            call=call.id,
+            n=leg.n,
+            channel=channel,
+            why=why,
+            operator=agent.login,
+            phone=agent.phone,
+            queue=call.queue,
+            at=turn.now,
+        ),
+    )
+    return leg
+
+
+# -- time passes
+
+
+def _set_timer(turn: Turn, call: Call, queue: Queue) -> None:
+    step = next_step(queue, call.step)
+    due = queue.max_wait if step is None else min(step.after, queue.max_wait)
+    call.timer += 1
+    turn.wake(WAIT_TIMER + call.id, call.timer, timedelta(seconds=due) - call.waited(turn.now))
+
+
+def wait_over(turn: Turn, event: TimerFired) -> None:
+    """An overflow step or the longest wait is due."""
+    call = turn.center.calls.get(event.key.removeprefix(WAIT_TIMER))
+    if call is not None and call.timer == event.generation and turn.center.matcher.is_waiting(call.id):
+        turn.center.matcher.remove_caller(call.id)
+        resume(turn, call)
+
+
+def _take_due_steps(turn: Turn, call: Call, queue: Queue) -> bool:
+    """Go through the steps whose time has come; True when the call has left this queue by one."""
+    waited = call.waited(turn.now).total_seconds()
+    if waited >= queue.max_wait:
+        send_away(turn, call, queue.at_max_wait.prompt if queue.at_max_wait else turn.center.plan.farewell)
+        return True
+    while (step := next_step(queue, call.step)) is not None and waited >= step.after:
+        call.step += 1
+        if step.hang_up is not None:
+            send_away(turn, call, step.hang_up.prompt)
+            return True
+        if step.to_queue is not None:
+            enter(turn, call, turn.center.queues[step.to_queue], "overflow")
+            return True
+    return False
+
+
+def send_away(turn: Turn, call: Call, prompt: str) -> None:
+    """Nobody will take this caller: say so, then hang up."""
+    stop_waiting(turn, call)
+    scripts.run(turn, call, farewell(prompt, Outcome.SENT_AWAY))
+
+
+def stop_waiting(turn: Turn, call: Call) -> None:
+    """The caller is with an operator, has gone, or is being sent away."""
+    call.eligible = False
+    turn.center.matcher.remove_caller(call.id)
+    if call.timer:
+        turn.forget_timer(WAIT_TIMER + call.id)
+
+
+def check_staff(turn: Turn, queues: set[str]) -> None:
+    """The last operator of these queues may have left: callers who wait there are told, where config says so."""
+    center = turn.center
+    left = [
+        call
+        for name in queues
+        if center.queues[name].nobody is not None and center.staff[name] == 0
+        for lane in center.matcher.lanes[name]
+        for call in lane.callers
+    ]
+    if left:
+        turn.do(Continue(work=SEND_AWAY, items=tuple(left)))
+
+
+def go_on(turn: Turn, event: Continued) -> None:
+    """Send away a few, then let other events have their turn."""
+    center = turn.center
+    for call_id in event.items[:BATCH]:
+        if center.matcher.is_waiting(call_id):
+            call = center.calls[call_id]
+            queue = center.queues[call.queue or ""]
+            if queue.nobody is not None and center.staff[queue.name] == 0:
+                send_away(turn, call, queue.nobody.prompt)
+    if len(event.items) > BATCH:
+        turn.do(Continue(work=event.work, items=event.items[BATCH:]))
+
+
+BATCH = 50
+"""How many calls one turn treats when many must be."""

@@ -1,0 +1,105 @@
+"""A call and its life: the channels that belong to it, who waits, who rings, who talks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from telephony.core.events import BridgeId, CallId, ChannelId
+from telephony.core.facts import AttemptResult, CallKind, Outcome
+from telephony.core.script import Script
+
+
+class Role(StrEnum):
+    """Whose leg it is."""
+
+    OPERATOR = "operator"
+    FAR = "far"
+    """A specialist, a department, or a number outside."""
+
+
+class LegState(StrEnum):
+    NEW = "new"
+    DIALED = "dialed"
+    RINGING = "ringing"
+    UP = "up"
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """A channel that we created for a call: one ring attempt, and the talk it may become."""
+
+    channel: ChannelId
+    role: Role
+    n: int
+    seconds: int
+    """How long it may ring."""
+    made: datetime
+    login: str | None = None
+    """The operator who rings; None for everybody else's phones."""
+    why: Literal["queue", "transfer", "own"] = "queue"
+    state: LegState = LegState.NEW
+    result: AttemptResult | None = None
+    """Set when we know how it ends before the PBX has reported it gone."""
+
+
+@dataclass(slots=True, eq=False)
+class Transfer:
+    """A transfer under way: `leg` rings at the target while the transferring phone waits on `by`."""
+
+    by: ChannelId
+    login: str | None
+    kind: Literal["blind", "attended"]
+    to: str
+    leg: ChannelId
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call, from the first channel to the last. `party` is the channel that stays through every transfer."""
+
+    id: CallId
+    kind: CallKind
+    number: str
+    caller: str
+    arrived: datetime
+    party: ChannelId
+    origin: str | None = None
+    """The operator whose own call this is."""
+    queue: str | None = None
+    priority: int = 0
+    queued: datetime | None = None
+    """When the call entered `queue`: overflow steps and the longest wait count from here."""
+    step: int = 0
+    timer: int = 0
+    """Generation of the waiting timer."""
+    script: Script = ()
+    playback: str | None = None
+    eligible: bool = False
+    """May be given to an operator as soon as one is free."""
+    offer: ChannelId | None = None
+    """The leg that rings for the waiting caller."""
+    legs: dict[ChannelId, Leg] = field(default_factory=dict)
+    bridge: BridgeId | None = None
+    in_bridge: set[ChannelId] = field(default_factory=set)
+    held: bool = False
+    """The party is in the holding bridge."""
+    attempts: int = 0
+    bridges: int = 0
+    playbacks: int = 0
+    answered: datetime | None = None
+    transfer: Transfer | None = None
+    talked_to: str | None = None
+    """The operator whose leg is bridged now, or was last."""
+    outcome: Outcome | None = None
+    """Decided before the end, for calls that the center ends."""
+    ended_by: Literal["caller", "operator", "far_end", "center", "pbx"] | None = None
+    ended: bool = False
+    end_unknown: bool = False
+    """It ended while we could not see: the PBX's record will tell when."""
+
+    def waited(self, now: datetime) -> timedelta:
+        """How long the call has been in its present queue."""
+        return now - (self.queued or self.arrived)

@@ -1,0 +1,158 @@
+"""The state of the center, and nothing else: who works, which calls live, which channel belongs to what.
+
+Handlers change it through the few methods here that keep its indexes together; there is no I/O, no clock, no log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from telephony.core.calls import Call, Leg
+from telephony.core.events import CallId, ChannelId, OpenCall, OpenOperator, Operator
+from telephony.core.operators import Agent, State
+from telephony.core.plan import DirectoryEntry, Plan, Queue
+from telephony.core.routing import Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a number that an operator dials or refers to stands for: exactly one of the first four is set."""
+
+    queue: Queue | None = None
+    agent: Agent | None = None
+    entry: DirectoryEntry | None = None
+    trunk: str | None = None
+    number: str = ""
+    """What to dial through `trunk`: a token."""
+
+
+@dataclass(slots=True, eq=False)
+class Center:
+    """Everything a decision may depend on."""
+
+    plan: Plan = field(default_factory=Plan)
+    run: str = ""
+    pbx_up: bool = False
+    pbx_lost: datetime | None = None
+    pbx_started: datetime | None = None
+    matcher: Matcher = field(default_factory=lambda: Matcher(Plan()))
+    queues: dict[str, Queue] = field(default_factory=dict)
+    by_number: dict[str, Queue] = field(default_factory=dict)
+    agents: dict[str, Agent] = field(default_factory=dict)
+    at_phone: dict[str, Agent] = field(default_factory=dict)
+    phones: frozenset[str] = frozenset()
+    unreachable: set[str] = field(default_factory=set)
+    staff: dict[str, int] = field(default_factory=dict)
+    """How many at work could serve each queue, sooner or later."""
+    calls: dict[CallId, Call] = field(default_factory=dict)
+    channels: dict[ChannelId, Call] = field(default_factory=dict)
+    """Every channel of every call, the parties' and the legs'."""
+    strangers: dict[ChannelId, Agent] = field(default_factory=dict)
+    """Channels outside our application that keep an operator busy."""
+    playbacks: dict[str, Call] = field(default_factory=dict)
+    last_talks: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    """Caller's token -> operator and end of their last talk, oldest first."""
+    remembered: dict[CallId, OpenCall] = field(default_factory=dict)
+    """Calls that the database holds open and the PBX does not show: their end is being looked for."""
+    remembered_operators: dict[str, OpenOperator] = field(default_factory=dict)
+    suspects: frozenset[str] = frozenset()
+    """What the last audit found amiss; amiss twice is repaired."""
+
+    def adopt_plan(self, plan: Plan, run: str) -> None:
+        """Start from this plan; called once in the life of a router."""
+        self.plan, self.run = plan, run
+        self.matcher = Matcher(plan)
+        self.queues = {queue.name: queue for queue in plan.queues}
+        self.by_number = {number: queue for queue in plan.queues for number in queue.numbers}
+        self.phones = frozenset(phone.name for phone in plan.phones)
+        self.staff = dict.fromkeys(self.queues, 0)
+
+    def resolve(self, number: str, trunk: str | None) -> Target | None:
+        """What `number` means on an operator's phone; None when nothing. `trunk` where it is a number outside."""
+        for queue in self.plan.queues:
+            if number == queue.transfer_number or number in queue.numbers:
+                return Target(queue=queue)
+        for agent in self.agents.values():
+            if agent.person.extension == number and agent.person.enabled:
+                return Target(agent=agent)
+        for entry in self.plan.directory:
+            if entry.number == number:
+                return Target(entry=entry)
+        return None if trunk is None else Target(trunk=trunk, number=number)
+
+    # -- operators
+
+    def set_persons(self, persons: tuple[Operator, ...]) -> None:
+        """The full list of operators; those at work keep their state."""
+        for person in persons:
+            agent = self.agents.get(person.login)
+            if agent is None:
+                self.agents[person.login] = Agent(person)
+            else:
+                agent.person = person
+        listed = {person.login for person in persons}
+        for login in [login for login, agent in self.agents.items() if login not in listed and not agent.at_work]:
+            del self.agents[login]
+
+    def seat(self, agent: Agent, phone: str) -> None:
+        """The operator works on `phone` from now on."""
+        self.unseat(agent)
+        agent.phone = phone
+        self.at_phone[phone] = agent
+        self.serve(agent)
+
+    def serve(self, agent: Agent) -> None:
+        """Work out the lanes anew: at login and when the skills change."""
+        self._count_staff(agent, -1)
+        agent.lanes = self.matcher.served_by(agent.person)
+        self._count_staff(agent, +1)
+
+    def unseat(self, agent: Agent) -> None:
+        """The operator has left the phone."""
+        self.matcher.remove_operator(agent.login)
+        self._count_staff(agent, -1)
+        agent.lanes = ()
+        if agent.phone is not None:
+            self.at_phone.pop(agent.phone, None)
+        agent.phone = None
+        agent.calls = 0
+
+    def _count_staff(self, agent: Agent, change: int) -> None:
+        for queue in {lane.queue.name for lane in agent.lanes}:
+            self.staff[queue] += change
+
+    def make_free(self, agent: Agent) -> None:
+        """Let the matcher give calls to a READY operator."""
+        if agent.state is State.READY and agent.idle_since is not None:
+            self.matcher.add_operator(agent.person, agent.lanes, agent.idle_since, agent.calls)
+
+    # -- calls
+
+    def open(self, call: Call) -> None:
+        self.calls[call.id] = call
+        self.channels[call.party] = call
+
+    def add_leg(self, call: Call, leg: Leg) -> None:
+        call.legs[leg.channel] = leg
+        self.channels[leg.channel] = call
+
+    def forget_channel(self, call: Call, channel: ChannelId) -> None:
+        """The channel is gone; the call is forgotten with its last channel."""
+        self.channels.pop(channel, None)
+        call.legs.pop(channel, None)
+        call.in_bridge.discard(channel)
+        if call.ended and not call.legs and self.channels.get(call.party) is not call:
+            self.calls.pop(call.id, None)
+
+    def name_leg(self, call: Call) -> ChannelId:
+        call.attempts += 1
+        return f"{call.id}-{self.run}-{call.attempts}"
+
+    def name_bridge(self, call: Call) -> str:
+        call.bridges += 1
+        return f"{call.id}-{self.run}-b{call.bridges}"
+
+    def name_playback(self, call: Call) -> str:
+        call.playbacks += 1
+        return f"{call.id}-{self.run}-p{call.playbacks}"

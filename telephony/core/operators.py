@@ -1,0 +1,63 @@
+"""An operator's state: what they do, since when, on which phone, and the channels they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from telephony.core.events import CallId, ChannelId, Operator
+from telephony.core.routing import Lane
+
+
+class State(StrEnum):
+    """The states of an operator. Only READY may be given a call by the router."""
+
+    OFFLINE = "offline"
+    READY = "ready"
+    RINGING = "ringing"
+    TALKING = "talking"
+    ON_HOLD = "on_hold"
+    """In a call, and the operator has put the other side on hold."""
+    WRAP_UP = "wrap_up"
+    UNREACHABLE = "unreachable"
+    """Not rung until they say they are back (RONA), or until the lost phone returns (reason PHONE_LOST)."""
+
+
+PHONE_LOST = "phone_lost"
+"""The reason of UNREACHABLE that ends by itself, when the phone is reachable again."""
+
+IN_CALL = frozenset({State.TALKING, State.ON_HOLD})
+
+
+@dataclass(slots=True, eq=False)
+class Agent:
+    """An operator at work. `channels` are all that the PBX holds for them: free means none is left."""
+
+    person: Operator
+    state: State = State.OFFLINE
+    phone: str | None = None
+    since: datetime | None = None
+    idle_since: datetime | None = None
+    reason: str = ""
+    call: CallId | None = None
+    """The call that rings at, or is talked by, this operator."""
+    channels: set[ChannelId] = field(default_factory=set)
+    lanes: tuple[Lane, ...] = ()
+    calls: int = 0
+    """Answered in this shift."""
+    rona: str = ""
+    """Set while the last ring failed: becomes UNREACHABLE's reason when the leg is gone."""
+    wrap_up: int = 0
+    """Seconds of wrap-up due when the last leg is gone."""
+    generation: int = 0
+    """Of the wrap-up timer."""
+    until: datetime | None = None
+
+    @property
+    def login(self) -> str:
+        return self.person.login
+
+    @property
+    def at_work(self) -> bool:
+        return self.state is not State.OFFLINE
