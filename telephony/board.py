@@ -1,0 +1,269 @@
+"""What the center looks like right now, folded from the facts: for `gudok status`, `gudok watch` and
+wallboards.
+
+Times are seconds since 1970, so that whoever looks on can count durations up by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from telephony.core import facts as fact
+from telephony.core.effects import Alarm, AnyEffect
+from telephony.core.events import Operator, Started
+from telephony.core.plan import Queue
+
+
+class QueueRow(msgspec.Struct, kw_only=True):
+    """`oldest`: arrival of the caller who waits longest. `in_level`: of the answered, those within
+    `level_seconds` of their arrival. The counts begin with this life of the router unless seeded from the
+    call log."""
+
+    name: str
+    label: str
+    waiting: int = 0
+    oldest: float | None = None
+    answered: int = 0
+    in_level: int = 0
+    abandoned: int = 0
+    sent_away: int = 0
+    level_percent: int = 80
+    level_seconds: int = 20
+
+
+class OperatorRow(msgspec.Struct, kw_only=True):
+    """One operator at work, in `state` since `since`."""
+
+    login: str
+    name: str
+    state: str
+    since: float
+    phone: str | None = None
+    reason: str = ""
+    call: str | None = None
+
+
+class Totals(msgspec.Struct, kw_only=True):
+    """`calls`: alive now, `talking`: of these the connected ones. The others count since `since`."""
+
+    since: float
+    calls: int = 0
+    talking: int = 0
+    waiting: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    sent_away: int = 0
+    missed: int = 0
+    """Calls that passed while no router lived, taken from the PBX's own record."""
+    repaired: int = 0
+    alarms: int = 0
+
+
+class AlarmRow(msgspec.Struct, kw_only=True):
+    code: str
+    text: str
+    subject: str = ""
+
+
+class Snapshot(msgspec.Struct, kw_only=True):
+    """All there is, or (in a change) what is different. `gone`: logins of operators who went home."""
+
+    totals: Totals
+    queues: list[QueueRow]
+    operators: list[OperatorRow]
+    gone: list[str] = []
+    alarms: list[AlarmRow] = []
+
+
+@dataclass(slots=True)
+class _Live:
+    """A call that has not ended."""
+
+    arrived: float
+    inbound: bool
+    queue: str | None = None
+    waiting: bool = False
+    bridged: bool = False
+
+
+class Board:
+    """Implements `ports.Watchers`: one cheap step per fact. `changed` is called after each publication."""
+
+    def __init__(self, now: float, changed: Callable[[], None] = lambda: None) -> None:
+        self.totals = Totals(since=now)
+        self.changed = changed
+        self._queues: dict[str, QueueRow] = {}
+        self._operators: dict[str, OperatorRow] = {}
+        self._names: dict[str, str] = {}
+        self._calls: dict[str, _Live] = {}
+        self._in_queue: dict[str, dict[str, float]] = {}
+        self._dirty_queues: set[str] = set()
+        self._dirty_operators: set[str] = set()
+        self._alarms: list[AlarmRow] = []
+
+    def start(self, started: Started) -> None:
+        """Begin where the last life of the router ended."""
+        for queue in started.plan.queues:
+            self._queues[queue.name] = _row(queue)
+            self._in_queue[queue.name] = {}
+        self.set_people(started.operators)
+        for seat in started.open_operators:
+            self._operators[seat.login] = OperatorRow(
+                login=seat.login,
+                name=self._names.get(seat.login, seat.login),
+                state=seat.state,
+                since=seat.since.timestamp(),
+                phone=seat.phone,
+                reason=seat.reason,
+            )
+        for call in started.open_calls:
+            inbound = call.kind == fact.CallKind.INBOUND
+            live = _Live(call.arrived.timestamp(), inbound, bridged=call.answered is not None)
+            self._calls[call.call] = live
+            if call.queue is not None and call.answered is None:
+                self._wait(call.call, live, call.queue)
+
+    def set_people(self, operators: Sequence[Operator]) -> None:
+        self._names = {person.login: person.name for person in operators}
+
+    def publish(self, facts: Sequence[fact.AnyFact], alarms: Sequence[AnyEffect]) -> None:
+        for one in facts:
+            self._apply(one)
+        for alarm in alarms:
+            if isinstance(alarm, Alarm):
+                self.totals.alarms += 1
+                self._alarms.append(AlarmRow(code=alarm.code, text=alarm.text, subject=alarm.subject))
+        del self._alarms[:-100]
+        self.changed()
+
+    def snapshot(self) -> Snapshot:
+        for name in self._queues:
+            self._measure(name)
+        return Snapshot(
+            totals=self._count(),
+            queues=list(self._queues.values()),
+            operators=list(self._operators.values()),
+        )
+
+    def changes(self) -> Snapshot:
+        """What is different since the last call of this method."""
+        for name in self._dirty_queues:
+            self._measure(name)
+        logins = self._dirty_operators
+        answer = Snapshot(
+            totals=self._count(),
+            queues=[self._queues[name] for name in self._dirty_queues],
+            operators=[self._operators[login] for login in logins if login in self._operators],
+            gone=[login for login in logins if login not in self._operators],
+            alarms=self._alarms,
+        )
+        self._dirty_queues, self._dirty_operators, self._alarms = set(), set(), []
+        return answer
+
+    # --- the fold ------------------------------------------------------------------------------------------
+
+    def _apply(self, one: fact.AnyFact) -> None:
+        match one:
+            case fact.CallOpened():
+                inbound = one.kind is fact.CallKind.INBOUND
+                self._calls[one.call] = _Live(one.arrived.timestamp(), inbound)
+            case fact.CallQueued():
+                if (live := self._calls.get(one.call)) is not None:
+                    self._wait(one.call, live, one.queue)
+            case fact.AttemptAnswered():
+                if (live := self._calls.get(one.call)) is not None:
+                    self._wait(one.call, live, None)
+            case fact.CallBridged():
+                self._bridged(one.call, one.at)
+            case fact.CallEnded():
+                self._ended(one.call, one.outcome)
+            case fact.OperatorChanged():
+                self._operator(one)
+            case fact.CallMissed():
+                self.totals.missed += 1
+            case fact.Repaired():
+                self.totals.repaired += 1
+            case _:
+                pass
+
+    def _wait(self, call: str, live: _Live, queue: str | None) -> None:
+        """The call waits in `queue` from now on, or (None) no longer."""
+        if live.waiting and live.queue is not None:
+            self._in_queue[live.queue].pop(call, None)
+            self._dirty_queues.add(live.queue)
+        live.waiting = queue in self._queues
+        if queue is not None and live.waiting:
+            live.queue = queue
+            self._in_queue[queue][call] = live.arrived
+            self._dirty_queues.add(queue)
+
+    def _bridged(self, call: str, at: datetime) -> None:
+        live = self._calls.get(call)
+        if live is None:
+            return
+        self._wait(call, live, None)
+        live.bridged = True
+        if not live.inbound:
+            return
+        self.totals.answered += 1
+        row = self._queues.get(live.queue or "")
+        if row is not None:
+            row.answered += 1
+            row.in_level += at.timestamp() - live.arrived <= row.level_seconds
+            self._dirty_queues.add(row.name)
+
+    def _ended(self, call: str, outcome: fact.Outcome) -> None:
+        live = self._calls.pop(call, None)
+        if live is None:
+            return
+        self._wait(call, live, None)
+        row = self._queues.get(live.queue or "")
+        if not live.inbound:
+            return
+        if outcome is fact.Outcome.ABANDONED:
+            self.totals.abandoned += 1
+            if row is not None:
+                row.abandoned += 1
+                self._dirty_queues.add(row.name)
+        elif outcome is fact.Outcome.SENT_AWAY:
+            self.totals.sent_away += 1
+            if row is not None:
+                row.sent_away += 1
+                self._dirty_queues.add(row.name)
+
+    def _operator(self, one: fact.OperatorChanged) -> None:
+        self._dirty_operators.add(one.login)
+        if one.state == "offline":
+            self._operators.pop(one.login, None)
+            return
+        self._operators[one.login] = OperatorRow(
+            login=one.login,
+            name=self._names.get(one.login, one.login),
+            state=one.state,
+            since=one.at.timestamp(),
+            phone=one.phone,
+            reason=one.reason,
+            call=one.call,
+        )
+
+    def _measure(self, queue: str) -> None:
+        row, waiting = self._queues[queue], self._in_queue[queue]
+        row.waiting = len(waiting)
+        row.oldest = min(waiting.values(), default=None)
+
+    def _count(self) -> Totals:
+        self.totals.calls = len(self._calls)
+        self.totals.talking = sum(live.bridged and not live.waiting for live in self._calls.values())
+        self.totals.waiting = sum(len(waiting) for waiting in self._in_queue.values())
+        return self.totals
+
+
+def _row(queue: Queue) -> QueueRow:
+    level = queue.service_level
+    return QueueRow(
+        name=queue.name, label=queue.label, level_percent=level.percent, level_seconds=level.seconds
+    )

@@ -1,0 +1,83 @@
+"""What is said on the control socket: frames of a 4-byte big-endian length and a msgpack map.
+
+A request names its `op` and an `id` of the asker's choice; every answer carries that id. One connection may
+ask many things; a `watch` goes on until it is closed.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+from telephony.board import Snapshot
+from telephony.core.effects import Reply
+from telephony.core.events import ComeBack, LogIn, LogOut, TellState
+
+AnyDo = LogIn | LogOut | ComeBack | TellState
+MAX_FRAME = 4 * 1024 * 1024
+LENGTH = struct.Struct(">I")
+
+
+class Status(msgspec.Struct, tag_field="op", tag="status"):
+    """Answered once, by a StatusAnswer."""
+
+    id: int
+
+
+class Watch(msgspec.Struct, tag_field="op", tag="watch"):
+    """Answered by a WatchAnswer with the whole picture, then by changes, at most one each 100 ms."""
+
+    id: int
+
+
+class Do(msgspec.Struct, tag_field="op", tag="do"):
+    """Answered by a DoAnswer. The event's `command` is filled in by the router."""
+
+    id: int
+    event: AnyDo
+
+
+class Reload(msgspec.Struct, tag_field="op", tag="reload"):
+    """Operators were changed in the database: read them again. Answered by a DoAnswer."""
+
+    id: int
+
+
+Request = Status | Watch | Do | Reload
+
+
+class StatusAnswer(msgspec.Struct, kw_only=True, tag_field="answer", tag="status"):
+    """`counters`: since the start of this router. `latency`: name -> count, p50, p99, max in ms."""
+
+    id: int
+    pid: int
+    run: str
+    handled: int
+    inbox: int
+    picture: Snapshot
+    counters: dict[str, int]
+    latency: dict[str, dict[str, float]]
+
+
+class WatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="answer", tag="watch"):
+    id: int
+    whole: bool = False
+    picture: Snapshot
+
+
+class DoAnswer(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="answer", tag="reply"):
+    id: int
+    reply: Reply
+
+
+class Refusal(msgspec.Struct, kw_only=True, tag_field="answer", tag="refusal"):
+    """The request could not be understood or carried out. `id` is 0 when it could not be read."""
+
+    id: int
+    error: str
+
+
+def frame(message: msgspec.Struct) -> bytes:
+    body = msgspec.msgpack.encode(message)
+    return LENGTH.pack(len(body)) + body

@@ -1,0 +1,138 @@
+"""What the watchers see of a day, folded from its facts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from telephony.board import Board
+from telephony.core import facts as fact
+from telephony.core.effects import Alarm
+from telephony.core.events import OpenCall, OpenOperator, Operator, Started
+from telephony.core.plan import Plan, Queue, ServiceLevel
+
+EIGHT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+PLAN = Plan(
+    queues=(
+        Queue(name="main", label="Регистратура", service_level=ServiceLevel(percent=80, seconds=20)),
+        Queue(name="kids", label="Детская"),
+    )
+)
+
+
+def at(seconds: float) -> datetime:
+    return EIGHT + timedelta(seconds=seconds)
+
+
+def morning() -> Board:
+    board = Board(now=EIGHT.timestamp())
+    board.start(
+        Started(plan=PLAN, operators=(Operator(login="anna", name="Анна", extension="11"),), run="r1")
+    )
+    return board
+
+
+def arrive(board: Board, call: str, seconds: float, queue: str = "main") -> None:
+    board.publish(
+        [
+            fact.CallOpened(call=call, kind=fact.CallKind.INBOUND, number="1300", arrived=at(seconds)),
+            fact.CallQueued(call=call, queue=queue, priority=0, why="arrival", at=at(seconds)),
+        ],
+        [],
+    )
+
+
+def end(board: Board, call: str, outcome: fact.Outcome) -> None:
+    board.publish([fact.CallEnded(call=call, outcome=outcome, by="caller", at=at(99))], [])
+
+
+def test_waiting_callers_and_the_longest_wait() -> None:
+    board = morning()
+    arrive(board, "c1", 0)
+    arrive(board, "c2", 5)
+    main, kids = board.snapshot().queues
+    assert (main.waiting, main.oldest) == (2, at(0).timestamp())
+    assert (kids.waiting, kids.oldest) == (0, None)
+    end(board, "c1", fact.Outcome.ABANDONED)
+    main, _ = board.snapshot().queues
+    assert (main.waiting, main.oldest, main.abandoned) == (1, at(5).timestamp(), 1)
+    assert board.totals.abandoned == 1
+
+
+def test_an_answer_in_time_counts_for_the_service_level_and_a_late_one_does_not() -> None:
+    board = morning()
+    arrive(board, "quick", 0)
+    arrive(board, "slow", 0)
+    board.publish([fact.CallBridged(call="quick", operator="anna", at=at(20))], [])
+    board.publish([fact.CallBridged(call="slow", operator="anna", at=at(20.5))], [])
+    main = board.snapshot().queues[0]
+    assert (main.answered, main.in_level, main.waiting) == (2, 1, 0)
+    assert board.snapshot().totals.talking == 2
+    end(board, "quick", fact.Outcome.ANSWERED)
+    assert (board.snapshot().totals.calls, board.totals.abandoned) == (1, 0)
+
+
+def test_a_caller_moved_to_another_queue_waits_there_only() -> None:
+    board = morning()
+    arrive(board, "c1", 0)
+    board.publish([fact.CallQueued(call="c1", queue="kids", priority=0, why="overflow", at=at(9))], [])
+    main, kids = board.snapshot().queues
+    assert (main.waiting, kids.waiting, kids.oldest) == (0, 1, at(0).timestamp())
+
+
+def test_a_transferred_caller_waits_again_until_the_next_answer() -> None:
+    board = morning()
+    arrive(board, "c1", 0)
+    board.publish([fact.CallBridged(call="c1", operator="anna", at=at(3))], [])
+    board.publish([fact.CallQueued(call="c1", queue="kids", priority=0, why="transfer", at=at(60))], [])
+    assert (board.snapshot().totals.waiting, board.snapshot().totals.talking) == (1, 0)
+    board.publish([fact.AttemptAnswered(call="c1", n=2, at=at(70))], [])
+    assert (board.snapshot().totals.waiting, board.snapshot().totals.talking) == (0, 1)
+    assert board.totals.answered == 1
+
+
+def test_own_calls_are_alive_but_not_counted_as_answered() -> None:
+    board = morning()
+    board.publish([fact.CallOpened(call="o1", kind=fact.CallKind.OWN, number="12", arrived=at(0))], [])
+    board.publish([fact.CallBridged(call="o1", at=at(3))], [])
+    assert (board.snapshot().totals.talking, board.totals.answered) == (1, 0)
+
+
+def test_changes_hold_only_what_is_different() -> None:
+    board = morning()
+    board.changes()
+    ready = fact.OperatorChanged(login="anna", state="ready", at=at(1), phone="101")
+    board.publish([ready], [Alarm(code="look", text="look here")])
+    change = board.changes()
+    assert [(row.login, row.name, row.state) for row in change.operators] == [("anna", "Анна", "ready")]
+    assert change.queues == []
+    assert [alarm.code for alarm in change.alarms] == ["look"]
+    board.publish([fact.OperatorChanged(login="anna", state="offline", at=at(2))], [])
+    change = board.changes()
+    assert (change.operators, change.gone) == ([], ["anna"])
+    assert board.changes().gone == []
+
+
+def test_a_new_life_begins_with_what_the_database_holds_open() -> None:
+    board = Board(now=EIGHT.timestamp())
+    board.start(
+        Started(
+            plan=PLAN,
+            open_operators=(OpenOperator(login="anna", phone="101", state="talking", since=at(-30)),),
+            open_calls=(
+                OpenCall(call="w", kind="inbound", number="1300", caller="t", arrived=at(-50), queue="main"),
+                OpenCall(
+                    call="t",
+                    kind="inbound",
+                    number="1300",
+                    caller="t",
+                    arrived=at(-60),
+                    queue="main",
+                    answered=at(-30),
+                ),
+            ),
+        )
+    )
+    picture = board.snapshot()
+    assert (picture.totals.waiting, picture.totals.talking) == (1, 1)
+    assert picture.queues[0].oldest == at(-50).timestamp()
+    assert picture.operators[0].since == at(-30).timestamp()

@@ -1,0 +1,218 @@
+"""The control socket, spoken to over a real Unix socket: by the real client, and by peers that talk nonsense."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import stat
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from telephony import wire
+from telephony.board import Board, Snapshot
+from telephony.control import Control
+from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
+from telephony.core import facts as fact
+from telephony.core.effects import Reply
+from telephony.core.events import LogOut, Operator, Started
+from telephony.core.plan import Plan, Queue
+from telephony.router import AnyCommand
+
+EIGHT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+
+
+class Service:
+    """A control socket over a board, with answers the test decides on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.board = Board(now=EIGHT.timestamp())
+        self.board.start(Started(plan=Plan(queues=(Queue(name="main", label="Регистратура"),))))
+        self.asked: list[AnyCommand] = []
+        self.late = False
+        self.control = Control(
+            path, board=self.board, ask=self.ask, reload=self.reload, status=self.status, coalesce=0.001
+        )
+
+    async def ask(self, command: AnyCommand) -> Reply:
+        self.asked.append(command)
+        if self.late:
+            raise TimeoutError
+        return Reply(command=command.command, ok=True, code="done", text="gone home")
+
+    async def reload(self) -> Reply:
+        return Reply(command="", ok=True, code="reloaded")
+
+    def status(self, asked: int, picture: Snapshot) -> wire.StatusAnswer:
+        return wire.StatusAnswer(
+            id=asked, pid=1, run="r1", handled=7, inbox=0, picture=picture, counters={"x": 1}, latency={}
+        )
+
+    def work(self, login: str, state: str = "ready") -> None:
+        self.board.publish([fact.OperatorChanged(login=login, state=state, at=EIGHT, phone="101")], [])
+
+
+def status_of(path: Path) -> wire.StatusAnswer:
+    with ControlClient(path) as client:
+        return client.status()
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    service = Service(tmp_path / "control.sock")
+    await service.control.open()
+    yield service
+    await service.control.close()
+
+
+@pytest.fixture
+async def raw(service: Service) -> AsyncIterator[Raw]:
+    raw = Raw(*await asyncio.open_unix_connection(str(service.path)))
+    yield raw
+    raw.writer.close()
+    with contextlib.suppress(ConnectionError):
+        await raw.writer.wait_closed()
+
+
+class Raw:
+    """A peer that writes whatever it likes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def send(self, body: bytes) -> None:
+        self.writer.write(wire.LENGTH.pack(len(body)) + body)
+
+    async def receive(self) -> dict[str, object]:
+        async with asyncio.timeout(5):
+            (length,) = wire.LENGTH.unpack(await self.reader.readexactly(4))
+            answer = msgspec.msgpack.decode(await self.reader.readexactly(length))
+        assert isinstance(answer, dict)
+        return answer
+
+
+async def test_status_and_commands_in_one_conversation(service: Service) -> None:
+    def talk() -> tuple[wire.StatusAnswer, Reply, Reply]:
+        with ControlClient(service.path) as client:
+            return client.status(), client.do(LogOut(command="", login="anna")), client.reload()
+
+    status, reply, reloaded = await asyncio.to_thread(talk)
+    assert (status.handled, status.counters, status.picture.queues[0].label) == (7, {"x": 1}, "Регистратура")
+    assert (reply.ok, reply.text, reloaded.code) == (True, "gone home", "reloaded")
+    [asked] = service.asked
+    assert isinstance(asked, LogOut)
+    assert asked.login == "anna"
+    assert asked.command != ""
+
+
+async def test_only_the_owner_may_open_the_socket(service: Service) -> None:
+    assert stat.S_IMODE(service.path.stat().st_mode) == 0o600
+
+
+async def test_a_watcher_sees_the_whole_then_changes_coalesced(service: Service, raw: Raw) -> None:
+    service.work("anna")
+    raw.send(msgspec.msgpack.encode({"op": "watch", "id": 5}))
+    first = await raw.receive()
+    assert first["whole"] is True
+    for state in ("ringing", "talking", "wrap-up"):
+        service.work("anna", state)
+    change = msgspec.convert(await raw.receive(), wire.WatchAnswer)
+    assert change.id == 5
+    assert [(row.login, row.state) for row in change.picture.operators] == [("anna", "wrap-up")]
+
+
+async def test_the_client_watches(service: Service) -> None:
+    seen: asyncio.Queue[wire.WatchAnswer] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def watch() -> None:
+        with ControlClient(service.path) as client:
+            for answer in itertools.islice(client.watch(), 2):
+                loop.call_soon_threadsafe(seen.put_nowait, answer)
+
+    watching = asyncio.create_task(asyncio.to_thread(watch))
+    assert (await seen.get()).whole
+    service.work("boris")
+    assert [row.login for row in (await seen.get()).picture.operators] == ["boris"]
+    await watching
+
+
+@pytest.mark.parametrize(
+    ("body", "asked"),
+    [
+        (b"\xc1", 0),
+        (b"", 0),
+        (msgspec.msgpack.encode([1, 2]), 0),
+        (msgspec.msgpack.encode({"op": "explode", "id": 9}), 9),
+        (msgspec.msgpack.encode({"op": "do", "id": 3, "event": {"type": "PbxLost", "reason": "x"}}), 3),
+        (msgspec.msgpack.encode({"op": "do", "id": 4, "event": {"type": "LogIn"}}), 4),
+    ],
+)
+async def test_nonsense_is_refused_and_the_conversation_goes_on(
+    service: Service, raw: Raw, body: bytes, asked: int
+) -> None:
+    raw.send(body)
+    refusal = await raw.receive()
+    assert (refusal["answer"], refusal["id"]) == ("refusal", asked)
+    raw.send(msgspec.msgpack.encode({"op": "status", "id": 10}))
+    assert (await raw.receive())["id"] == 10
+    assert service.asked == []
+
+
+async def test_an_endless_frame_is_refused_and_ends_the_conversation(service: Service, raw: Raw) -> None:
+    raw.writer.write(wire.LENGTH.pack(wire.MAX_FRAME + 1))
+    assert (await raw.receive())["answer"] == "refusal"
+    assert await raw.reader.read() == b""
+
+
+async def test_a_peer_that_goes_in_the_middle_of_a_frame_disturbs_nobody(service: Service, raw: Raw) -> None:
+    raw.writer.write(wire.LENGTH.pack(100) + b"half")
+    raw.writer.close()
+    await raw.writer.wait_closed()
+    status = await asyncio.to_thread(status_of, service.path)
+    assert status.handled == 7
+
+
+async def test_a_slow_watcher_is_cut_off(service: Service, raw: Raw) -> None:
+    raw.send(msgspec.msgpack.encode({"op": "watch", "id": 1}))
+    await raw.receive()
+    raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    service.board.set_people([Operator(login="anna", name="x" * 300_000, extension="1")])
+    async with asyncio.timeout(20):
+        while service.control.cut_off == 0:
+            service.work("anna")
+            await asyncio.sleep(0)
+    assert service.control.cut_off == 1
+
+
+async def test_a_command_without_answer_in_time_is_told_so(service: Service) -> None:
+    service.late = True
+
+    def talk() -> None:
+        with ControlClient(service.path) as client:
+            client.do(LogOut(command="", login="anna"))
+
+    with pytest.raises(ServiceRefused, match="no answer in time"):
+        await asyncio.to_thread(talk)
+
+
+async def test_a_dead_routers_socket_file_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(str(path))
+    dead.close()
+    with pytest.raises(ServiceAway, match="not running"):
+        ControlClient(path)
+    service = Service(path)
+    await service.control.open()
+    status = await asyncio.to_thread(status_of, path)
+    assert status.handled == 7
+    await service.control.close()
+    with pytest.raises(ServiceAway, match="not running"):
+        ControlClient(path)
