@@ -116,7 +116,7 @@ def open_archive(cache: Path, suite: str) -> Archive:
             raise InstallError(
                 f"no {tool} here to fetch Debian's packages: install the programs, or use docker/"
             )
-    mirror, own_suite = find_mirror()
+    mirror, own_suite = find_mirror(os_release())
     if not suite and not own_suite:
         raise InstallError("this machine is no Debian: install postgresql and mosquitto with its own tools")
     keyring = find_keyring(cache) or fetch_keyring(cache, mirror, own_suite)
@@ -127,7 +127,7 @@ def open_archive(cache: Path, suite: str) -> Archive:
         archive.update()
     except UnknownKeyError:
         say("signed by a key newer than this machine's keyring: fetching debian-archive-keyring")
-        archive = Archive(home, source_line(mirror, suite, fetch_keyring(cache, mirror, own_suite)))
+        archive = Archive(home, source_line(mirror, suite or own_suite, fetch_keyring(cache, mirror, own_suite)))
         archive.update()
     return archive
 
@@ -136,15 +136,17 @@ def source_line(mirror: str, suite: str, keyring: Path) -> str:
     return f"deb [signed-by={keyring}] {mirror} {suite} main\n"
 
 
-def find_mirror() -> tuple[str, str]:
-    """Address of Debian's archive, and this machine's own suite in it ("" when the machine is no Debian)."""
-    release = os_release()
+def find_mirror(release: Mapping[str, str], etc: Path = Path("/etc/apt")) -> tuple[str, str]:
+    """Address of Debian's archive, and this machine's own suite in it ("" when the machine is no Debian).
+
+    `release` is what the machine says it is, `etc` where its apt is configured.
+    """
     codename = release.get("VERSION_CODENAME", "") if release.get("ID") == "debian" else ""
     if mirror := os.environ.get("GUDOK_DEBIAN_MIRROR"):
         return mirror, codename
     if codename:
         names = {codename, "oldstable", "stable", "testing", "unstable", "sid"}
-        own = [(uri, suite) for uri, suite in apt_sources() if suite in names]
+        own = [(uri, suite) for uri, suite in apt_sources(etc) if suite in names]
         # Others publish for Debian's suites too; a mirror of Debian keeps the name of its folder.
         own.sort(key=lambda source: not re.search(r"/debian/?$", urllib.parse.urlsplit(source[0]).path))
         if own:
@@ -154,7 +156,7 @@ def find_mirror() -> tuple[str, str]:
     )
 
 
-def apt_sources(etc: Path = Path("/etc/apt")) -> Iterator[tuple[str, str]]:
+def apt_sources(etc: Path) -> Iterator[tuple[str, str]]:
     """(URI, suite) of the enabled binary sources with a component main, one-line files first, then deb822."""
     for path in [etc / "sources.list", *sorted(etc.glob("sources.list.d/*.list"))]:
         lines = path.read_text(errors="replace") if path.exists() else ""
