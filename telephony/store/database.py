@@ -1,0 +1,171 @@
+"""Opening the database: SQLite by default, PostgreSQL by URL.
+
+Reading goes through `Database.engine` (async). All writing goes through `Database.transact`: one
+transaction at a time on a connection of its own, which for SQLite lives in a thread of its own, so that a
+transaction costs the loop one hop, and waiting for a lock or the disk costs it nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+T = TypeVar("T")
+
+BUSY_MILLISECONDS = 500
+"""How long SQLite waits for another writer before a transaction fails."""
+CONNECT_SECONDS = 3.0
+COMMAND_SECONDS = 10.0
+
+
+class DatabaseUrlError(ValueError):
+    """The URL names no database that Gudok can use."""
+
+
+def parse_url(url: str) -> URL:
+    """`sqlite:///relative`, `sqlite:////absolute` or `postgresql://user@host/name`; a driver may be named."""
+    try:
+        parsed = make_url(url)
+    except sa.exc.ArgumentError:
+        raise DatabaseUrlError("not a database URL; expected sqlite:///FILE or postgresql://…") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise DatabaseUrlError("SQLite needs a file: sqlite:///FILE")
+        return parsed.set(drivername="sqlite+aiosqlite")
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+asyncpg")
+    raise DatabaseUrlError(f"{backend}: only sqlite and postgresql are possible")
+
+
+class Database:
+    """An opened database. Opening does not connect: that happens at first use, and again after a failure."""
+
+    def __init__(self, url: str) -> None:
+        self.url = parse_url(url)
+        self.file: Path | None = None
+        if self.url.get_backend_name() == "sqlite":
+            self.file = Path(self.url.database or "")
+            self.engine = create_async_engine(self.url, hide_parameters=True, pool_size=2, max_overflow=2)
+            _prepare_sqlite(self.engine.sync_engine)
+            self._writer: _Writer = _SqliteWriter(self.url)
+        else:
+            self.engine = create_async_engine(
+                self.url, hide_parameters=True, pool_size=2, max_overflow=2, connect_args=_pg_arguments()
+            )
+            self._writer = _PostgresWriter(self.engine)
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.engine.dialect
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one write transaction: committed when it returns, rolled back when it raises.
+
+        For SQLite `work` runs in another thread. Raises what `work` and the database raise.
+        """
+        return await self._writer.transact(work)
+
+    async def close(self) -> None:
+        await self._writer.close()
+        await self.engine.dispose()
+
+
+class _Writer(Protocol):
+    async def transact(self, work: Callable[[Connection], T]) -> T: ...
+
+    async def close(self) -> None: ...
+
+
+def _prepare_sqlite(engine: Engine, begin: str = "BEGIN") -> None:
+    """WAL: readers and the one writer do not wait for each other. FULL: a commit survives a power cut."""
+
+    @sa.event.listens_for(engine, "connect")
+    def on_connect(connection: Any, record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+class _SqliteWriter:
+    def __init__(self, url: URL) -> None:
+        self._engine = sa.create_engine(url.set(drivername="sqlite+pysqlite"), poolclass=NullPool, hide_parameters=True)
+        _prepare_sqlite(self._engine, "BEGIN IMMEDIATE")
+        self._thread = ThreadPoolExecutor(1, "database-writer")
+        self._connection: Connection | None = None
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+
+    def _transact(self, work: Callable[[Connection], T]) -> T:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        try:
+            with self._connection.begin():
+                return work(self._connection)
+        except BaseException:
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        self._thread.shutdown()
+
+
+class _PostgresWriter:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+        self._turn = asyncio.Lock()
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        async with self._turn:
+            if self._connection is None:
+                self._connection = await self._engine.connect()
+            try:
+                async with self._connection.begin():
+                    return await self._connection.run_sync(work)
+            except BaseException:
+                await self._disconnect()
+                raise
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.invalidate()
+            await connection.close()
+
+    async def close(self) -> None:
+        async with self._turn:
+            if self._connection is not None:
+                connection, self._connection = self._connection, None
+                await connection.close()
+
+
+def _pg_arguments() -> dict[str, Any]:
+    return {
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": COMMAND_SECONDS,
+        "server_settings": {"application_name": f"gudok pid {os.getpid()}"},
+    }

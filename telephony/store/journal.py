@@ -1,0 +1,310 @@
+"""The journal's writer: buffers entries, commits them in groups, spools them while the database is away.
+
+    journal = JournalWriter(Database(url), Spool(path), alarm=…)
+    next_seq = await journal.open() + 1
+    journal.append(next_seq, now, event, effects)
+    journal.when_durable(next_seq, answer)
+    await journal.close()
+
+Durable means: committed to the database, or written to the spool and through to the disk. An entry that neither
+takes stays in memory and is tried again; only what exceeds the bounds of spool and memory is lost, which is
+counted and raises an alarm. Nothing here ever makes the caller wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection
+
+from telephony.core.effects import Alarm, AnyEffect
+from telephony.core.events import AnyEvent
+from telephony.core.facts import AnyFact
+from telephony.store.calllog import CallLog, Line, Placed, facts_of
+from telephony.store.database import Database
+from telephony.store.notes import CelPosition, Notes
+from telephony.store.spool import Spool
+from telephony.store.tables import journal as journal_table
+
+GROUP_SECONDS = 0.05
+"""The longest that an entry waits for company."""
+GROUP_ENTRIES = 2_000
+RETURN_ENTRIES = 500
+CATCH_UP_BYTES = 256 * 1024
+"""With less than this left in the spool, new entries wait until the rest is returned."""
+MEMORY_ENTRIES = 50_000
+RETRY_SECONDS = (0.25, 5.0)
+"""First and longest pause between attempts to reach the database or the spool."""
+
+log = structlog.get_logger(__name__)
+Buffered = tuple[Line, list[Placed]]
+
+
+class JournalWriter:
+    """Implements `telephony.ports.Journal`. All methods belong to the loop's thread.
+
+    `durable_seq` is the last durable entry. `counters`: entries, commits, spooled, outages, lost, not_durable.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        spool: Spool,
+        *,
+        alarm: Callable[[Alarm], None],
+        group_seconds: float = GROUP_SECONDS,
+        memory_entries: int = MEMORY_ENTRIES,
+        retry_seconds: tuple[float, float] = RETRY_SECONDS,
+    ) -> None:
+        self._database = database
+        self._spool = spool
+        self._alarm = alarm
+        self._group_seconds = group_seconds
+        self._memory_entries = memory_entries
+        self._retry_seconds = retry_seconds
+        self._log = CallLog(database.dialect)
+        self._encode = msgspec.json.Encoder().encode
+        self._buffer: list[Buffered] = []
+        self._notes = Notes()
+        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        self._lost = range(0)
+        self._wake = asyncio.Event()
+        self._alarm_clock: asyncio.TimerHandle | None = None
+        self._turn = asyncio.Lock()
+        self._online = True
+        self._closing = False
+        self._committer: asyncio.Task[None] | None = None
+        self._returner: asyncio.Task[None] | None = None
+        self._returned = spool.start
+        self._told: set[str] = set()
+        self.durable_seq = 0
+        self.counters: Counter[str] = Counter()
+
+    @property
+    def online(self) -> bool:
+        """False while entries go to the spool."""
+        return self._online
+
+    async def open(self) -> int:
+        """Bring what an earlier life left in the spool into the database; answers the last entry's number.
+
+        Raises what the database raises, and OSError for the spool.
+        """
+        await asyncio.to_thread(self._spool.open)
+        self.counters["recovered"] += self._spool.entries
+        await self._return_spool()
+        self.durable_seq = await self._database.transact(_last_seq)
+        self._committer = asyncio.create_task(self._commit_groups(), name="journal-commit")
+        return self.durable_seq
+
+    # --- the router's side -----------------------------------------------------------------------------
+
+    def append(self, seq: int, at: datetime, event: AnyEvent, effects: Sequence[AnyEffect | AnyFact]) -> None:
+        """Buffer one entry for the next group commit. Never blocks. `seq` goes up with every call."""
+        if len(self._buffer) >= self._memory_entries:
+            self._lose(range(seq, seq + 1), "memory")
+            return
+        event_json = self._encode(event).decode()
+        effects_json = self._encode(effects).decode() if effects else "[]"
+        line = Line(seq, at, type(event).__name__, event_json, effects_json)
+        self._buffer.append((line, facts_of(seq, effects) if effects else []))
+        self._set_alarm_clock(self._group_seconds)
+
+    def when_durable(self, seq: int, then: Callable[[], None]) -> None:
+        """Call `then` on the loop once entry `seq` and all before are durable; never, when `seq` gets lost.
+
+        To be called in the order of `seq`.
+        """
+        if seq in self._lost:
+            self.counters["not_durable"] += 1
+        elif seq <= self.durable_seq:
+            asyncio.get_running_loop().call_soon(then)
+        else:
+            self._waiting.append((seq, then))
+            self._wake.set()
+
+    def remember_number(self, token: str, number: str) -> None:
+        """Keep the pair in the erasable table, with the next group commit. In memory only during an outage."""
+        if self._notes.remember_number(token, number):
+            self._set_alarm_clock(self._group_seconds)
+
+    def remember_cel(self, position: CelPosition) -> None:
+        """Keep how far the PBX's record is read, in one transaction with (or after) the entries so far."""
+        self._notes.remember_cel(position)
+        self._set_alarm_clock(self._group_seconds)
+
+    async def close(self) -> None:
+        """Commit (or spool) what is buffered, and end. The database stays open."""
+        self._closing = True
+        self._wake.set()
+        if self._committer is not None:
+            await self._committer
+        if self._returner is not None:
+            self._returner.cancel()
+            await asyncio.gather(self._returner, return_exceptions=True)
+        if self._alarm_clock is not None:
+            self._alarm_clock.cancel()
+        await asyncio.to_thread(self._spool.close)
+
+    def _set_alarm_clock(self, seconds: float) -> None:
+        if self._alarm_clock is None:
+            self._alarm_clock = asyncio.get_running_loop().call_later(seconds, self._wake.set)
+
+    # --- the group commit ------------------------------------------------------------------------------
+
+    async def _commit_groups(self) -> None:
+        while not self._closing:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._alarm_clock is not None:
+                self._alarm_clock.cancel()
+                self._alarm_clock = None
+            async with self._turn:
+                await self._keep_buffered()
+        if self._buffer:
+            self._lose(range(self._buffer[0][0].seq, self._buffer[-1][0].seq + 1), "closing")
+
+    async def _keep_buffered(self) -> None:
+        """Make all that was buffered durable; what nothing takes stays buffered and is tried again."""
+        buffered, self._buffer = self._buffer, []
+        while buffered or (self._notes and self._online):
+            group = buffered[:GROUP_ENTRIES]
+            if not await self._keep(group):
+                self._buffer[:0] = buffered
+                self._set_alarm_clock(self._retry_seconds[0])
+                return
+            buffered = buffered[GROUP_ENTRIES:]
+
+    async def _keep(self, group: list[Buffered]) -> bool:
+        if self._online:
+            try:
+                await self._commit(group)
+            except Exception as error:  # noqa: BLE001 - whatever the reason, the entries must go elsewhere
+                self._go_offline(error)
+            else:
+                return True
+        return not group or await self._put_by(group)
+
+    async def _commit(self, group: list[Buffered]) -> None:
+        notes = self._notes.take()
+        lines = [line for line, _ in group]
+        facts = [placed for _, of_line in group for placed in of_line]
+
+        def work(connection: Connection) -> None:
+            self._log.store(connection, lines, facts)
+            notes.write(connection)
+
+        try:
+            await self._database.transact(work)
+        except BaseException:
+            self._log.forget()
+            self._notes.give_back(notes)
+            raise
+        self._notes.are_kept(notes)
+        self.counters["commits"] += 1
+        self.counters["entries"] += len(lines)
+        if lines:
+            self._became_durable(lines[-1].seq)
+
+    def _became_durable(self, seq: int) -> None:
+        self.durable_seq = seq
+        loop = asyncio.get_running_loop()
+        while self._waiting and self._waiting[0][0] <= seq:
+            loop.call_soon(self._waiting.popleft()[1])
+
+    # --- the outage ------------------------------------------------------------------------------------
+
+    def _go_offline(self, error: Exception) -> None:
+        self._online = False
+        self._told.clear()
+        self.counters["outages"] += 1
+        self._tell("journal_spooling", f"the database takes no entries, they are spooled: {explain(error)}")
+        self._returner = asyncio.create_task(self._come_back(), name="journal-return")
+
+    async def _put_by(self, group: list[Buffered]) -> bool:
+        """Into the spool. False: not even the spool takes them."""
+        try:
+            taken = await asyncio.to_thread(self._spool.append, [line for line, _ in group])
+        except OSError as error:
+            self._tell("journal_not_durable", f"neither database nor spool take entries: {explain(error)}")
+            return False
+        self.counters["spooled"] += taken
+        if taken:
+            self._became_durable(group[taken - 1][0].seq)
+        if taken < len(group):
+            self._lose(range(group[taken][0].seq, group[-1][0].seq + 1), "spool")
+        return True
+
+    def _lose(self, seqs: range, full: str) -> None:
+        """These entries will never be in the journal."""
+        adjoining = self._lost and seqs.start == self._lost.stop
+        self._lost = range(self._lost.start if adjoining else seqs.start, seqs.stop)
+        waiting = deque(waiter for waiter in self._waiting if waiter[0] not in seqs)
+        self.counters["not_durable"] += len(self._waiting) - len(waiting)
+        self.counters["lost"] += len(seqs)
+        self._waiting = waiting
+        self._tell("journal_lost", f"journal entries from {seqs.start} on are lost: {full}")
+
+    async def _come_back(self) -> None:
+        """Until the database has taken all that waits for it."""
+        pause, longest = self._retry_seconds
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await self._return_spool()
+            except Exception as error:  # noqa: BLE001 - the alarm is given; this only says how it goes on
+                log.info("database still away", reason=explain(error))
+                pause = min(pause * 2, longest)
+            else:
+                return
+
+    async def _return_spool(self) -> None:
+        """The spool into the database; at the end, while no group is being kept, also what is buffered."""
+        while self._spool.end - self._returned > CATCH_UP_BYTES:
+            await self._return_some()
+        async with self._turn:
+            while self._returned < self._spool.end:
+                await self._return_some()
+            group = self._buffer[:GROUP_ENTRIES]
+            await self._commit(group)
+            del self._buffer[: len(group)]
+            if not self._spool.empty:
+                await asyncio.to_thread(self._spool.clear)
+            self._returned = self._spool.start
+            if not self._online:
+                self._online = True
+                lost = self.counters["lost"]
+                self._tell("journal_back", f"the database takes entries again; lost in this run: {lost}")
+        self._wake.set()
+
+    async def _return_some(self) -> None:
+        lines, behind = await asyncio.to_thread(self._spool.read, self._returned, RETURN_ENTRIES)
+        try:
+            await self._database.transact(lambda connection: self._log.store(connection, lines))
+        except BaseException:
+            self._log.forget()
+            raise
+        self._returned = behind
+
+    def _tell(self, code: str, text: str) -> None:
+        """An alarm, once per outage."""
+        if code not in self._told:
+            self._told.add(code)
+            self._alarm(Alarm(code=code, text=text))
+
+
+def explain(error: BaseException) -> str:
+    """The reason in one line, without statement or values."""
+    cause = getattr(error, "orig", None) or error
+    return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no reason given'}"
+
+
+def _last_seq(connection: Connection) -> int:
+    last: int | None = connection.execute(sa.select(sa.func.max(journal_table.c.seq))).scalar()
+    return last or 0

@@ -1,0 +1,67 @@
+"""Bringing a database to the shape of this version. Alembic is imported only when something is to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from telephony.store.database import Database
+
+HEAD = "0001"
+"""The newest revision in migrations/versions."""
+
+
+def read_revision(connection: Connection) -> str | None:
+    """The revision the database is at; None for an empty one."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return found
+
+
+async def ensure_current(database: Database) -> bool:
+    """Make or migrate the tables where needed; answers whether anything was done.
+
+    Raises `FutureSchemaError` when a newer Gudok has migrated the database.
+    """
+    if database.file is not None:
+        database.file.parent.mkdir(parents=True, exist_ok=True)
+    async with database.engine.connect() as connection:
+        if await connection.run_sync(read_revision) == HEAD:
+            return False
+    await database.transact(_migrate)
+    return True
+
+
+async def upgrade(url: str) -> None:
+    """`ensure_current` for a database that is not open."""
+    database = Database(url)
+    try:
+        await ensure_current(database)
+    finally:
+        await database.close()
+
+
+class FutureSchemaError(RuntimeError):
+    """The database was migrated by a newer version of Gudok."""
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    revision = read_revision(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise FutureSchemaError(f"the database is at revision {revision}, which this Gudok does not know")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise RuntimeError(f"migration failed: {error}") from error
