@@ -1,0 +1,260 @@
+"""From what shall happen to what Asterisk is asked: effects become ARI requests.
+
+Effects of one call leave in order, each answered before the next is sent; different calls do not wait for each other.
+An effect is carried out by a small generator that yields the answers it waits for; no task per effect. What Asterisk
+refuses comes back as PbxRefused.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from telephony.core import effects as do
+from telephony.core.events import AnyEvent, Bridged, HangUpReason, PbxRefused
+from telephony.core.plan import Plan
+from telephony.pbx.ari import AriClient, AriError, ConnectionLost, RequestFailed
+from telephony.pbx.translate import Translator
+
+Answers = Iterator[Future[Any] | tuple[Future[Any], ...]]
+
+TIMED_OUT = 504
+"""Reported as the status where Asterisk gave no answer in time."""
+RETURN_CONTEXT = "gudok-return"
+REASON_CODES = {HangUpReason.BUSY: 17, HangUpReason.NO_ANSWER: 19, HangUpReason.CONGESTION: 34}
+PROGRESS = {
+    "progress": "channel_progress",
+    "success": "channel_answered",
+    "unavailable": "channel_unavailable",
+    "declined": "channel_declined",
+}
+AUTO_ANSWER = "<sip:gudok>;answer-after=0"
+
+
+def holding_bridge(music: str) -> str:
+    """The id of the bridge in which callers wait with this music."""
+    return f"gudok-hold-{music}"
+
+
+class Performer:
+    """Carries out call effects through one ARI client."""
+
+    def __init__(
+        self,
+        ari: AriClient,
+        plan: Plan,
+        translator: Translator,
+        deliver: Callable[[AnyEvent], None],
+        number: Callable[[str], str | None],
+        redirect: Callable[[str], None],
+    ) -> None:
+        self._ari = ari
+        self._app = ari.app
+        self._translator = translator
+        self._deliver = deliver
+        self._number = number
+        self._redirect = redirect
+        self._sounds = {prompt.name: prompt.sound for prompt in plan.prompts if prompt.sound is not None}
+        self._chains: dict[str, deque[do.CallEffect]] = {}
+        self._steps: dict[type[do.CallEffect], Callable[[Any], Answers]] = {
+            do.Answer: self._answer,
+            do.Ring: self._ring,
+            do.Hold: self._hold,
+            do.Play: self._play,
+            do.StopPlay: self._stop_play,
+            do.CreateLeg: self._create_leg,
+            do.DialLeg: self._dial_leg,
+            do.Connect: self._connect,
+            do.Join: self._join,
+            do.Dissolve: self._dissolve,
+            do.HangUp: self._hang_up,
+            do.SetVariables: self._set_variables,
+            do.ReportTransfer: self._report_transfer,
+            do.TakeBack: self._take_back,
+            do.Watch: self._watch,
+        }
+
+    @property
+    def busy(self) -> int:
+        """Calls with effects under way."""
+        return len(self._chains)
+
+    def perform(self, effect: do.CallEffect) -> None:
+        chain = self._chains.get(effect.call)
+        if chain is not None:
+            chain.append(effect)
+            return
+        self._chains[effect.call] = deque()
+        self._begin(effect)
+
+    def _begin(self, effect: do.CallEffect) -> None:
+        self._go_on(effect, self._steps[type(effect)](effect))
+
+    def _go_on(self, effect: do.CallEffect, steps: Answers) -> None:
+        """Run the effect until it waits; when it has ended begin the next of its call."""
+        while True:
+            waits = next(steps, None)
+            if waits is None:
+                break
+            futures = waits if isinstance(waits, tuple) else (waits,)
+            if self._must_wait(effect, steps, futures):
+                return
+            if self._failed(effect, futures):
+                break
+        self._next(effect.call)
+
+    def _must_wait(self, effect: do.CallEffect, steps: Answers, futures: tuple[Future[Any], ...]) -> bool:
+        """Whether an answer is still to come; then the effect goes on by itself when it has."""
+        open_ = next((future for future in futures if not future.done()), None)
+        if open_ is None:
+            return False
+        open_.add_done_callback(lambda _: self._answered(effect, steps, futures))
+        return True
+
+    def _answered(self, effect: do.CallEffect, steps: Answers, futures: tuple[Future[Any], ...]) -> None:
+        if self._must_wait(effect, steps, futures):
+            return
+        if self._failed(effect, futures):
+            self._next(effect.call)
+        else:
+            self._go_on(effect, steps)
+
+    def _next(self, call: str) -> None:
+        chain = self._chains[call]
+        if chain:
+            self._begin(chain.popleft())
+        else:
+            del self._chains[call]
+
+    def _failed(self, effect: do.CallEffect, futures: tuple[Future[Any], ...]) -> bool:
+        """Whether one of the answers was a refusal; the first is delivered, all are looked at."""
+        errors = [error for error in map(_error_of, futures) if error is not None]
+        if not errors:
+            return False
+        error = errors[0]
+        status = error.status if isinstance(error, RequestFailed) else 0 if _is_lost(error) else TIMED_OUT
+        reason = error.reason if isinstance(error, RequestFailed) else str(error)
+        if isinstance(effect, do.CreateLeg):
+            self._translator.forget(effect.leg)
+        self._deliver(
+            PbxRefused(
+                effect=type(effect).__name__,
+                status=status,
+                reason=reason,
+                call=effect.call,
+                channel=getattr(effect, "channel", "") or getattr(effect, "leg", ""),
+                bridge=getattr(effect, "bridge", ""),
+            )
+        )
+        return True
+
+    # -- the effects
+
+    def _answer(self, effect: do.Answer) -> Answers:
+        yield self._ari.channels.answer(effect.channel)
+
+    def _ring(self, effect: do.Ring) -> Answers:
+        yield self._ari.channels.ring(effect.channel)
+
+    def _hold(self, effect: do.Hold) -> Answers:
+        """Into the holding bridge. Its music dies whenever the bridge empties, so it is started on every join."""
+        bridge = holding_bridge(effect.music)
+        bridges = self._ari.bridges
+        yield bridges.add_channel(bridge, effect.channel), bridges.moh(bridge, effect.music)
+
+    def _play(self, effect: do.Play) -> Answers:
+        self._translator.expect_playback(effect.playback)
+        media = [f"sound:{self._sounds.get(name) or f'gudok/{name}'}" for name in effect.prompts]
+        yield self._ari.channels.play(effect.channel, media, playback_id=effect.playback)
+
+    def _stop_play(self, effect: do.StopPlay) -> Answers:
+        """Awaited before the channel is moved: joining a bridge waits for a running prompt, 2 s were measured."""
+        self._translator.drop_playback(effect.playback)
+        yield self._ari.playbacks.stop(effect.playback)
+
+    def _create_leg(self, effect: do.CreateLeg) -> Answers:
+        self._translator.expect_leg(effect.leg)
+        yield self._ari.channels.create(
+            self._endpoint(effect),
+            self._app,
+            app_args="leg",
+            channel_id=effect.leg,
+            originator=effect.originator,
+            variables=self._leg_variables(effect),
+        )
+
+    def _endpoint(self, effect: do.CreateLeg) -> str:
+        number = self._shown(effect.number or "")
+        if effect.phone is not None:
+            return f"PJSIP/{effect.phone}"
+        return f"PJSIP/{number}@{effect.trunk}"
+
+    def _leg_variables(self, effect: do.CreateLeg) -> dict[str, str]:
+        variables = dict(effect.variables)
+        variables["PJSIP_HEADER(add,X-Gudok-Call)"] = effect.call
+        shown = self._shown(effect.shows)
+        if shown:
+            variables["CONNECTEDLINE(num,i)"] = shown
+        if effect.label:
+            variables["CONNECTEDLINE(name,i)"] = effect.label
+        if effect.auto_answer:
+            variables["PJSIP_HEADER(add,Call-Info)"] = AUTO_ANSWER
+            variables["PJSIP_HEADER(add,Alert-Info)"] = "<http://127.0.0.1>;info=alert-autoanswer"
+        return variables
+
+    def _shown(self, token: str) -> str:
+        """The number behind a token; what is no token stands for itself."""
+        return self._number(token) or token
+
+    def _dial_leg(self, effect: do.DialLeg) -> Answers:
+        yield self._ari.channels.dial(effect.leg, ring_timeout=effect.seconds)
+
+    def _connect(self, effect: do.Connect) -> Answers:
+        """dtmf_events keeps the bridge from native RTP, which would hide the digits from us (measured)."""
+        bridges = self._ari.bridges
+        yield (
+            bridges.create("mixing,dtmf_events", bridge_id=effect.bridge, name=effect.bridge),
+            *(
+                bridges.add_channel(effect.bridge, channel, absorb_dtmf=channel in effect.staff or None)
+                for channel in effect.channels
+            ),
+        )
+        self._deliver(Bridged(call=effect.call, bridge=effect.bridge, channels=effect.channels))
+
+    def _join(self, effect: do.Join) -> Answers:
+        yield self._ari.bridges.add_channel(effect.bridge, effect.channel, absorb_dtmf=effect.staff or None)
+        self._deliver(Bridged(call=effect.call, bridge=effect.bridge, channels=(effect.channel,)))
+
+    def _dissolve(self, effect: do.Dissolve) -> Answers:
+        yield self._ari.bridges.destroy(effect.bridge)
+
+    def _hang_up(self, effect: do.HangUp) -> Answers:
+        yield self._ari.channels.hangup(effect.channel, reason_code=REASON_CODES.get(effect.reason))
+
+    def _set_variables(self, effect: do.SetVariables) -> Answers:
+        channels = self._ari.channels
+        yield tuple(channels.set_variable(effect.channel, name, value) for name, value in effect.variables.items())
+
+    def _report_transfer(self, effect: do.ReportTransfer) -> Answers:
+        yield self._ari.channels.transfer_progress(effect.channel, PROGRESS[effect.state])
+
+    def _take_back(self, effect: do.TakeBack) -> Answers:
+        self._redirect(effect.channel)
+        yield from ()
+
+    def _watch(self, effect: do.Watch) -> Answers:
+        self._translator.watch(effect.channel)
+        yield self._ari.applications.subscribe(self._app, f"channel:{effect.channel}")
+
+
+def _error_of(future: Future[Any]) -> AriError | None:
+    error = future.exception()
+    if error is not None and not isinstance(error, AriError):
+        raise error
+    return error
+
+
+def _is_lost(error: AriError) -> bool:
+    return isinstance(error, ConnectionLost)

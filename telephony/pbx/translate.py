@@ -1,0 +1,251 @@
+"""From what Asterisk says to what happened: ARI events become the events of `telephony.core.events`.
+
+Only channels we have been told of (arrived, created by us, watched, adopted from a picture) are spoken of, each end
+once; phone numbers are replaced by tokens before anything leaves this module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+from telephony.core import events as ev
+from telephony.core.plan import Plan
+from telephony.pbx.ari import events as heard
+from telephony.pbx.ari.models import Channel
+
+HEARD: tuple[type[heard.Event], ...] = (
+    heard.StasisStart,
+    heard.StasisEnd,
+    heard.ChannelDestroyed,
+    heard.ChannelStateChange,
+    heard.ChannelHangupRequest,
+    heard.ChannelDtmfReceived,
+    heard.ChannelHold,
+    heard.ChannelUnhold,
+    heard.ChannelTransfer,
+    heard.PlaybackFinished,
+)
+"""All that the router needs to hear. Everything else Asterisk is told to keep to itself."""
+
+RING_TIMEOUT_CAUSE = 32
+"""What ChannelHangupRequest says when our own dial timeout ended a ring (measured)."""
+
+
+class Translator:
+    """Keeps the little memory that translation needs. `deliver` gets the events, `token` hides a number."""
+
+    def __init__(self, plan: Plan, token: Callable[[str], str], deliver: Callable[[ev.AnyEvent], None]) -> None:
+        self._token = token
+        self._deliver = deliver
+        self._outbound = [(re.compile(rule.pattern), rule.trunk) for rule in plan.outbound]
+        self._internal = {entry.number for entry in plan.directory}
+        for queue in plan.queues:
+            self._internal.update((*queue.numbers, queue.transfer_number or ""))
+        self._phones = {phone.name for phone in plan.phones}
+        self._known: set[str] = set()
+        self._legs: set[str] = set()
+        self._timed_out: set[str] = set()
+        self._playbacks: set[str] = set()
+        self._handlers: dict[type, Callable[..., None]] = {
+            heard.StasisStart: self._stasis_start,
+            heard.StasisEnd: self._stasis_end,
+            heard.ChannelDestroyed: self._destroyed,
+            heard.ChannelStateChange: self._state_change,
+            heard.ChannelHangupRequest: self._hangup_request,
+            heard.ChannelDtmfReceived: self._dtmf,
+            heard.ChannelHold: self._hold,
+            heard.ChannelUnhold: self._unhold,
+            heard.ChannelTransfer: self._transfer,
+            heard.PlaybackFinished: self._playback_finished,
+        }
+        self.gone: set[str] | None = None
+        """While a picture is being taken: the channels that went meanwhile."""
+
+    # -- what we are told by our own side
+
+    def expect_leg(self, channel: str) -> None:
+        """We are about to create this leg."""
+        self._known.add(channel)
+        self._legs.add(channel)
+
+    def watch(self, channel: str) -> None:
+        """Speak of this channel from now on."""
+        self._known.add(channel)
+
+    def expect_playback(self, playback: str) -> None:
+        self._playbacks.add(playback)
+
+    def drop_playback(self, playback: str) -> None:
+        """It is being stopped by us: its end is no news."""
+        self._playbacks.discard(playback)
+
+    def forget(self, channel: str) -> None:
+        """It never came to be, or is known to be gone."""
+        self._known.discard(channel)
+        self._legs.discard(channel)
+        self._timed_out.discard(channel)
+
+    def keep_only(self, alive: set[str]) -> None:
+        """A picture shows all that lives: whatever else was known will not be heard of again."""
+        self._known &= alive
+        self._legs &= alive
+        self._timed_out &= alive
+
+    # -- what Asterisk says
+
+    def hear(self, event: heard.Event) -> None:
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    def _stasis_start(self, event: heard.StasisStart) -> None:
+        channel = event.channel
+        match event.args:
+            case ["leg"]:
+                if channel.id in self._known:
+                    self._deliver(ev.LegReady(channel=channel.id))
+            case ["inbound", number, arrived]:
+                self._arrived(channel, number, arrived, None)
+            case ["back", number, arrived, queue]:
+                self._arrived(channel, number, arrived, queue)
+            case ["own", phone, number]:
+                self._known.add(channel.id)
+                public, trunk = self.public(number)
+                self._deliver(ev.OwnCallStarted(channel=channel.id, phone=phone, number=public, trunk=trunk))
+            case _:
+                raise ValueError(f"Stasis() with arguments this service does not know: {event.args[:1]}")
+
+    def _arrived(self, channel: Channel, number: str, arrived: str, queue: str | None) -> None:
+        self._known.add(channel.id)
+        self._deliver(
+            ev.CallerArrived(
+                channel=channel.id,
+                number=number,
+                caller=self._token(channel.caller.number),
+                arrived=moment(arrived, channel.creationtime),
+                via="trunk" if queue is None else "fallback",
+                queue=queue,
+            )
+        )
+
+    def public(self, number: str) -> tuple[str, str | None]:
+        """A dialed number as it may stand in the journal: our own numbers as they are, outside ones as tokens with
+        the trunk an outbound rule names for them."""
+        if number in self._internal:
+            return number, None
+        trunk = next((trunk for pattern, trunk in self._outbound if pattern.fullmatch(number)), None)
+        if trunk is not None or len(number) > 6:
+            return self._token(number), trunk
+        return number, None
+
+    def _stasis_end(self, event: heard.StasisEnd) -> None:
+        if event.channel.id not in self._legs:  # a leg's own end says why it ended
+            self._went(event.channel.id)
+
+    def _destroyed(self, event: heard.ChannelDestroyed) -> None:
+        self._went(event.channel.id, event.cause, event.tech_cause or 0)
+
+    def _went(self, channel: str, cause: int = 0, tech_cause: int = 0) -> None:
+        if self.gone is not None:
+            self.gone.add(channel)
+        if channel in self._known:
+            timed_out = channel in self._timed_out
+            self.forget(channel)
+            self._deliver(ev.ChannelGone(channel=channel, cause=cause, tech_cause=tech_cause, timed_out=timed_out))
+
+    def _state_change(self, event: heard.ChannelStateChange) -> None:
+        channel = event.channel
+        if channel.id not in self._legs:
+            return
+        if channel.state == "Ringing":
+            self._deliver(ev.ChannelRinging(channel=channel.id))
+        elif channel.state == "Up":
+            self._deliver(ev.ChannelAnswered(channel=channel.id))
+
+    def _hangup_request(self, event: heard.ChannelHangupRequest) -> None:
+        if event.cause == RING_TIMEOUT_CAUSE and event.tech_cause is None and event.channel.id in self._legs:
+            self._timed_out.add(event.channel.id)
+
+    def _dtmf(self, event: heard.ChannelDtmfReceived) -> None:
+        if event.channel.id in self._known:
+            self._deliver(ev.DigitPressed(channel=event.channel.id, digit=event.digit))
+
+    def _hold(self, event: heard.ChannelHold) -> None:
+        if event.channel.id in self._known:
+            self._deliver(ev.ChannelHeld(channel=event.channel.id))
+
+    def _unhold(self, event: heard.ChannelUnhold) -> None:
+        if event.channel.id in self._known:
+            self._deliver(ev.ChannelResumed(channel=event.channel.id))
+
+    def _transfer(self, event: heard.ChannelTransfer) -> None:
+        if event.state:  # how a transfer goes on that we are carrying out
+            return
+        consultation = event.refer_to.destination_channel
+        number, trunk = self.public(event.refer_to.requested_destination.destination)
+        self._deliver(
+            ev.TransferAsked(
+                channel=event.referred_by.source_channel.id,
+                number=number if consultation is None else "",
+                trunk=trunk if consultation is None else None,
+                consultation=None if consultation is None else consultation.id,
+            )
+        )
+
+    def _playback_finished(self, event: heard.PlaybackFinished) -> None:
+        playback = event.playback
+        if playback.id in self._playbacks:
+            self._playbacks.discard(playback.id)
+            self._deliver(ev.PlayEnded(playback=playback.id, failed=playback.state == "failed"))
+
+    # -- pictures
+
+    def seen(self, channel: Channel) -> ev.SeenChannel:
+        """A channel as it stands in a picture."""
+        phone = endpoint_of(channel.name)
+        variables = {name: value for name, value in channel.channelvars.items() if value and name.startswith("GUDOK_")}
+        number, _trunk = self.public(variables.get("GUDOK_NUMBER", ""))
+        return ev.SeenChannel(
+            channel=channel.id,
+            state=STATES.get(channel.state, "ringing"),
+            created=channel.creationtime.astimezone(UTC),
+            phone=phone if phone in self._phones else None,
+            where=where_is(channel),
+            number=number,
+            caller="" if phone in self._phones else self._token(channel.caller.number),
+            variables=variables | ({"GUDOK_NUMBER": number} if number else {}),
+        )
+
+    def adopt(self, seen: ev.SeenChannel) -> None:
+        """A channel of a picture is ours: speak of it from now on."""
+        if seen.where == "ours":
+            self._known.add(seen.channel)
+            if "GUDOK_CALL" in seen.variables:
+                self._legs.add(seen.channel)
+
+
+STATES: dict[str, Literal["down", "ringing", "up"]] = {"Down": "down", "Rsrvd": "down", "Up": "up"}
+
+
+def where_is(channel: Channel) -> Literal["ours", "fallback", "elsewhere"]:
+    """In our application (a leg we created counts from its creation), in the fallback queue, or elsewhere."""
+    if channel.channelvars.get("GUDOK_CALL") or channel.dialplan.app_name == "Stasis":
+        return "ours"
+    return "fallback" if channel.dialplan.app_name == "Queue" else "elsewhere"
+
+
+def endpoint_of(name: str) -> str:
+    """The endpoint of a channel name: PJSIP/phone01-0000001a -> phone01."""
+    technology, _, rest = name.partition("/")
+    return rest.rpartition("-")[0] if technology == "PJSIP" else ""
+
+
+def moment(epoch: str, otherwise: datetime) -> datetime:
+    """A dialplan's epoch seconds as aware UTC."""
+    try:
+        return datetime.fromtimestamp(float(epoch), tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return otherwise.astimezone(UTC)
