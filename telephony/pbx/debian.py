@@ -113,9 +113,7 @@ def open_archive(cache: Path, suite: str) -> Archive:
     """The archive's `suite`, "" for the machine's own, with its package lists up to date."""
     for tool in ("apt-get", "dpkg-deb", "tar"):
         if shutil.which(tool) is None:
-            raise InstallError(
-                f"no {tool} here to fetch Debian's packages: install the programs, or use docker/"
-            )
+            raise InstallError(f"no {tool} here to fetch Debian's packages: install the programs, or use docker/")
     mirror, own_suite = find_mirror(os_release())
     if not suite and not own_suite:
         raise InstallError("this machine is no Debian: install postgresql and mosquitto with its own tools")
@@ -151,9 +149,7 @@ def find_mirror(release: Mapping[str, str], etc: Path = Path("/etc/apt")) -> tup
         own.sort(key=lambda source: not re.search(r"/debian/?$", urllib.parse.urlsplit(source[0]).path))
         if own:
             return own[0]
-    raise InstallError(
-        "no Debian archive among this machine's apt sources: set GUDOK_DEBIAN_MIRROR to a mirror's URL"
-    )
+    raise InstallError("no Debian archive among this machine's apt sources: set GUDOK_DEBIAN_MIRROR to a mirror's URL")
 
 
 def apt_sources(etc: Path) -> Iterator[tuple[str, str]]:
@@ -190,13 +186,12 @@ def fetch_keyring(cache: Path, mirror: str, own_suite: str) -> Path:
     source = source_line(mirror, own_suite, keyring) if own_suite and keyring else None
     trusted = Archive(cache / "apt/keyring", source)
     try:
-        with contextlib.suppress(InstallError):
-            trusted.update()  # some third party's broken source does not matter: the download decides
+        # Among another distribution's sources some third party's may be broken: the download decides.
+        with contextlib.suppress(*(() if source else (InstallError,))):
+            trusted.update()
         trusted.apt("download", "debian-archive-keyring")
     except InstallError as error:
-        raise InstallError(
-            f"no trusted key for Debian's archive: install debian-archive-keyring ({error})"
-        ) from error
+        raise InstallError(f"no trusted key for Debian's archive: install debian-archive-keyring ({error})") from error
     shutil.rmtree(target, ignore_errors=True)
     unpack(sorted(trusted.downloads.glob("*.deb"))[-1:], target)
     trusted.forget()
@@ -229,9 +224,7 @@ def unpack(debs: Sequence[Path], root: Path) -> None:
     def unpack_one(deb: Path) -> None:
         read = ["dpkg-deb", "--fsys-tarfile", str(deb)]
         with subprocess.Popen(read, stdout=subprocess.PIPE, close_fds=False) as contents:
-            written = subprocess.run(
-                tar, stdin=contents.stdout, capture_output=True, text=True, close_fds=False
-            )
+            written = subprocess.run(tar, stdin=contents.stdout, capture_output=True, text=True, close_fds=False)
         if contents.returncode or written.returncode:
             raise InstallError(f"cannot unpack {deb.name}: {explain(written.stderr)}")
 
@@ -259,9 +252,7 @@ def run(command: Sequence[str | Path], env: Mapping[str, str] | None = None, cwd
     except FileNotFoundError:
         raise InstallError(f"no {command[0]} on this machine: install the programs, or use docker/") from None
     except subprocess.TimeoutExpired:
-        raise InstallError(
-            f"{command[0]} took over {TIMEOUT} s: run again, it goes on where it was"
-        ) from None
+        raise InstallError(f"{command[0]} took over {TIMEOUT} s: run again, it goes on where it was") from None
     if done.returncode:
         if re.search(r"NO_PUBKEY|Missing key|couldn't be verified|is not signed", done.stderr):
             raise UnknownKeyError(f"no key of the keyring signs it: {explain(done.stderr)}")

@@ -134,9 +134,7 @@ RECIPES: Mapping[str, Recipe] = {
         wants="13+",
         from_new_suite=False,
     ),
-    "mosquitto": Recipe(
-        ("mosquitto",), {"mosquitto": "usr/sbin/mosquitto"}, show_version="-h", from_new_suite=False
-    ),
+    "mosquitto": Recipe(("mosquitto",), {"mosquitto": "usr/sbin/mosquitto"}, show_version="-h", from_new_suite=False),
 }
 
 
@@ -347,14 +345,10 @@ def check(name: str, root: Path) -> str | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="telephony.pbx.install", description="Provide the outside programs."
-    )
+    parser = argparse.ArgumentParser(prog="telephony.pbx.install", description="Provide the outside programs.")
     parser.add_argument("names", nargs="*", help=f"of {', '.join(RECIPES)}; all when none is given")
     parser.add_argument("--private", action="store_true", help="pass over what is installed on this machine")
-    parser.add_argument(
-        "--refresh", action="store_true", help="take newer packages than the cache has, if any"
-    )
+    parser.add_argument("--refresh", action="store_true", help="take newer packages than the cache has, if any")
     chosen = parser.parse_args(arguments)
     names = chosen.names or [name for name, recipe in RECIPES.items() if recipe.programs]
     try:
