@@ -24,7 +24,9 @@ async def take(
     Events that are heard before the answers are in the inbox before the picture. A channel that went after Asterisk
     had counted it, but was heard to go before we saw the count, is struck out: else it would rise from the dead.
     """
-    translator.gone = gone = set()
+    gone: set[str] = set()
+    translator.gone = gone
+    known = translator.known()
     try:
         channels, bridges, info = await asyncio.gather(
             ari.channels.all(), ari.bridges.all(), ari.asterisk.info("status")
@@ -34,7 +36,8 @@ async def take(
     seen = tuple(translator.seen(channel) for channel in channels if channel.id not in gone)
     for channel in seen:
         translator.adopt(channel)
-    translator.keep_only({channel.channel for channel in seen})
+    if why != "audit":
+        translator.drop(known - {channel.channel for channel in seen})
     return PictureTaken(
         why=why,
         channels=seen,

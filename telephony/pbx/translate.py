@@ -88,11 +88,15 @@ class Translator:
         self._legs.discard(channel)
         self._timed_out.discard(channel)
 
-    def keep_only(self, alive: set[str]) -> None:
-        """A picture shows all that lives: whatever else was known will not be heard of again."""
-        self._known &= alive
-        self._legs &= alive
-        self._timed_out &= alive
+    def known(self) -> set[str]:
+        """The channels we speak of now."""
+        return set(self._known)
+
+    def drop(self, channels: set[str]) -> None:
+        """A picture does not show these: they will not be heard of again."""
+        self._known -= channels
+        self._legs -= channels
+        self._timed_out -= channels
 
     # -- what Asterisk says
 
