@@ -39,6 +39,7 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     phone_key: str
     """The phones' passwords are derived from it, so that a new phone needs no new secret."""
     trunk_passwords: dict[str, str] = {}
+    """Trunk, with _ for - in its name -> password."""
 
     def __repr__(self) -> str:
         return "Secrets(...)"
@@ -47,6 +48,14 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """The SIP password of `phone`: 24 letters and digits."""
         digest = hmac.new(self.phone_key.encode(), f"phone:{phone}".encode(), hashlib.sha256).digest()
         return base64.b32encode(digest)[:24].decode().lower()
+
+    def trunk_password(self, trunk: str) -> str:
+        """The password our provider gave us for `trunk`. Raises SecretsError where it is not known."""
+        key = trunk.replace("-", "_")
+        if key not in self.trunk_passwords:
+            variable = f"{TRUNK_PASSWORD}{key.upper()}"
+            raise SecretsError(f"the password of trunk {trunk} is not known; set {variable}")
+        return self.trunk_passwords[key]
 
 
 def load_secrets(state_dir: Path, env: Mapping[str, str]) -> Secrets:

@@ -141,10 +141,11 @@ class Settings:
 def load(config_dir: Path, env: Mapping[str, str] | None = None) -> Settings:
     """Read and check everything that can be checked without a database.
 
-    Raises ConfigErrors with all mistakes at once. Reads files only: no secret is made before it is asked for.
+    Raises ConfigErrors with all mistakes at once. Only reads: no secret is made before it is asked for.
     """
     env = os.environ if env is None else env
     reader = Reader(keyed=KEYED, short=SHORT, expand={Phone: names_of_range})
+    reader.places.unknown = Place(str(config_dir))
     nodes = _nodes_of(reader, config_dir, env)
     parts: dict[type[Record], Any] = {}
     for part in (Plan, Site):
@@ -180,7 +181,7 @@ def _nodes_of(reader: Reader, config_dir: Path, env: Mapping[str, str]) -> dict[
     nodes: dict[str, yaml.Node] = {}
     files = sorted(config_dir.glob("*.yaml"))
     if not files:
-        reader.wrong(Place(str(config_dir)), "holds no *.yaml file", "name the config directory")
+        raise ConfigErrors([Mistake(Place(str(config_dir)), "no *.yaml file is there", "name the config directory")])
     for stray in sorted(config_dir.glob("*.yml")):
         reader.wrong(Place(str(stray)), "is not read", f"rename it to {stray.stem}.yaml")
     for file in files:

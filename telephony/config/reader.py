@@ -52,6 +52,8 @@ class Reader:
     ) -> None:
         self.mistakes: list[Mistake] = []
         self.places = Places()
+        self.unread: list[str] = []
+        """Files that could not be read at all."""
         self._keyed = keyed or {}
         self._short = short or {}
         self._expand = expand or {}
@@ -69,12 +71,14 @@ class Reader:
             root: yaml.Node | None = loader.get_single_node()
         except (OSError, UnicodeDecodeError) as error:
             self.wrong(Place(shown), f"cannot be read: {error}")
+            self.unread.append(shown)
             return {}
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             what = getattr(error, "problem", None) or " ".join(str(error).split())
             right = 'text that begins with * must stand in quotes: "*11"' if "alias" in str(error) else ""
             self.wrong(Place(shown, mark.line + 1 if mark else 0), f"not YAML: {what}", right)
+            self.unread.append(shown)
             return {}
         if root is None:
             return {}

@@ -169,6 +169,8 @@ class Trunk(Record, frozen=True):
     name: Name
     match: tuple[str, ...] = ()
     contact: str | None = None
+    username: Label | None = None
+    """Set where the provider wants a login: we register at `contact`; the password is among the secrets."""
 
 
 class Plan(Record, frozen=True):

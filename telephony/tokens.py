@@ -1,0 +1,78 @@
+"""Phone numbers as tokens: the same number is always the same token, and only the key's owner can tell which.
+
+A number lives in one erasable table beside its token; journal, call log and facts hold the token alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Iterable
+
+LENGTH = 16
+"""Letters of a token: 80 bits, so that a billion numbers share none."""
+OURS = "7"
+
+
+def normalise(number: str) -> str:
+    """The number as E.164 digits where that is certain, else its digits (a short number, a name) as they are.
+
+    Russian writing is understood: 8 900 ..., +7 900 ..., 900 ... (10 digits) are one number; so is 810 before a
+    foreign one.
+    """
+    digits = re.sub(r"\D", "", number)
+    if not digits:
+        return number.strip().lower()
+    if number.lstrip().startswith("+"):
+        return digits
+    if len(digits) == 11 and digits[0] == "8":
+        return OURS + digits[1:]
+    if len(digits) == 10:
+        return OURS + digits
+    if digits.startswith("810") and len(digits) > 11:
+        return digits[3:]
+    return digits
+
+
+class Tokens:
+    """Makes tokens with `key`, and remembers the numbers it met last for those who may see them.
+
+    `keep(token, number)` is called for each pair that is new to the memory, so storing one twice must do no harm.
+    `known` are pairs stored before; `remember` bounds the memory.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        keep: Callable[[str, str], None] = lambda token, number: None,
+        known: Iterable[tuple[str, str]] = (),
+        remember: int = 200_000,
+    ) -> None:
+        self._key = key.encode()
+        self._keep = keep
+        self._numbers: dict[str, str] = dict(known)
+        self._remember = remember
+
+    def token(self, number: str) -> str:
+        """The token of `number`; an empty number (withheld by the caller) has the empty token."""
+        if not number:
+            return ""
+        plain = normalise(number)
+        digest = hmac.new(self._key, plain.encode(), hashlib.sha256).digest()
+        token = base64.b32encode(digest)[:LENGTH].decode().lower()
+        if token not in self._numbers:
+            self._numbers[token] = plain
+            while len(self._numbers) > self._remember:
+                del self._numbers[next(iter(self._numbers))]
+            self._keep(token, plain)
+        return token
+
+    def number(self, token: str) -> str | None:
+        """The number behind `token`, while this process remembers it."""
+        return self._numbers.get(token)
+
+    def forget(self, token: str) -> None:
+        """Erase the number from memory; the stored pair is the store's to erase."""
+        self._numbers.pop(token, None)
