@@ -1,0 +1,105 @@
+"""What the subcommands share: their one-line problems, the settings, the database, the service."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from telephony.exits import Exit
+
+if TYPE_CHECKING:
+    from telephony.control_client import ControlClient
+    from telephony.settings import Settings
+    from telephony.store.database import Database
+
+T = TypeVar("T")
+
+
+class Problem(Exception):  # noqa: N818 - told to the user, in a line
+    """Why the command cannot do what was asked."""
+
+    def __init__(self, text: str, status: int = Exit.FAILED) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def config_dir_of(args: argparse.Namespace) -> Path:
+    """Where the configuration lies: what was said, else $GUDOK_CONFIG, else Gudok's own example."""
+    given = args.config or os.environ.get("GUDOK_CONFIG")
+    if given:
+        return Path(given)
+    from telephony.resources import default_folder
+
+    return default_folder("config")
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Raises Problem with all mistakes, a line each, and exit status 2."""
+    from telephony import settings
+
+    try:
+        return settings.load(config_dir_of(args), os.environ)
+    except settings.ConfigErrors as errors:
+        raise Problem(told(errors.mistakes), Exit.MISTAKE) from errors
+
+
+def told(mistakes: object) -> str:
+    """All mistakes of the configuration as one text."""
+    lines = [str(mistake) for mistake in mistakes]  # type: ignore[attr-defined]
+    return "\n".join([f"the configuration has {len(lines)} mistake{'s' * (len(lines) > 1)}:", *lines])
+
+
+def service_of(args: argparse.Namespace) -> ControlClient:
+    """The running service, asked by its control socket. Raises Problem when there is none."""
+    from telephony.control_client import ControlClient, ServiceAway
+
+    try:
+        return ControlClient(settings_of(args).control_socket)
+    except ServiceAway as away:
+        raise Problem(str(away)) from away
+
+
+def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Run `work` on the database of the settings. Raises Problem when there is none, or it cannot be reached."""
+    import sqlalchemy.exc
+
+    from telephony.store.database import Database, DatabaseUrlError
+
+    async def run() -> T:
+        database = Database(settings.database_url)
+        if database.file is not None and not database.file.exists():
+            raise Problem(f"there is no database yet ({database.file}): gudok run or gudok operators makes it")
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(run())
+    except DatabaseUrlError as error:
+        raise Problem(f"database_url: {error}", Exit.MISTAKE) from error
+    except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+        raise Problem(f"the database cannot be used: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def table(rows: list[list[str]], head: list[str]) -> str:
+    """Columns aligned with spaces, readable by people and by `awk`."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
+    )
+
+
+def duration(seconds: float) -> str:
+    """`0:07`, `12:30`, `3:05:00`."""
+    whole = max(0, int(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,97 @@
+"""What operators dial on their phones: log in, log out, I am back, what is my state. Each is one request of the
+dialplan and one spoken answer."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from telephony.core import events as ev
+from telephony.core.effects import Reply
+from telephony.core.plan import Plan
+from telephony.ports import Deliver
+from telephony.router import AnyCommand
+
+log = structlog.get_logger(__name__)
+
+Denied = Literal["wrong_pin", "unknown", "disabled"]
+Verify = Callable[[str, str], Awaitable[ev.Operator | Denied]]
+"""(extension, PIN) -> the operator who proved who they are, or why not. Must not keep the loop busy."""
+
+ANSWER_SECONDS = 1.5
+"""The dialplan gives us two seconds."""
+SERVICE_AWAY = "service-away"
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What the dialplan plays, prompts by name, and whether it went well."""
+
+    ok: bool
+    say: tuple[str, ...]
+
+
+class PhoneCodes:
+    """Answers the requests `/login` (extension, PIN, phone), `/logout`, `/back` and `/status` (phone)."""
+
+    def __init__(
+        self,
+        *,
+        ask: Callable[[AnyCommand, float], Awaitable[Reply]],
+        deliver: Deliver,
+        verify: Verify,
+    ) -> None:
+        self._ask = ask
+        self._deliver = deliver
+        self._verify = verify
+        self._numbers = itertools.count(1)
+        self.counters: Counter[str] = Counter()
+
+    async def answer(self, code: str, arguments: tuple[str, ...], channel: str | None) -> Spoken:
+        """`channel` is the one in which the code was dialed: it keeps the phone busy until it ends.
+
+        Never raises: what cannot be understood or answered in time is told as "service away".
+        """
+        match code, arguments:
+            case "login", (extension, pin, phone):
+                return await self._log_in(extension, pin, phone, channel)
+            case "logout", (phone,):
+                return await self._told(ev.LogOut(command=self._name(), phone=phone))
+            case "back", (phone,):
+                return await self._told(ev.ComeBack(command=self._name(), phone=phone, channel=channel))
+            case "status", (phone,):
+                return await self._told(ev.TellState(command=self._name(), phone=phone, channel=channel))
+        self.counters["unknown_request"] += 1
+        log.warning("unknown phone code", code=code[:40], arguments=len(arguments))
+        return Spoken(False, (SERVICE_AWAY,))
+
+    async def _log_in(self, extension: str, pin: str, phone: str, channel: str | None) -> Spoken:
+        verdict = await self._verify(extension, pin)
+        if isinstance(verdict, str):
+            self.counters[f"login_{verdict}"] += 1
+            self._deliver(ev.LogInRefused(extension=extension, phone=phone, reason=verdict))
+            return Spoken(False, ("unknown-operator" if verdict == "disabled" else "wrong-pin",))
+        login = ev.LogIn(command=self._name(), login=verdict.login, phone=phone, channel=channel)
+        return await self._told(login)
+
+    async def _told(self, command: AnyCommand) -> Spoken:
+        try:
+            reply = await self._ask(command, ANSWER_SECONDS)
+        except TimeoutError:
+            self.counters["unanswered"] += 1
+            return Spoken(False, (SERVICE_AWAY,))
+        return Spoken(reply.ok, reply.say or (SERVICE_AWAY,))
+
+    def _name(self) -> str:
+        return f"phone-{os.getpid()}-{next(self._numbers)}"
+
+
+def sounds(plan: Plan) -> Mapping[str, str]:
+    """Prompt name -> what Playback() calls it: a sound of the PBX, or our own under `gudok/`."""
+    return {prompt.name: prompt.sound or f"gudok/{prompt.name}" for prompt in plan.prompts}

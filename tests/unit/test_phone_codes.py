@@ -1,0 +1,88 @@
+"""What an operator hears after dialing a code."""
+
+from __future__ import annotations
+
+import pytest
+
+from telephony.core import events as ev
+from telephony.core.effects import Reply
+from telephony.core.plan import Plan, Prompt
+from telephony.phone_codes import Denied, PhoneCodes, Spoken, sounds
+from telephony.router import AnyCommand
+
+ANNA = ev.Operator(login="anna", name="Анна", extension="11")
+
+
+class Center:
+    """The router and the roster, as far as a code meets them."""
+
+    def __init__(self) -> None:
+        self.asked: list[AnyCommand] = []
+        self.delivered: list[ev.AnyEvent] = []
+        self.silent = False
+        self.codes = PhoneCodes(ask=self.ask, deliver=self.delivered.append, verify=self.verify)
+
+    async def ask(self, command: AnyCommand, wait: float) -> Reply:
+        self.asked.append(command)
+        if self.silent:
+            raise TimeoutError
+        return Reply(command=command.command, ok=True, code="logged-in", say=("logged-in",))
+
+    async def verify(self, extension: str, pin: str) -> ev.Operator | Denied:
+        if extension == "12":
+            return "disabled"
+        if extension != ANNA.extension:
+            return "unknown"
+        return ANNA if pin == "4321" else "wrong_pin"
+
+
+async def test_the_right_pin_logs_in_on_the_phone_it_was_dialed_on() -> None:
+    center = Center()
+    assert await center.codes.answer("login", ("11", "4321", "101"), "gudok-5.1") == Spoken(True, ("logged-in",))
+    [command] = center.asked
+    assert isinstance(command, ev.LogIn)
+    assert (command.login, command.phone, command.channel) == ("anna", "101", "gudok-5.1")
+    assert center.delivered == []
+
+
+@pytest.mark.parametrize(
+    ("extension", "pin", "reason", "said"),
+    [
+        ("11", "0000", "wrong_pin", "wrong-pin"),
+        ("99", "4321", "unknown", "wrong-pin"),
+        ("12", "4321", "disabled", "unknown-operator"),
+    ],
+)
+async def test_a_refused_login_is_put_on_record_and_asks_nothing_of_the_router(
+    extension: str, pin: str, reason: Denied, said: str
+) -> None:
+    center = Center()
+    assert await center.codes.answer("login", (extension, pin, "101"), None) == Spoken(False, (said,))
+    assert center.delivered == [ev.LogInRefused(extension=extension, phone="101", reason=reason)]
+    assert center.asked == []
+
+
+async def test_each_other_code_is_one_command_of_the_phone() -> None:
+    center = Center()
+    for code in ("logout", "back", "status"):
+        assert (await center.codes.answer(code, ("101",), "gudok-5.1")).ok
+    assert [type(command) for command in center.asked] == [ev.LogOut, ev.ComeBack, ev.TellState]
+    assert len({command.command for command in center.asked}) == 3
+
+
+@pytest.mark.parametrize(("code", "arguments"), [("login", ("11",)), ("logout", ()), ("dance", ("101",)), ("", ())])
+async def test_what_is_not_understood_is_counted(code: str, arguments: tuple[str, ...]) -> None:
+    center = Center()
+    assert await center.codes.answer(code, arguments, None) == Spoken(False, ("service-away",))
+    assert center.codes.counters["unknown_request"] == 1
+
+
+async def test_a_router_that_does_not_answer_in_time_is_told_as_away() -> None:
+    center = Center()
+    center.silent = True
+    assert await center.codes.answer("status", ("101",), None) == Spoken(False, ("service-away",))
+
+
+def test_prompts_are_our_own_recordings_or_sounds_of_the_pbx() -> None:
+    plan = Plan(prompts=(Prompt(name="logged-in", text="Вы вошли"), Prompt(name="beep", sound="beep")))
+    assert sounds(plan) == {"logged-in": "gudok/logged-in", "beep": "beep"}
