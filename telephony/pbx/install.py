@@ -34,6 +34,8 @@ from pathlib import Path
 
 from telephony.pbx.debian import Archive, InstallError, locked, open_archive, os_release, run, say, unpack
 
+__all__ = ["RECIPES", "InstallError", "Program", "ensure", "main"]
+
 NEW_SUITE = "forky"  # the first Debian that has Asterisk 22
 LAYOUT = 1  # raise when bundles made by an older version of this file must not be used
 STAMP = ".gudok.json"  # in a bundle that is whole: its recipe's key, its programs' version
