@@ -1,0 +1,127 @@
+"""The PBX's own queue, in memory: who answers callers while no router does. Slow, as measured: it looks twice a second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from telephony.core import events as ev
+from telephony.core.effects import MirrorMember
+from telephony.testing.switch import NORMAL_CLEARING, Bridge, Channel, Switch
+
+RECHECK = 0.5
+RING = 15.0
+
+
+@dataclass(slots=True)
+class Member:
+    phone: str
+    queues: tuple[str, ...]
+    paused: bool
+
+
+class NativeQueue:
+    """Members are what the router has mirrored; they outlive it, as they outlive it on the PBX."""
+
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+        self._legs: dict[str, Channel] = {}
+        """Leg -> the caller it rings for, or talks with."""
+        self._n = 0
+        self.members: dict[str, Member] = {}
+        self._look_again()
+
+    def mirror(self, effect: MirrorMember) -> None:
+        if effect.queues:
+            self.members[effect.login] = Member(effect.phone, effect.queues, effect.paused)
+        else:
+            self.members.pop(effect.login, None)
+
+    def waiting(self) -> list[Channel]:
+        """Callers in the native queues with whom nobody talks."""
+        return [
+            channel
+            for channel in self._switch.channels.values()
+            if channel.where == "fallback" and channel.bridge is None
+        ]
+
+    def rescue(self) -> int:
+        """What the guard does when no router is alive: waiting callers of ours come here. Returns how many."""
+        stranded = [
+            channel
+            for channel in self._switch.channels.values()
+            if channel.where == "ours" and channel.id in self._switch.truth and not _talks(channel)
+        ]
+        for channel in stranded:
+            queue = channel.variables.get("GUDOK_QUEUE")
+            if queue is not None:
+                self._switch.stop_prompt(channel)
+                self._switch.to_fallback(channel, queue)
+        return len(stranded)
+
+    def give_back(self, channel: Channel) -> None:
+        """AMI Redirect to gudok-return: the caller enters our application, or stays where nobody takes callers."""
+        self._drop_legs_of(channel)
+        self._switch.leave_bridge(channel)
+        queue, channel.waits_in, channel.where = channel.waits_in, None, "ours"
+        self._switch.tell(
+            channel,
+            ev.CallerArrived(
+                channel=channel.id,
+                number=channel.number,
+                caller=channel.caller,
+                arrived=self._switch.truth[channel.id].arrived,
+                via="fallback",
+                queue=queue,
+            ),
+        )
+
+    def _look_again(self) -> None:
+        self._clear()
+        for caller in self.waiting():
+            if caller not in self._legs.values():
+                self._ring_somebody(caller)
+        self._switch.clock.after(RECHECK, self._look_again)
+
+    def _clear(self) -> None:
+        """Forget legs that have ended, hang up those whose caller has, join those that were picked up."""
+        channels = self._switch.channels
+        for name, caller in list(self._legs.items()):
+            leg = channels.get(name)
+            if leg is None:
+                del self._legs[name]
+            elif caller.gone:
+                self._switch.end(leg, *NORMAL_CLEARING)
+
+    def _ring_somebody(self, caller: Channel) -> None:
+        for member in self.members.values():
+            phone = self._switch.phones[member.phone]
+            if caller.waits_in in member.queues and not member.paused and phone.reachable and not phone.channels:
+                self._n += 1
+                leg = Channel(f"{caller.id}-native-{self._n}", self._switch.clock.now(), caller.linked, "elsewhere")
+                leg.phone = phone
+                self._switch.add(leg)
+                self._legs[leg.id] = caller
+                self._switch.ring(leg, RING)
+                return
+
+    def picked_up(self, leg: Channel) -> None:
+        """A native leg was answered: the two talk at once."""
+        caller = self._legs.get(leg.id)
+        if caller is None or caller.gone or caller.where != "fallback":
+            return
+        bridge = Bridge(f"{leg.id}-bridge", "mixing", native=True)
+        self._switch.bridges[bridge.id] = bridge
+        self._switch.enter(bridge, (caller, leg))
+
+    def _drop_legs_of(self, caller: Channel) -> None:
+        for name, owner in list(self._legs.items()):
+            leg = self._switch.channels.get(name)
+            if owner is caller and leg is not None:
+                if leg.bridge is not None:
+                    self._switch.leave_bridge(leg)
+                self._switch.end(leg, *NORMAL_CLEARING)
+                del self._legs[name]
+
+
+def _talks(channel: Channel) -> bool:
+    return channel.bridge is not None and channel.bridge.kind == "mixing" and len(channel.bridge.channels) > 1

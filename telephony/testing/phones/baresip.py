@@ -1,0 +1,216 @@
+"""One baresip process: its configuration, its control socket (ctrl_tcp), its SIP trace.
+
+Written for baresip 1.1 as Debian ships it, checked against its behaviour, not only its manual; see docs/phones.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import signal
+import socket
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from telephony.testing.phones.sip import SipMessage, TraceReader
+
+
+class Program(Protocol):
+    """An unpacked program, as `telephony.pbx.install.ensure` gives it."""
+
+    @property
+    def argv(self) -> Sequence[str]: ...
+    @property
+    def env(self) -> Mapping[str, str]: ...
+    @property
+    def module_dir(self) -> Path: ...
+
+
+class PhoneError(Exception):
+    """The phone program refused a command, ended by itself, or did not start."""
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    """A loopback port nobody holds at this moment."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+_CONFIG = """poll_method epoll
+sip_listen 127.0.0.1:{sip_port}
+sip_trans_def udp
+net_interface 127.0.0.1
+call_max_calls 4
+call_hold_other_calls yes
+audio_path {folder}
+audio_source {source}
+audio_player aufile,{folder}/now.wav
+ausrc_srate {rate}
+auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
+rtp_ports 16384-19998
+rtcp_mux no
+jitter_buffer_type fixed
+jitter_buffer_delay 1-5
+module_path {modules}
+module g711.so
+module ausine.so
+module aufile.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen 127.0.0.1:{control_port}
+ring_aufile none
+ringback_disabled yes
+statmode_default off
+"""
+
+
+class Baresip:
+    """A running baresip. `heard` is called for each SIP message it sends or receives."""
+
+    def __init__(self, process: Process, folder: Path, server: str, heard: Callable[[SipMessage], None]) -> None:
+        self._process = process
+        self.folder = folder
+        self._heard = heard
+        self._trace = TraceReader(server)
+        self._tokens = itertools.count(1)
+        self._recordings = itertools.count(1)
+        self._answers: dict[str, asyncio.Future[str]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def start(
+        cls,
+        program: Program,
+        folder: Path,
+        server: str,
+        heard: Callable[[SipMessage], None],
+        *,
+        tone: int,
+        speech: Path | None,
+        lifetime: int,
+    ) -> Baresip:
+        """Start it without any account. `server` is host:port of the PBX; it plays a `tone` in Hz or the wav file
+        `speech`, and ends by itself after `lifetime` seconds, whatever becomes of us. Raises PhoneError."""
+        control_port = free_port(socket.SOCK_STREAM)
+        config = _CONFIG.format(
+            sip_port=free_port(socket.SOCK_DGRAM),
+            control_port=control_port,
+            rate=8000 if speech else 48000,  # ausine knows no other
+            folder=folder,
+            modules=program.module_dir,
+            source=f"aufile,{speech}" if speech else f"ausine,{tone}",
+        )
+        (folder / "config").write_text(config)
+        (folder / "accounts").touch()
+        (folder / "contacts").touch()
+        process = await asyncio.create_subprocess_exec(
+            *program.argv, "-4", "-s", "-f", str(folder), "-t", str(lifetime),
+            env={**os.environ, **program.env},
+            stdin=DEVNULL, stdout=PIPE, stderr=STDOUT,
+            start_new_session=True,  # Ctrl-C in the terminal is ours to pass on, in order
+        )  # fmt: skip
+        phone = cls(process, folder, server, heard)
+        try:
+            await phone._ready(control_port)
+        except BaseException:
+            await phone.stop(grace=0)
+            raise
+        return phone
+
+    async def _ready(self, control_port: int) -> None:
+        assert self._process.stdout is not None
+        said = b""
+        try:
+            async with asyncio.timeout(10):
+                while b"baresip is ready" not in said:
+                    line = await self._process.stdout.readline()
+                    if not line:
+                        raise PhoneError(f"baresip ended at start: {said.decode(errors='replace')[-500:]}")
+                    said += line
+                reader, self._writer = await asyncio.open_connection("127.0.0.1", control_port)
+        except (TimeoutError, OSError) as error:
+            raise PhoneError(f"baresip does not take commands: {said.decode(errors='replace')[-500:]}") from error
+        self._tasks = [
+            asyncio.create_task(self._read_trace(self._process.stdout), name="baresip trace"),
+            asyncio.create_task(self._read_answers(reader), name="baresip answers"),
+        ]
+
+    async def _read_trace(self, stdout: asyncio.StreamReader) -> None:
+        with (self.folder / "log").open("ab", buffering=0) as log:
+            while data := await stdout.read(65536):
+                log.write(data)
+                for message in self._trace.feed(data, datetime.now(UTC)):
+                    self._heard(message)
+
+    async def _read_answers(self, reader: asyncio.StreamReader) -> None:
+        """Netstrings of JSON. Events come here too: the trace says the same and more, so they are passed over."""
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                length = int((await reader.readuntil(b":"))[:-1])
+                message: dict[str, Any] = msgspec.json.decode((await reader.readexactly(length + 1))[:-1])
+                future = self._answers.pop(message.get("token", ""), None)
+                if future is None or future.done():
+                    continue
+                if message["ok"]:
+                    future.set_result(message["data"])
+                else:
+                    future.set_exception(PhoneError(message["data"].strip()))
+        for future in self._answers.values():
+            if not future.done():
+                future.set_exception(PhoneError("baresip has ended"))
+
+    async def command(self, name: str, parameters: str = "", within: float = 5.0) -> str:
+        """Run a long command of baresip's menu; gives what it printed. Raises PhoneError, TimeoutError."""
+        if self._writer is None or self._process.returncode is not None:
+            raise PhoneError("baresip is not running")
+        token = str(next(self._tokens))
+        request = {"command": name, "token": token} | ({"params": parameters} if parameters else {})
+        payload = msgspec.json.encode(request)
+        future = self._answers[token] = asyncio.get_running_loop().create_future()
+        try:
+            self._writer.write(b"%d:%b," % (len(payload), payload))
+            return await asyncio.wait_for(future, within)
+        finally:
+            self._answers.pop(token, None)
+
+    async def stop(self, grace: float = 3.0) -> None:
+        """Ask it to hang up, unregister and end; after `grace` seconds kill it. Idempotent."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM if grace else signal.SIGKILL)
+            try:
+                await asyncio.wait_for(self._process.wait(), grace or 5.0)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        if self._writer is not None:
+            self._writer.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2.0)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    def keep_recording(self) -> None:
+        """Put what is being recorded aside under the next number; it goes on there until its media session ends.
+        The player opens now.wav anew, truncating, whenever a session starts or changes, and all sessions share it."""
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / "now.wav").rename(self.folder / f"heard-{next(self._recordings):03}.wav")
+
+    def kill(self) -> None:
+        """End it as a power cut would: nothing is said to the PBX."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()

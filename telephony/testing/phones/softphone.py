@@ -1,0 +1,270 @@
+"""A real SIP phone for tests, the demo and chaos runs: one baresip process, driven and watched.
+
+    async with await Softphone.start(program, "101", "secret", ("127.0.0.1", 5060)) as phone:
+        await phone.register()
+        await phone.ringing()
+        await phone.answer()
+        await phone.closed()
+
+What it reports comes from the SIP messages on its own wire, never from what the program thinks of them. All waits
+have a time limit and raise TimeoutError with what was awaited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote
+
+from telephony.testing.phones.baresip import Baresip, PhoneError, Program
+from telephony.testing.phones.sip import Dialog, PhoneCall, SipMessage
+from telephony.testing.phones.sound import Recording
+
+
+class Softphone:
+    """One phone with one SIP account. Commands act on the newest live call unless one is given."""
+
+    def __init__(self, number: str, password: str, server: tuple[str, int], folder: Path) -> None:
+        self.number = number
+        self._password = password
+        self._server = f"{server[0]}:{server[1]}"
+        self.folder = folder
+        self.dialogs: list[Dialog] = []
+        self._by_call_id: dict[str, Dialog] = {}
+        self._registered = False
+        self._register_code = 0
+        self._changed = asyncio.Event()
+        self._program: Baresip | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        program: Program,
+        number: str,
+        password: str,
+        server: tuple[str, int],
+        *,
+        tone: int = 440,
+        speech: Path | None = None,
+        lifetime: int = 3600,
+    ) -> Softphone:
+        """Start the phone, not yet registered. It sends a sine `tone` (Hz), or the 8 kHz mono wav `speech`, and ends
+        by itself after `lifetime` seconds. Raises PhoneError."""
+        folder = Path(tempfile.mkdtemp(prefix=f"gudok-phone-{number}-"))
+        phone = cls(number, password, server, folder)
+        try:
+            phone._program = await Baresip.start(
+                program, folder, phone._server, phone._see, tone=tone, speech=speech, lifetime=lifetime
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return phone
+
+    async def __aenter__(self) -> Softphone:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Hang up, unregister, end the process, delete its folder with the recordings."""
+        await self._baresip.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """The phone loses power: no BYE, no unregistration."""
+        self._baresip.kill()
+
+    # --- what it saw ------------------------------------------------------------------------------------------
+
+    @property
+    def calls(self) -> list[PhoneCall]:
+        """The phone's own record of its calls, in order of their INVITEs."""
+        return [dialog.record for dialog in self.dialogs]
+
+    @property
+    def registered(self) -> bool:
+        return self._registered
+
+    def recordings(self) -> list[Recording]:
+        """Audio received so far, oldest first, in real time (nothing received is silence). A call, its hold and its
+        resumption are three recordings. The newest is the one that grows."""
+        paths = [*sorted(self.folder.glob("heard-*.wav")), self.folder / "now.wav"]
+        return [Recording.read(path) for path in paths if path.exists()]
+
+    def _see(self, message: SipMessage) -> None:
+        if message.method == "REGISTER":
+            if message.status not in (0, 401, 407):
+                self._register_code = message.status
+                gone = "expires=0" in message.headers.get("contact", "") or "contact" not in message.headers
+                self._registered = message.status == 200 and not gone
+        elif dialog := self._by_call_id.get(message.call_id):
+            dialog.see(message)
+        elif message.method == "INVITE" and not message.status:
+            dialog = Dialog(self.number, message)
+            self.dialogs.append(dialog)
+            self._by_call_id[message.call_id] = dialog
+        self._changed.set()
+
+    async def _until(self, happened: Callable[[], bool], what: str, within: float) -> None:
+        try:
+            async with asyncio.timeout(within):
+                while not happened():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise TimeoutError(f"phone {self.number}: {what} did not happen within {within} s") from None
+
+    # --- registration -----------------------------------------------------------------------------------------
+
+    async def register(self, within: float = 5.0, expires: int = 120) -> None:
+        """Register for `expires` seconds, renewed by the phone. Raises PhoneError when the PBX refuses."""
+        await self._use_account(expires)
+        await self._until(lambda: self._registered or self._register_code >= 300, "registration", within)
+        if not self._registered:
+            raise PhoneError(f"phone {self.number}: registration refused with {self._register_code}")
+
+    async def _use_account(self, expires: int) -> None:
+        self._register_code = 0
+        await self._baresip.command(
+            "uanew",
+            f"<sip:{self.number}@{self._server};transport=udp>;auth_user={self.number};auth_pass={self._password}"
+            f";regint={expires};audio_codecs=pcma/8000/1,pcmu/8000/1;answermode=manual",
+        )
+
+    async def unregister(self, within: float = 5.0) -> None:
+        """Take the phone off the PBX; its calls are cut."""
+        await self._baresip.command("uadel", f"sip:{self.number}@{self._server}")
+        await self._until(lambda: not self._registered, "unregistration", within)
+
+    # --- calls ------------------------------------------------------------------------------------------------
+
+    async def dial(self, number: str, within: float = 5.0) -> Dialog:
+        """Send an INVITE; returns once it is on the wire. A phone that talks puts that call on hold first."""
+        before = len(self.dialogs)
+        await self._hold_others(None, within)
+        await self._baresip.command("dial", f"sip:{number}@{self._server};transport=udp")
+        await self._until(lambda: len(self._placed(before)) > 0, f"INVITE to {number}", within)
+        return self._placed(before)[0]
+
+    def _placed(self, since: int) -> list[Dialog]:
+        return [dialog for dialog in self.dialogs[since:] if dialog.record.direction == "out"]
+
+    async def ringing(self, within: float = 10.0) -> Dialog:
+        """Wait for an incoming call that is neither answered nor over. Left alone, the phone just rings on."""
+        await self._until(lambda: any(d.waiting for d in self.dialogs), "incoming call", within)
+        return next(d for d in self.dialogs if d.waiting)
+
+    async def established(self, call: Dialog | None = None, within: float = 10.0) -> Dialog:
+        """Wait until the call is answered; PhoneError with the status when it is refused instead."""
+        call = call or self._newest()
+        record = call.record
+        await self._until(lambda: record.answered is not None or not call.live, "answer", within)
+        if record.answered is None:
+            raise PhoneError(f"phone {self.number}: call refused with {record.code}")
+        return call
+
+    async def closed(self, call: Dialog | None = None, within: float = 10.0) -> PhoneCall:
+        """Wait for the end of the call, whoever ends it; its record."""
+        call = call or self._newest()
+        await self._until(lambda: not call.live, "end of the call", within)
+        return call.record
+
+    async def answer(self, call: Dialog | None = None, within: float = 5.0) -> Dialog:
+        call = call or await self.ringing(within)
+        await self._hold_others(call, within)
+        await self._baresip.command("accept", call.record.sip_call_id)
+        return await self.established(call, within)
+
+    async def reject(self, call: Dialog | None = None, within: float = 5.0) -> PhoneCall:
+        """Refuse with 486, the only refusal that baresip 1.1 knows; other codes: the operators of `load`."""
+        call = call or await self.ringing(within)
+        return await self.hang_up(call, within)
+
+    async def hang_up(self, call: Dialog | None = None, within: float = 5.0) -> PhoneCall:
+        """BYE, CANCEL or 486, whatever the state of the call asks for."""
+        call = call or self._newest()
+        await self._baresip.command("hangup", call.record.sip_call_id)
+        return await self.closed(call, within)
+
+    async def hold(self, call: Dialog | None = None, within: float = 5.0) -> None:
+        await self._change_media("hold", call, within)
+
+    async def resume(self, call: Dialog | None = None, within: float = 5.0) -> None:
+        await self._change_media("resume", call, within)
+
+    async def _change_media(self, command: str, call: Dialog | None, within: float) -> None:
+        call = call or self._newest()
+        before = call.media_changes
+        self._baresip.keep_recording()
+        try:
+            await self._baresip.command(command, call.record.sip_call_id)
+        except PhoneError as error:
+            # baresip 1.1 resumes, then says "Invalid argument" unless another call was active: the wire decides.
+            if command != "resume" or "Invalid argument" not in str(error):
+                raise
+        await self._until(lambda: call.media_changes > before, command, within)
+        call.held = command == "hold"
+
+    async def _hold_others(self, call: Dialog | None, within: float) -> None:
+        """baresip would do it by itself, but then two calls would write one recording."""
+        for other in self.dialogs:
+            if other is not call and other.live and other.record.answered and not other.held:
+                await self.hold(other, within)
+        self._baresip.keep_recording()
+
+    async def send_digits(self, digits: str, call: Dialog | None = None) -> None:
+        """Send each digit as an RFC 4733 event; they take about 0.2 s each on the wire."""
+        await self._select(call or self._newest())
+        for digit in digits:
+            await self._baresip.command("sndcode", digit)
+            # The phone gives no sign that a digit has left; the next one would swallow it.
+            await asyncio.sleep(0.2)
+
+    # --- transfers --------------------------------------------------------------------------------------------
+
+    async def transfer(self, number: str, call: Dialog | None = None, within: float = 5.0) -> int:
+        """Blind: REFER the call to `number`. Returns the PBX's answer to the REFER (202, or a refusal)."""
+        return await self._refer(f"sip:{number}@{self._server}", call or self._newest(), within)
+
+    async def transfer_to(self, consultation: Dialog, call: Dialog, within: float = 5.0) -> int:
+        """Attended: REFER `call` to the far end of `consultation` (Replaces). Returns the PBX's answer."""
+        replaces = quote(
+            f"{consultation.record.sip_call_id};to-tag={consultation.remote_tag};from-tag={consultation.local_tag}",
+            safe="",
+        )
+        target = f"<sip:{consultation.record.number}@{self._server}?Replaces={replaces}>"
+        return await self._refer(target, call, within)
+
+    async def transferred(self, call: Dialog, within: float = 30.0) -> int:
+        """Wait for the last word on the transfer of `call`: 200 done, else the status of its failure."""
+        await self._until(lambda: call.transfer_done or not call.live, "end of the transfer", within)
+        return call.transfer_status
+
+    async def _refer(self, target: str, call: Dialog, within: float) -> int:
+        call.transfer_status, call.transfer_done = 0, False
+        await self._select(call)
+        await self._baresip.command("transfer", target)
+        await self._until(lambda: call.transfer_status > 0 or not call.live, "answer to the REFER", within)
+        return call.transfer_status
+
+    async def _select(self, call: Dialog) -> None:
+        await self._baresip.command("callfind", call.record.sip_call_id)
+
+    def _newest(self) -> Dialog:
+        if not self.dialogs:
+            raise PhoneError(f"phone {self.number}: no call yet")
+        return next((d for d in reversed(self.dialogs) if d.live), self.dialogs[-1])
+
+    @property
+    def _baresip(self) -> Baresip:
+        if self._program is None:
+            raise PhoneError(f"phone {self.number} is not started")
+        return self._program
