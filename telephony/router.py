@@ -139,6 +139,11 @@ class Router(Generic[State]):
         finally:
             del self._answers[command.command]
 
+    def raise_alarm(self, alarm: do.Alarm) -> None:
+        """Log, count and show what does not come from a decision."""
+        self._notify(self._seq, alarm)
+        self._watchers.publish([], [alarm])
+
     async def run(self, audit_seconds: float = AUDIT_SECONDS) -> None:
         """Until `stop()`. Raises HandlerError when a handler raised: the process must then end."""
         audit = self._loop.call_later(audit_seconds, self._audit, audit_seconds)
@@ -182,7 +187,8 @@ class Router(Generic[State]):
 
     def _decide(self, at: datetime, event: ev.AnyEvent) -> None:
         if self._poison.sets_aside(event):
-            self._raise_alarm("event_set_aside", "an event that killed the router twice was skipped", event)
+            text = "an event that killed the router twice was skipped"
+            self.raise_alarm(do.Alarm(code="event_set_aside", text=text, subject=type(event).__name__))
             return
         decided = self._handle(self._center, event, at)
         self._seq += 1
@@ -260,11 +266,6 @@ class Router(Generic[State]):
         failed.__cause__ = error
         if not self._over.done():
             self._over.set_exception(failed)
-
-    def _raise_alarm(self, code: str, text: str, event: ev.AnyEvent) -> None:
-        alarm = do.Alarm(code=code, text=text, subject=type(event).__name__)
-        self._notify(self._seq, alarm)
-        self._watchers.publish([], [alarm])
 
     def _audit(self, seconds: float) -> None:
         """Compare the PBX with our state, from time to time."""
