@@ -1,0 +1,90 @@
+"""Which callers are handed over when no router lives, as AMI shows the channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from telephony.guard import Channel, hand_over, rings_in_vain, waits
+
+
+def channel(data: str, bridge: str = "", application: str = "Stasis", name: str = "PJSIP/t-1") -> Channel:
+    return {
+        "Channel": name,
+        "Uniqueid": f"gudok-{name}",
+        "Application": application,
+        "ApplicationData": data,
+        "BridgeId": bridge,
+    }
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        channel("gudok,inbound,1300,1700000000.5"),
+        channel("gudok,inbound,1300,1700000000.5", "gudok-hold-default"),
+        channel("gudok,back,1300,1700000000.5,booking", "gudok-hold-classic"),
+    ],
+)
+def test_callers_on_hold_or_swallowed_unseen_wait(row: Channel) -> None:
+    assert waits(row)
+    assert not rings_in_vain(row)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        channel("gudok,inbound,1300,1700000000.5", "gudok-1.1-r1-b1"),
+        channel("gudok,own,101,102"),
+        channel("gudok,leg", "gudok-1.1-r1-b1"),
+        channel("other,inbound,1300,1"),
+        channel("gudok-booking,,,,", application="Queue"),
+        channel("", application=""),
+    ],
+)
+def test_talking_pairs_own_calls_and_strangers_are_left_alone(row: Channel) -> None:
+    assert not waits(row)
+    assert not rings_in_vain(row)
+
+
+class Switchboard:
+    """A PBX with these channels; `gone` hang up before they can be redirected."""
+
+    def __init__(self, rows: Sequence[Channel], queues: dict[str, str], gone: str = "") -> None:
+        self.rows, self.queues, self.gone = rows, queues, gone
+        self.done: list[tuple[str, ...]] = []
+
+    async def channels(self) -> Sequence[Channel]:
+        return self.rows
+
+    async def get_variable(self, channel: str, name: str) -> str:
+        assert name == "GUDOK_QUEUE"
+        return self.queues.get(channel, "")
+
+    async def redirect(self, channel: str, context: str, exten: str) -> None:
+        if channel == self.gone:
+            raise OSError("Channel does not exist")
+        self.done.append(("redirect", channel, context, exten))
+
+    async def hang_up(self, channel: str) -> None:
+        self.done.append(("hang up", channel))
+
+
+async def test_each_caller_goes_to_the_fallback_of_their_queue_and_idle_legs_end() -> None:
+    pbx = Switchboard(
+        [
+            channel("gudok,inbound,1300,1.5", "gudok-hold-default", name="PJSIP/t-1"),
+            channel("gudok,inbound,1301,2.5", name="PJSIP/t-2"),
+            channel("gudok,inbound,1300,3.5", name="PJSIP/t-3"),
+            channel("gudok,leg", name="PJSIP/101-4"),
+        ],
+        queues={"PJSIP/t-1": "children", "PJSIP/t-3": "children"},
+        gone="PJSIP/t-3",
+    )
+    assert await hand_over(pbx, "booking") == 2
+    assert pbx.done == [
+        ("redirect", "PJSIP/t-1", "gudok-fallback", "children"),
+        ("redirect", "PJSIP/t-2", "gudok-fallback", "booking"),
+        ("hang up", "PJSIP/101-4"),
+    ]
