@@ -6,6 +6,7 @@ The statements are compiled once and run with plain tuples: this is the hot path
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -107,7 +108,7 @@ class CallLog:
             facts = [fact for line in lines for fact in stored_facts(line)]
         time = (lambda at: at) if self._native_times else to_iso
         values = [(line.seq, time(line.at), line.type, line.event, line.effects) for line in lines]
-        connection.exec_driver_sql(self._journal.sql, values)
+        _write(connection, self._journal, values)
         self.fold_in(connection, facts)
         return len(lines)
 
@@ -124,7 +125,7 @@ class CallLog:
                 changed.setdefault(self._table_of[type(row)], {})[_key(row)] = row
         for table, by_key in changed.items():
             statement, columns = self._upserts[table]
-            connection.exec_driver_sql(statement.sql, [self._values(row, columns) for row in by_key.values()])
+            _write(connection, statement, [self._values(row, columns) for row in by_key.values()])
         self._drop_finished(facts)
 
     def _values(self, row: AnyRow, columns: tuple[int, ...]) -> tuple[Any, ...]:
@@ -135,7 +136,7 @@ class CallLog:
 
     def _last_seq(self, connection: Connection) -> int:
         """The last entry of the journal. A rebuild swapped in meanwhile voids the remembered rows."""
-        generation, last = connection.exec_driver_sql(self._check.sql).one()
+        ((generation, last),) = _query(connection, self._check)
         if generation != self._generation:
             self._generation = generation
             self.forget()
@@ -160,10 +161,9 @@ class CallLog:
 
     def _read(self, connection: Connection, statement: Statement, keys: set[str], kind: type[Any]) -> list[Any]:
         listed: object = list(keys) if self._native_times else msgspec.json.encode(list(keys)).decode()
-        found = connection.exec_driver_sql(statement.sql, (listed,))
-        return [
-            msgspec.convert(dict(zip(kind.__struct_fields__, row, strict=True)), kind, strict=False) for row in found
-        ]
+        found = _query(connection, statement, listed)
+        fields = kind.__struct_fields__
+        return [msgspec.convert(dict(zip(fields, row, strict=True)), kind, strict=False) for row in found]
 
     def _drop_finished(self, facts: Sequence[Placed]) -> None:
         families = self._rows.families
@@ -171,6 +171,18 @@ class CallLog:
             call = call_of(fact)
             if call is not None and call in families and families[call].over:
                 del families[call]
+
+
+def _write(connection: Connection, statement: Statement, values: list[tuple[Any, ...]]) -> None:
+    """On the driver's cursor: SQLAlchemy's own way around it costs more than the statement."""
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.executemany(statement.sql, values)
+
+
+def _query(connection: Connection, statement: Statement, *values: object) -> list[Any]:
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(statement.sql, values)
+        return list(cursor.fetchall())
 
 
 def _named(tables: CallLogTables) -> list[tuple[str, sa.Table]]:

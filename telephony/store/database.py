@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 T = TypeVar("T")
+Guard = Callable[[AsyncConnection], Awaitable[None]]
 
 BUSY_MILLISECONDS = 500
 """How long SQLite waits for another writer before a transaction fails."""
@@ -75,13 +76,25 @@ class Database:
         """
         return await self._writer.transact(work)
 
+    def guard_writing(self, guard: Guard | None) -> None:
+        """Await `guard` on every new writing connection before its first transaction (PostgreSQL only)."""
+        self._writer.guard = guard
+
+    async def end_writing(self) -> None:
+        """Close the writing connection; the next `transact` opens another."""
+        await self._writer.disconnect()
+
     async def close(self) -> None:
         await self._writer.close()
         await self.engine.dispose()
 
 
 class _Writer(Protocol):
+    guard: Guard | None
+
     async def transact(self, work: Callable[[Connection], T]) -> T: ...
+
+    async def disconnect(self) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -109,6 +122,7 @@ class _SqliteWriter:
         _prepare_sqlite(self._engine, "BEGIN IMMEDIATE")
         self._thread = ThreadPoolExecutor(1, "database-writer")
         self._connection: Connection | None = None
+        self.guard: Guard | None = None
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
@@ -128,8 +142,11 @@ class _SqliteWriter:
             connection, self._connection = self._connection, None
             connection.close()
 
-    async def close(self) -> None:
+    async def disconnect(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+
+    async def close(self) -> None:
+        await self.disconnect()
         self._thread.shutdown()
 
 
@@ -138,11 +155,13 @@ class _PostgresWriter:
         self._engine = engine
         self._connection: AsyncConnection | None = None
         self._turn = asyncio.Lock()
+        self.guard: Guard | None = None
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         async with self._turn:
             if self._connection is None:
-                self._connection = await self._engine.connect()
+                await self._connect()
+            assert self._connection is not None
             try:
                 async with self._connection.begin():
                     return await self._connection.run_sync(work)
@@ -150,17 +169,31 @@ class _PostgresWriter:
                 await self._disconnect()
                 raise
 
+    async def _connect(self) -> None:
+        connection = await self._engine.connect()
+        try:
+            if self.guard is not None:
+                await self.guard(connection)
+                await connection.commit()
+        except BaseException:
+            await connection.invalidate()
+            await connection.close()
+            raise
+        self._connection = connection
+
     async def _disconnect(self) -> None:
+        """What the session held on the server goes with it: it is not given back to the pool."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.invalidate()
             await connection.close()
 
-    async def close(self) -> None:
+    async def disconnect(self) -> None:
         async with self._turn:
-            if self._connection is not None:
-                connection, self._connection = self._connection, None
-                await connection.close()
+            await self._disconnect()
+
+    async def close(self) -> None:
+        await self.disconnect()
 
 
 def _pg_arguments() -> dict[str, Any]:

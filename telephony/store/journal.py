@@ -32,7 +32,7 @@ from telephony.store.notes import CelPosition, Notes
 from telephony.store.spool import Spool
 from telephony.store.tables import journal as journal_table
 
-GROUP_SECONDS = 0.05
+GROUP_SECONDS = 0.1
 """The longest that an entry waits for company."""
 GROUP_ENTRIES = 2_000
 RETURN_ENTRIES = 500
@@ -167,6 +167,8 @@ class JournalWriter:
                 self._alarm_clock = None
             async with self._turn:
                 await self._keep_buffered()
+        async with self._turn:
+            await self._keep_buffered()
         if self._buffer:
             self._lose(range(self._buffer[0][0].seq, self._buffer[-1][0].seq + 1), "closing")
 

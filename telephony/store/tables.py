@@ -8,6 +8,7 @@ only those, however long the history.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
+@lru_cache(4096)
 def to_iso(at: datetime) -> str:
     """ISO 8601 with microseconds in UTC, always 32 characters. Raises ValueError for a naive time."""
     if at.tzinfo is not UTC:
@@ -90,7 +92,7 @@ class CallLogTables:
 
         def table(name: str, key: str, *items: sa.schema.SchemaItem) -> sa.Table:
             primary = sa.PrimaryKeyConstraint(*key.split(), name=f"pk_{name}{tail}")
-            return sa.Table(name + suffix, into, *items, primary)
+            return sa.Table(name + suffix, into, *items, primary, sqlite_with_rowid=False)
 
         def index(name: str, *columns: str, only: str | None = None) -> sa.Index:
             where = None if only is None else sa.text(only)

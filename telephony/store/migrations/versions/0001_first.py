@@ -83,6 +83,7 @@ def make_calls() -> None:
         *times("ended", null=True),
         *text("outcome", "ended_by", null=True),
         sa.PrimaryKeyConstraint("id", name="pk_calls"),
+        sqlite_with_rowid=False,
     )
     index("calls", "calls_arrived", "arrived")
     index("calls", "calls_open", "id", only="ended IS NULL")
@@ -101,6 +102,7 @@ def make_attempts() -> None:
         *times("answered", "ended", null=True),
         *text("result", null=True),
         sa.PrimaryKeyConstraint("call", "n", name="pk_attempts"),
+        sqlite_with_rowid=False,
     )
     index("attempts", "attempts_made", "made")
     index("attempts", "attempts_open", "call", only="ended IS NULL")
@@ -117,6 +119,7 @@ def make_operator_states() -> None:
         *times("since"),
         *times("idle_since", "until", "ended", null=True),
         sa.PrimaryKeyConstraint("seq", "n", name="pk_operator_states"),
+        sqlite_with_rowid=False,
     )
     index("operator_states", "operator_states_since", "since")
     index("operator_states", "operator_states_open", "login", only="ended IS NULL")
@@ -131,6 +134,7 @@ def make_notes() -> None:
         *text("kind", "target", "result"),
         *times("at"),
         sa.PrimaryKeyConstraint("seq", "n", name="pk_transfers"),
+        sqlite_with_rowid=False,
     )
     index("transfers", "transfers_call", "call")
     op.create_table(
@@ -139,6 +143,7 @@ def make_notes() -> None:
         *text("extension", "phone", "reason"),
         *times("at"),
         sa.PrimaryKeyConstraint("seq", "n", name="pk_denied_logins"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "repairs",
@@ -146,6 +151,7 @@ def make_notes() -> None:
         *text("what", "subject"),
         *times("at"),
         sa.PrimaryKeyConstraint("seq", "n", name="pk_repairs"),
+        sqlite_with_rowid=False,
     )
 
 

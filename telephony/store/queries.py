@@ -1,0 +1,126 @@
+"""What the router asks at its start, and the call log for whoever reports on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from telephony.core.events import LastTalk, OpenCall, OpenOperator, Operator
+from telephony.store import tables
+from telephony.store.notes import CelPosition
+from telephony.store.rows import AttemptRow, CallRow, Row, StateRow
+from telephony.store.tables import call_log
+
+R = TypeVar("R", bound=Row)
+
+calls, attempts, states = call_log.calls.c, call_log.attempts.c, call_log.operator_states.c
+
+
+async def _all(engine: AsyncEngine, query: sa.Select[Any]) -> list[Mapping[str, Any]]:
+    async with engine.connect() as connection:
+        return list((await connection.execute(query)).mappings())
+
+
+async def last_seq(engine: AsyncEngine) -> int:
+    """The number of the journal's last entry; 0 for an empty one."""
+    async with engine.connect() as connection:
+        found: int | None = await connection.scalar(sa.select(sa.func.max(tables.journal.c.seq)))
+    return found or 0
+
+
+async def open_operators(engine: AsyncEngine) -> tuple[OpenOperator, ...]:
+    """Who is logged in, by login: the open interval of each."""
+    query = (
+        sa.select(
+            states.login, states.phone, states.state, states.since, states.reason, states.idle_since, states.until
+        )
+        .where(states.ended.is_(None))
+        .order_by(states.login)
+    )
+    return tuple(OpenOperator(**{**row, "phone": row["phone"] or ""}) for row in await _all(engine, query))
+
+
+async def open_calls(engine: AsyncEngine) -> tuple[OpenCall, ...]:
+    """Calls without an end, by arrival, each with the operator of its latest open attempt."""
+    rings = sa.select(attempts.call, attempts.n, attempts.operator).where(
+        attempts.ended.is_(None), attempts.operator.is_not(None)
+    )
+    operator_of = {row["call"]: row["operator"] for row in await _all(engine, rings.order_by(attempts.n))}
+    query = (
+        sa.select(
+            calls.id.label("call"),
+            calls.kind,
+            calls.number,
+            calls.caller,
+            calls.arrived,
+            calls.queue,
+            calls.queued,
+            calls.priority,
+            calls.answered,
+            calls.attempts,
+        )
+        .where(calls.ended.is_(None))
+        .order_by(calls.arrived, calls.id)
+    )
+    return tuple(OpenCall(**row, operator=operator_of.get(row["call"])) for row in await _all(engine, query))
+
+
+async def operators(engine: AsyncEngine) -> tuple[Operator, ...]:
+    """All operators, disabled ones too, by login."""
+    people = tables.operators.c
+    query = sa.select(people.login, people.name, people.extension, people.skills, people.enabled)
+    return tuple(Operator(**row) for row in await _all(engine, query.order_by(people.login)))
+
+
+async def last_talks(engine: AsyncEngine, since: datetime) -> tuple[LastTalk, ...]:
+    """The latest talk of each caller whose call ended after `since`, oldest first."""
+    newest = sa.func.row_number().over(partition_by=calls.caller, order_by=calls.ended.desc())
+    ended = (
+        sa.select(calls.caller, calls.last_operator.label("login"), calls.ended, newest.label("rank"))
+        .where(calls.ended >= since, calls.ended.is_not(None), calls.last_operator.is_not(None), calls.caller != "")
+        .subquery()
+    )
+    query = sa.select(ended.c.caller, ended.c.login, ended.c.ended).where(ended.c.rank == 1).order_by(ended.c.ended)
+    return tuple(LastTalk(**row) for row in await _all(engine, query))
+
+
+async def calls_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[CallRow]:
+    """Calls that arrived at or after `begin` and before `end`, by arrival."""
+    query = sa.select(call_log.calls).where(calls.arrived >= begin, calls.arrived < end)
+    return _rows(CallRow, await _all(engine, query.order_by(calls.arrived, calls.id)))
+
+
+async def attempts_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[AttemptRow]:
+    """Ring attempts made at or after `begin` and before `end`, in order."""
+    query = sa.select(call_log.attempts).where(attempts.made >= begin, attempts.made < end)
+    return _rows(AttemptRow, await _all(engine, query.order_by(attempts.made, attempts.call, attempts.n)))
+
+
+async def states_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[StateRow]:
+    """Intervals of operators' states that began at or after `begin` and before `end`, in order."""
+    query = sa.select(call_log.operator_states).where(states.since >= begin, states.since < end)
+    return _rows(StateRow, await _all(engine, query.order_by(states.seq, states.n)))
+
+
+async def cel_position(engine: AsyncEngine, file: str) -> CelPosition | None:
+    """How far the PBX's record `file` was read."""
+    query = sa.select(tables.cel_position).where(tables.cel_position.c.file == file)
+    found = await _all(engine, query)
+    return CelPosition(**found[0]) if found else None
+
+
+async def phone_number(engine: AsyncEngine, token: str) -> str | None:
+    """The number behind a token; None when it is unknown or was erased."""
+    async with engine.connect() as connection:
+        query = sa.select(tables.phone_numbers.c.number).where(tables.phone_numbers.c.token == token)
+        found: str | None = await connection.scalar(query)
+    return found
+
+
+def _rows(kind: type[R], found: Iterable[Mapping[str, Any]]) -> list[R]:
+    return [msgspec.convert(dict(row), kind) for row in found]

@@ -1,0 +1,125 @@
+"""The call log made again from the journal, beside the old one, while the router goes on writing.
+
+The new tables are called `…_next`. They are filled in many short transactions, so that the router's commits come
+in between; the last one, which the router waits for, folds the few entries left and swaps the tables. The old
+ones are then emptied bit by bit, again in short transactions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from telephony.store.calllog import CallLog, stored_facts
+from telephony.store.database import Database
+from telephony.store.dialects import is_postgres
+from telephony.store.reader import lines_after
+from telephony.store.tables import CallLogTables, call_log, call_log_state, journal
+
+CHUNK = 500
+"""Entries in one transaction: some 20 ms."""
+RETIRED = 2_000
+"""Old rows deleted in one transaction."""
+NEXT, OLD = "_next", "_old"
+
+
+class RebuildError(RuntimeError):
+    """Another rebuild was swapped in meanwhile."""
+
+
+class Progress:
+    """How far a rebuild is: folded up to entry `seq`, the journal's last being `last`."""
+
+    def __init__(self, seq: int, last: int) -> None:
+        self.seq = seq
+        self.last = last
+
+
+async def rebuild(database: Database, report: Callable[[Progress], None] = lambda progress: None) -> int:
+    """Make the call log again; answers how many entries were folded.
+
+    Raises RebuildError, and what the database raises; the call log is then as it was. Leftovers of an
+    interrupted rebuild are removed by the next.
+    """
+    work = await database.transact(lambda connection: _Rebuild(connection))
+    while True:
+        begun = time.perf_counter()
+        last = await database.transact(_last_seq)
+        read = await database.transact(work.advance)
+        report(Progress(work.seq, last))
+        if read < CHUNK:
+            break
+        await asyncio.sleep(time.perf_counter() - begun)
+    await database.transact(work.swap)
+    for table in work.old.all():
+        await _retire(database, table)
+    return work.folded
+
+
+class _Rebuild:
+    """State of one rebuild; the methods are work for `Database.transact`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.before = _generation(connection)
+        generation = self.before + 1
+        self.next = CallLogTables(sa.MetaData(), NEXT, generation)
+        self.old = CallLogTables(sa.MetaData(), OLD, generation)
+        for table in (*self.next.all(), *self.old.all()):
+            table.drop(connection, checkfirst=True)
+        for table in self.next.all():
+            table.create(connection)
+        self._log = CallLog(connection.dialect, self.next)
+        self.seq = 0
+        self.folded = 0
+
+    def advance(self, connection: Connection) -> int:
+        """Fold the next chunk; answers how many entries there were."""
+        lines = lines_after(connection, self.seq, CHUNK)
+        self._log.fold_in(connection, [placed for line in lines for placed in stored_facts(line)])
+        if lines:
+            self.seq = lines[-1].seq
+        self.folded += len(lines)
+        return len(lines)
+
+    def swap(self, connection: Connection) -> None:
+        """Shut the router out, fold what is left, and let the new tables take the place of the old."""
+        change = sa.update(call_log_state).where(call_log_state.c.generation == self.before)
+        if connection.execute(change.values(generation=self.before + 1)).rowcount != 1:
+            raise RebuildError("another rebuild has been swapped in meanwhile")
+        while self.advance(connection):
+            pass
+        for current, old, new in zip(call_log.all(), self.old.all(), self.next.all(), strict=True):
+            connection.exec_driver_sql(f"ALTER TABLE {current.name} RENAME TO {old.name}")
+            connection.exec_driver_sql(f"ALTER TABLE {new.name} RENAME TO {current.name}")
+
+
+async def _retire(database: Database, table: sa.Table) -> None:
+    """Dropping a table of a million rows at once would keep SQLite's only writer away for seconds."""
+    if not is_postgres(database.dialect):
+        while True:
+            begun = time.perf_counter()
+            if not await database.transact(partial(_delete_some, table)):
+                break
+            await asyncio.sleep(time.perf_counter() - begun)
+    await database.transact(table.drop)
+
+
+def _delete_some(table: sa.Table, connection: Connection) -> int:
+    key = list(table.primary_key.columns)
+    some = sa.select(*key).order_by(*key).limit(RETIRED)
+    return connection.execute(sa.delete(table).where(sa.tuple_(*key).in_(some))).rowcount
+
+
+def _generation(connection: Connection) -> int:
+    generation: int = connection.execute(sa.select(call_log_state.c.generation)).scalar_one()
+    return generation
+
+
+def _last_seq(connection: Connection) -> int:
+    last: int | None = connection.execute(sa.select(sa.func.max(journal.c.seq))).scalar()
+    return last or 0
