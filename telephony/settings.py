@@ -222,6 +222,4 @@ def _override(reader: Reader, nodes: dict[str, yaml.Node], variable: str, value:
 
 def scalars_of(part: type[Record]) -> list[str]:
     """The fields of `part` that one line of text can give."""
-    return [
-        name for name, hint in hints_of(part).items() if not any(w in str(hint) for w in ("tuple[", "dict["))
-    ]
+    return [name for name, hint in hints_of(part).items() if not any(w in str(hint) for w in ("tuple[", "dict["))]

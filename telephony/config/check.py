@@ -77,9 +77,7 @@ class _Check:
             self.known((field,), "prompt", getattr(plan, field), self.prompts)
         for name in SPOKEN:
             if name not in self.prompts:
-                self.wrong(
-                    ("prompts",), f"{name} is missing", "give its text: operators hear it at feature codes"
-                )
+                self.wrong(("prompts",), f"{name} is missing", "give its text: operators hear it at feature codes")
 
     def queue(self, queue: Queue, music: Collection[str]) -> None:
         here = ("queues", queue.name)
@@ -96,9 +94,7 @@ class _Check:
         groups = {group.name for group in self.plan.groups}
         for index, step in enumerate(queue.overflow):
             here = ("queues", queue.name, "overflow", index)
-            set_fields = [
-                f for f in ("require", "add_group", "to_queue", "hang_up") if getattr(step, f) is not None
-            ]
+            set_fields = [f for f in ("require", "add_group", "to_queue", "hang_up") if getattr(step, f) is not None]
             if len(set_fields) != 1:
                 got = " and ".join(set_fields) or "none"
                 self.wrong(here, f"has {got}", "give one of require, add_group, to_queue, hang_up")
@@ -142,9 +138,7 @@ class _Check:
         for entry in self.plan.directory:
             here = ("directory", entry.number)
             if (entry.phone is None) == (entry.dial is None):
-                self.wrong(
-                    here, "must have either phone or dial", "phone: NAME, or dial: NUMBER and trunk: NAME"
-                )
+                self.wrong(here, "must have either phone or dial", "phone: NAME, or dial: NUMBER and trunk: NAME")
             if (entry.dial is None) != (entry.trunk is None):
                 self.wrong(here, "dial and trunk belong together", "give both or neither")
             self.known((*here, "phone"), "phone", entry.phone, phones)
@@ -173,9 +167,7 @@ class _Check:
         for prompt in self.plan.prompts:
             here = ("prompts", prompt.name)
             if (prompt.text is None) == (prompt.sound is None):
-                self.wrong(
-                    here, "must have either text or sound", "text: what is said, or sound: a file of the PBX"
-                )
+                self.wrong(here, "must have either text or sound", "text: what is said, or sound: a file of the PBX")
             elif prompt.sound is not None and not re.fullmatch(r"[A-Za-z0-9_/-]+", prompt.sound):
                 self.wrong((*here, "sound"), f"{prompt.sound!r} is no sound", "for example queue-thankyou")
 
@@ -189,6 +181,8 @@ class _Check:
                 self.wrong(here, "neither takes nor makes calls", "give it match, contact, or both")
             if trunk.contact is not None and not re.fullmatch(SIP_URI, trunk.contact):
                 self.wrong((*here, "contact"), f"{trunk.contact!r} is no SIP address", "sip:192.0.2.1:5060")
+            if trunk.username is not None and trunk.contact is None:
+                self.wrong((*here, "username"), "there is no contact to log in at", "give the trunk a contact")
             for index, match in enumerate(trunk.match):
                 if not is_address(match):
                     what = f"{match!r} is neither an IP address nor a network"

@@ -157,9 +157,7 @@ class Reader:
         if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
             return self.record(hint, node, path)
         if not isinstance(node, yaml.ScalarNode):
-            self.wrong(
-                place_of(node), f"{dotted(path)}{kind_of(node)} stands where {expected(hint, meta)} belongs"
-            )
+            self.wrong(place_of(node), f"{dotted(path)}{kind_of(node)} stands where {expected(hint, meta)} belongs")
             return fallback
         try:
             return check(scalar(hint, node), meta)

@@ -38,9 +38,7 @@ def check_skills(plan: Plan, places: Places, operators: Sequence[Operator]) -> l
         for index, login in enumerate(group.logins):
             if login not in logins:
                 what = f"groups.{group.name}.logins: no operator has the login {login}"
-                found.append(
-                    Mistake(places.at("groups", group.name, "logins", index), what, suggest(login, logins))
-                )
+                found.append(Mistake(places.at("groups", group.name, "logins", index), what, suggest(login, logins)))
     return found
 
 
@@ -52,8 +50,6 @@ def requirements(plan: Plan) -> Iterable[tuple[tuple[str | int, ...], Skills]]:
         yield ("groups", group.name, "require"), group.require or {}
 
 
-def _required_later(
-    queue: str, overflow: Sequence[Overflow]
-) -> Iterator[tuple[tuple[str | int, ...], Skills]]:
+def _required_later(queue: str, overflow: Sequence[Overflow]) -> Iterator[tuple[tuple[str | int, ...], Skills]]:
     for index, step in enumerate(overflow):
         yield ("queues", queue, "overflow", index, "require"), step.require or {}

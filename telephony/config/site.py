@@ -85,9 +85,7 @@ def check_site(site: Site, places: Places) -> list[Mistake]:
         try:
             ipaddress.ip_network(network)
         except ValueError as error:
-            found.append(
-                Mistake(places.at("local_networks", index), str(error), "for example 192.168.0.0/16")
-            )
+            found.append(Mistake(places.at("local_networks", index), str(error), "for example 192.168.0.0/16"))
     if site.rtp_to - site.rtp_from < 3:
         what = f"rtp_to: {site.rtp_to} leaves no ports from rtp_from {site.rtp_from} on"
         found.append(Mistake(places.at("rtp_to"), what, "a call needs two for each leg"))

@@ -1,0 +1,116 @@
+"""The parts of extensions.conf that depend on the plan: who is reached by which number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from telephony.core.plan import DirectoryEntry, Plan, Queue
+from telephony.pbx.prompts import playable
+
+
+def blocks_of(plan: Plan) -> dict[str, str]:
+    """Placeholder of extensions.conf -> its lines."""
+    made = {
+        "service_numbers": [line for queue in plan.queues for line in service_numbers(queue)],
+        "fallback_queues": [line for queue in plan.queues for line in fallback(plan, queue)],
+        "returning_queues": [line for queue in plan.queues for line in returning(queue)],
+        "codes": [f"exten => {code.code},1,Goto(gudok-{code.action},s,1)" for code in plan.codes],
+        "away_queues": [line for queue in plan.queues for line in transfer_number(queue)],
+        "away_directory": [line for entry in plan.directory for line in directory_number(entry)],
+        "away_outbound_rules": outbound_rules(plan),
+        "away_outbound_dials": outbound_dials(plan),
+        "hints": hints(plan),
+    }
+    return {name: "\n".join(lines) for name, lines in made.items()}
+
+
+def lines(exten: str, steps: Iterable[str]) -> list[str]:
+    """An extension: its steps in order; a step may begin with its label, `(wait) Queue(...)`."""
+    written: list[str] = []
+    for step in steps:
+        label = re.match(r"\(\w+\)", step)
+        start = " same => n" if written else f"exten => {exten},1"
+        written.append(f"{start}{label[0]},{step[label.end() + 1 :]}" if label else f"{start},{step}")
+    return written
+
+
+def service_numbers(queue: Queue) -> list[str]:
+    return [
+        line
+        for number in queue.numbers
+        for line in lines(number, [f"Set(GUDOK_QUEUE={queue.name})", "Goto(gudok-arrival,${EXTEN},1)"])
+    ]
+
+
+def fallback(plan: Plan, queue: Queue) -> list[str]:
+    """The caller waits natively, for what is left of the queue's longest wait."""
+    farewell = queue.at_max_wait.prompt if queue.at_max_wait else plan.farewell
+    greeting = [f"Playback({playable(plan, queue.greeting)})"] if queue.greeting else []
+    left = f"${{MAX(1,$[{queue.max_wait} - ${{EPOCH}} + ${{GUDOK_ARRIVED}}])}}"
+    return lines(
+        queue.name,
+        [
+            f"Set(GUDOK_QUEUE={queue.name})",
+            f"Set(QUEUE_PRIO={max(0, queue.priority)})",
+            'ExecIf($["${GUDOK_ARRIVED}" = ""]?Set(GUDOK_ARRIVED=${STRFTIME(,,%s.%3q)}))',
+            "Answer(,i)",
+            'GotoIf($["${GUDOK_GREETED}" = "1"]?wait)',
+            "Set(GUDOK_GREETED=1)",
+            *greeting,
+            f"(wait) Queue(gudok-{queue.name},,,,{left})",
+            f"Playback({playable(plan, farewell)})",
+            "Hangup()",
+        ],
+    )
+
+
+def returning(queue: Queue) -> list[str]:
+    return lines(
+        queue.name,
+        [
+            f"Set(GUDOK_QUEUE={queue.name})",
+            "GotoIf($[${EPOCH} - 0${GUDOK_BEAT} > 2]?away)",
+            "Stasis(gudok,back,${GUDOK_NUMBER},${GUDOK_ARRIVED},${GUDOK_QUEUE})",
+            'GotoIf($["${STASISSTATUS}" = "FAILED"]?away)',
+            "Hangup()",
+            "(away) Goto(gudok-fallback,${GUDOK_QUEUE},1)",
+        ],
+    )
+
+
+def transfer_number(queue: Queue) -> list[str]:
+    if queue.transfer_number is None:
+        return []
+    return [f"exten => {queue.transfer_number},1,Goto(gudok-fallback,{queue.name},1)"]
+
+
+def directory_number(entry: DirectoryEntry) -> list[str]:
+    to = f"PJSIP/{entry.phone}" if entry.phone is not None else f"PJSIP/{entry.dial}@{entry.trunk}"
+    return lines(entry.number, [f"Dial({to},{entry.ring})", "Hangup(${HANGUPCAUSE})"])
+
+
+def outbound_rules(plan: Plan) -> list[str]:
+    return [
+        f' same => n,GotoIf(${{REGEX("^({posix(rule.pattern)})$" ${{GUDOK_TO}})}}?by-{rule.trunk})'
+        for rule in plan.outbound
+    ]
+
+
+def outbound_dials(plan: Plan) -> list[str]:
+    made = []
+    for trunk in dict.fromkeys(rule.trunk for rule in plan.outbound):
+        made.append(f" same => n(by-{trunk}),Dial(PJSIP/${{GUDOK_TO}}@{trunk},{plan.default_ring})")
+        made.append(" same => n,Hangup(${HANGUPCAUSE})")
+    return made
+
+
+def posix(pattern: str) -> str:
+    r"""The pattern without backslashes, which the dialplan would take for itself: `\+` becomes `[+]`."""
+    return re.sub(r"\\([+*.])", r"[\1]", pattern)
+
+
+def hints(plan: Plan) -> list[str]:
+    """Lamps for phones by name, and for the directory's internal phones by number."""
+    named = [f"exten => {phone.name},hint,PJSIP/{phone.name}" for phone in plan.phones]
+    return named + [f"exten => {e.number},hint,PJSIP/{e.phone}" for e in plan.directory if e.phone is not None]
