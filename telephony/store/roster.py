@@ -1,0 +1,146 @@
+"""A list of operators as a CSV file: read whole, all mistakes told at once with their lines.
+
+    login,name,extension,skills,pin
+    ivanova,Иванова Анна,101,terapia:3;senior:1,4821
+
+Separated by commas or (as office programs save it here) by semicolons; skills may then also be separated by
+spaces. Encoded in UTF-8 or in Windows-1251. An empty `pin` keeps the one an operator already has.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from telephony.core.events import Operator
+
+COLUMNS = ("login", "name", "extension", "skills", "pin")
+_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_EXTENSION = re.compile(r"[0-9]{2,10}")
+_PIN = re.compile(r"[0-9]{4,8}")
+_SKILL = re.compile(r"([\w-]+):([1-9])")
+
+
+class Mistake(msgspec.Struct, frozen=True):
+    """Something wrong in line `line` of the file (0: in the file as a whole)."""
+
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.text}" if self.line else self.text
+
+
+class RosterError(ValueError):
+    """All that is wrong with the file. Nothing of it was taken."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+
+class RosterEntry(msgspec.Struct, frozen=True):
+    """A line of the file. `pin` is empty where the operator keeps theirs."""
+
+    line: int
+    operator: Operator
+    pin: str
+
+
+def parse_roster(data: bytes) -> tuple[list[RosterEntry], list[Mistake]]:
+    """The lines that can be read, and all that is wrong. Raises RosterError where the file cannot be read at all."""
+    rows = _rows(_decoded(data))
+    head = [cell.strip().lower() for cell in rows[0][1]] if rows else []
+    missing = [column for column in COLUMNS if column not in head]
+    if missing:
+        raise RosterError([Mistake(1, f"the first line must name the columns {', '.join(COLUMNS)}; "
+                                         f"missing: {', '.join(missing)}")])  # fmt: skip
+    mistakes: list[Mistake] = []
+    entries = []
+    for line, cells in rows[1:]:
+        if len(cells) != len(head):
+            mistakes.append(Mistake(line, f"{len(cells)} columns instead of {len(head)}"))
+            continue
+        entries.append(_entry(line, {name: cell.strip() for name, cell in zip(head, cells, strict=True)}, mistakes))
+    return entries, mistakes + _repeated(entries)
+
+
+def check_login(login: str) -> str | None:
+    """What is wrong with it, if anything."""
+    return None if _LOGIN.fullmatch(login) else f"login {login!r}: 1 to 32 Latin letters, digits, '.', '_' or '-'"
+
+
+def check_extension(extension: str) -> str | None:
+    return None if _EXTENSION.fullmatch(extension) else f"extension {extension!r}: 2 to 10 digits"
+
+
+def check_pin(pin: str) -> str | None:
+    return None if _PIN.fullmatch(pin) else "the PIN must have 4 to 8 digits"
+
+
+def parse_skills(text: str) -> dict[str, int]:
+    """`terapia:3;senior:1` -> {"terapia": 3, "senior": 1}. Raises ValueError with what is wrong."""
+    skills: dict[str, int] = {}
+    for item in re.split(r"[;,\s]+", text.strip(" ;,")):
+        if not item:
+            continue
+        found = _SKILL.fullmatch(item)
+        if found is None:
+            raise ValueError(f"skill {item!r}: expected NAME:LEVEL with a level from 1 to 9")
+        if found[1] in skills:
+            raise ValueError(f"skill {found[1]!r} is there twice")
+        skills[found[1]] = int(found[2])
+    return skills
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return data.decode("cp1251")
+    except UnicodeDecodeError as error:
+        raise RosterError([Mistake(0, "the file is neither UTF-8 nor Windows-1251 text")]) from error
+
+
+def _rows(text: str) -> list[tuple[int, list[str]]]:
+    """Lines that are not empty, each with the number of its last line in the file."""
+    head = text.split("\n", 1)[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in head else ",", strict=True)
+    try:
+        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise RosterError([Mistake(reader.line_num, f"not CSV: {error}")]) from error
+
+
+def _entry(line: int, cells: Mapping[str, str], mistakes: list[Mistake]) -> RosterEntry:
+    found = [check_login(cells["login"]), check_extension(cells["extension"])]
+    if not cells["name"]:
+        found.append("the name is missing")
+    if cells["pin"]:
+        found.append(check_pin(cells["pin"]))
+    skills: dict[str, int] = {}
+    try:
+        skills = parse_skills(cells["skills"])
+    except ValueError as error:
+        found.append(str(error))
+    mistakes += [Mistake(line, text) for text in found if text]
+    operator = Operator(login=cells["login"], name=cells["name"], extension=cells["extension"], skills=skills)
+    return RosterEntry(line, operator, cells["pin"])
+
+
+def _repeated(entries: Sequence[RosterEntry]) -> list[Mistake]:
+    mistakes = []
+    first: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        for column in ("login", "extension"):
+            value = getattr(entry.operator, column)
+            before = first.setdefault((column, value), entry.line)
+            if before != entry.line and value:
+                mistakes.append(Mistake(entry.line, f"{column} {value!r} is already in line {before}"))
+    return mistakes
