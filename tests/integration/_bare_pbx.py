@@ -97,7 +97,7 @@ class BarePbx:
         lines = [f"{name} => {self.home / folder}" for name, folder in folders.items()]
         lines += [f"astmoddir => {self.asterisk.module_dir}", f"astdatadir => {self.asterisk.data_dir}"]
         modules = "".join(f"load={name}.so\n" for name in MODULES.split())
-        write = "write=all\nread=all\npermit=127.0.0.1/255.255.255.255\ndeny=0.0.0.0/0.0.0.0\n"
+        write = "write=all\nread=all\ndeny=0.0.0.0/0.0.0.0\npermit=127.0.0.1/255.255.255.255\n"
         return {
             "asterisk.conf": "[directories]\n" + "\n".join(lines) + "\n[options]\nnocolor=yes\n",
             "modules.conf": "[modules]\nautoload=no\n" + modules,

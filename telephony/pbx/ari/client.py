@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -31,6 +30,7 @@ from telephony.pbx.ari.http import basic_auth
 from telephony.pbx.ari.operation import Operation, Query, Response
 from telephony.pbx.ari.probe import probe
 from telephony.pbx.ari.states import Connected, Disconnected, Message, Replaced
+from telephony.pbx.backoff import pause
 
 T = TypeVar("T")
 
@@ -148,7 +148,7 @@ class AriClient:
                     raise
                 self._report(Problem("connect", str(error), error))
             patient = True
-            await self._pause(attempt)
+            await pause(self._closing, attempt, *self._backoff)
             attempt += 1
 
     async def start(self) -> Connected:
@@ -237,16 +237,6 @@ class AriClient:
             if error.status == 403:
                 raise ReadOnlyUser(f"the ARI user {self._user!r} is read-only in ari.conf") from error
             raise
-
-    async def _pause(self, attempt: int) -> None:
-        """Exponential backoff with full jitter, cut short by `close`."""
-        first, longest = self._backoff
-        delay = random.uniform(0, min(longest, first * 2 ** min(attempt, 30)))  # not for secrets
-        try:
-            async with asyncio.timeout(delay):
-                await self._closing.wait()
-        except TimeoutError:
-            return
 
     # ---- what comes in
 
