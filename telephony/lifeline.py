@@ -7,31 +7,34 @@ import socket
 from collections.abc import Callable
 
 BEAT_SECONDS = 1.0
+STARTING = b"s"
+SERVING = b"."
+"""The two beats: the process is well, and: callers are served."""
 
 
 class Lifeline(asyncio.Protocol):
-    """Beats once a second while `alive()`; calls `orphaned` when the parent has closed its end, that is,
-    died.
+    """Beats once a second what `state()` says, None for not at all; calls `orphaned` when the parent has
+    closed its end, that is, died.
 
     The beat runs on the router's own loop: a loop that does not turn does not beat.
     """
 
     def __init__(
-        self, alive: Callable[[], bool], orphaned: Callable[[], None], seconds: float = BEAT_SECONDS
+        self, state: Callable[[], bytes | None], orphaned: Callable[[], None], seconds: float = BEAT_SECONDS
     ) -> None:
-        self._alive = alive
+        self._state = state
         self._orphaned = orphaned
         self._seconds = seconds
         self._transport: asyncio.Transport | None = None
         self._closing = False
 
     @classmethod
-    async def open(cls, fd: int, alive: Callable[[], bool], orphaned: Callable[[], None]) -> Lifeline:
+    async def open(cls, fd: int, state: Callable[[], bytes | None], orphaned: Callable[[], None]) -> Lifeline:
         """`fd` is the inherited socket that the parent named on the command line."""
         loop = asyncio.get_running_loop()
         line = socket.socket(fileno=fd)
         line.setblocking(False)
-        _, lifeline = await loop.create_unix_connection(lambda: cls(alive, orphaned), sock=line)
+        _, lifeline = await loop.create_unix_connection(lambda: cls(state, orphaned), sock=line)
         return lifeline
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -52,6 +55,7 @@ class Lifeline(asyncio.Protocol):
     def _beat(self) -> None:
         if self._transport is None or self._closing:
             return
-        if self._alive():
-            self._transport.write(b".")
+        beat = self._state()
+        if beat is not None:
+            self._transport.write(beat)
         asyncio.get_running_loop().call_later(self._seconds, self._beat)

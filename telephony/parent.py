@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import structlog
 
 from telephony.exits import Exit
+from telephony.lifeline import SERVING
 
 log = structlog.get_logger(__name__)
 
@@ -44,14 +45,15 @@ class Rhythm:
 class _Line(asyncio.Protocol):
     """The parent's end: what the router's life looks like from here."""
 
-    def __init__(self, beaten: Callable[[], None]) -> None:
-        self._beaten = beaten
+    def __init__(self, serves: Callable[[], None]) -> None:
+        self._serves = serves
         self.closed = asyncio.get_running_loop().create_future()
         self.last: float | None = None
 
     def data_received(self, data: bytes) -> None:
         self.last = asyncio.get_running_loop().time()
-        self._beaten()
+        if SERVING in data:
+            self._serves()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed.set_result(None)
@@ -152,7 +154,7 @@ class Parent:
                 start_new_session=True,
             )
         self.starts += 1
-        transport, line = await self._loop.create_unix_connection(lambda: _Line(self._beaten), sock=ours)
+        transport, line = await self._loop.create_unix_connection(lambda: _Line(self._serves), sock=ours)
         try:
             if self._stopping.is_set() or self._asked_restart:
                 self._end_child()
@@ -194,7 +196,7 @@ class Parent:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
 
-    def _beaten(self) -> None:
+    def _serves(self) -> None:
         self._ever_alive = True
         self._alive_at = self._loop.time()
 

@@ -63,17 +63,23 @@ def service_of(args: argparse.Namespace) -> ControlClient:
         raise Problem(str(away)) from away
 
 
-def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Run `work` on the database of the settings. Raises Problem when there is none, or it cannot be reached."""
+def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], *, create: bool = False) -> T:
+    """Run `work` on the database of the settings; `create` makes it where there is none.
+
+    Raises Problem when there is none, or it cannot be used.
+    """
     import sqlalchemy.exc
 
     from telephony.store.database import Database, DatabaseUrlError
+    from telephony.store.migrate import FutureSchemaError, ensure_current
 
     async def run() -> T:
         database = Database(settings.database_url)
-        if database.file is not None and not database.file.exists():
-            raise Problem(f"there is no database yet ({database.file}): gudok run or gudok operators makes it")
         try:
+            if create:
+                await ensure_current(database)
+            elif database.file is not None and not database.file.exists():
+                raise Problem(f"there is no database yet ({database.file}): gudok run makes it")
             return await work(database)
         finally:
             await database.close()
@@ -82,7 +88,7 @@ def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) 
         return asyncio.run(run())
     except DatabaseUrlError as error:
         raise Problem(f"database_url: {error}", Exit.MISTAKE) from error
-    except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+    except (sqlalchemy.exc.SQLAlchemyError, FutureSchemaError, OSError) as error:
         raise Problem(f"the database cannot be used: {first_line(error)}") from error
 
 

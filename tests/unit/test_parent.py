@@ -31,10 +31,10 @@ tell(life)
 if life.startswith("exit-"):
     sys.exit(int(life[5:]))
 if life == "lifeline":
-    from telephony.lifeline import Lifeline
+    from telephony.lifeline import SERVING, Lifeline
     async def live():
         orphaned = asyncio.Event()
-        await Lifeline.open(beat_fd, lambda: True, orphaned.set)
+        await Lifeline.open(beat_fd, lambda: SERVING, orphaned.set)
         tell("living")
         await orphaned.wait()
         tell("orphaned")
@@ -45,12 +45,13 @@ if life == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if life == "mute":
     signal.pause()
-line.send(b".")
+beat = b"s" if life == "starting" else b"."
+line.send(beat)
 if life == "frozen":
     os.kill(os.getpid(), signal.SIGSTOP)
 tell("beating")
 while not select.select([line], [], [], 0.05)[0]:
-    line.send(b".")
+    line.send(beat)
 """
 
 
@@ -151,9 +152,7 @@ async def test_a_router_that_dies_is_started_again_at_once(story: Story, rescue:
 
 
 @pytest.mark.parametrize("sick", ["frozen", "mute"])
-async def test_a_router_that_does_not_beat_is_killed_and_replaced(
-    story: Story, rescue: Rescue, sick: str
-) -> None:
+async def test_a_router_that_does_not_beat_is_killed_and_replaced(story: Story, rescue: Rescue, sick: str) -> None:
     rhythm = Rhythm(start=1.0, beat=0.2, stop=0.4, pauses=(0.0,))
     parent = make(story.child(sick, "beat"), rescue, rhythm)
     running = asyncio.create_task(parent.run())
@@ -210,9 +209,19 @@ async def test_callers_without_a_router_are_handed_over_though_the_first_try_fai
     assert parent.rescued >= 3
 
 
-async def test_a_restart_asked_for_is_refused_while_the_configuration_is_wrong(
-    story: Story, rescue: Rescue
-) -> None:
+async def test_callers_of_a_router_that_never_gets_ready_are_handed_over(story: Story, rescue: Rescue) -> None:
+    parent = make(story.child("starting"), rescue, Rhythm(beat=5.0, guard=0.2, stop=0.4))
+    running = asyncio.create_task(parent.run())
+    pid = await story.expect("starting", "beating")
+    async with asyncio.timeout(10):
+        await rescue.called.wait()
+    assert not gone(pid)
+    parent.stop()
+    assert await running == Exit.OK
+    assert parent.starts == 1
+
+
+async def test_a_restart_asked_for_is_refused_while_the_configuration_is_wrong(story: Story, rescue: Rescue) -> None:
     mistakes = ["queues.yaml:3: unknown key 'prioriti', did you mean 'priority'?"]
     parent = make(story.child("beat"), rescue, mistakes=lambda: mistakes)
     running = asyncio.create_task(parent.run())

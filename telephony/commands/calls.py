@@ -1,0 +1,59 @@
+"""`gudok calls`: the latest calls of the call log. Numbers of callers are not shown: their tokens are."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from telephony.commands.common import duration, settings_of, table, with_database
+from telephony.exits import Exit
+
+if TYPE_CHECKING:
+    from telephony.store.rows import CallRow
+
+HEAD = ["ARRIVED", "CALL", "KIND", "NUMBER", "QUEUE", "WAITED", "TALKED", "OUTCOME", "OPERATOR", "RINGS"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--hours", type=float, default=24.0, help="how far back to look (default 24)")
+    parser.add_argument("--last", type=int, default=50, metavar="N", help="the last N calls (default 50)")
+    parser.add_argument("--json", action="store_true", help="a JSON line for each call, for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    from telephony.store.database import Database
+    from telephony.store.queries import calls_between
+
+    async def read(database: Database) -> list[CallRow]:
+        now = datetime.now(UTC)
+        return await calls_between(database.engine, now - timedelta(hours=args.hours), now)
+
+    settings = settings_of(args)
+    rows = with_database(settings, read)[-args.last :]
+    if args.json:
+        import msgspec
+
+        for row in rows:
+            print(msgspec.json.encode(row).decode())
+        return Exit.OK
+    zone = ZoneInfo(settings.plan.timezone)
+    print(table([cells(row, zone) for row in rows], HEAD))
+    return Exit.OK
+
+
+def cells(row: CallRow, zone: ZoneInfo) -> list[str]:
+    waited = row.answered or row.ended
+    return [
+        row.arrived.astimezone(zone).strftime("%d.%m. %H:%M:%S"),
+        row.id,
+        row.kind + (" via fallback" if row.via_fallback else ""),
+        row.number,
+        row.queue or "-",
+        duration((waited - row.arrived).total_seconds()) if waited else "-",
+        duration((row.ended - row.answered).total_seconds()) if row.ended and row.answered else "-",
+        row.outcome or ("talking" if row.answered else "waiting"),
+        row.last_operator or row.answered_by or row.operator or "-",
+        str(row.attempts),
+    ]

@@ -1,0 +1,220 @@
+"""`gudok operators`: the people who answer. Changes reach a running service at once."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import getpass
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from telephony.commands.common import Problem, first_line, service_of, settings_of, table, with_database
+from telephony.exits import Exit
+
+if TYPE_CHECKING:
+    from telephony.core.events import Operator
+    from telephony.settings import Settings
+    from telephony.store.database import Database
+    from telephony.store.operators import Imported
+    from telephony.wire import AnyDo
+
+SKILLS_HELP = "NAME:LEVEL with levels 1 to 9, for example booking:3;children:1"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    roster = actions.add_parser("import", help="add and change operators from a CSV file")
+    roster.add_argument("file", type=Path, help="columns login, name, extension, skills, pin; a header line")
+    actions.add_parser("list", help="all operators")
+    for action, text in (
+        ("show", "one operator"),
+        ("disable", "they can log in no more, and leave after their call"),
+        ("enable", "they can log in again"),
+        ("logout", "log them out, as if they had dialed the code"),
+    ):
+        actions.add_parser(action, help=text).add_argument("login")
+    login = actions.add_parser("login", help="log them in, as if they had dialed the code on that phone")
+    login.add_argument("login")
+    login.add_argument("phone")
+    for action, text in (("add", "a new operator; asks for the PIN"), ("change", "change what is given")):
+        one = actions.add_parser(action, help=text)
+        one.add_argument("login")
+        one.add_argument("--name", required=action == "add")
+        one.add_argument("--extension", required=action == "add", help="what they enter and are dialed by")
+        one.add_argument("--skills", default="" if action == "add" else None, help=SKILLS_HELP)
+        one.add_argument("--pin", action="store_true", default=action == "add", help="ask for a new PIN")
+
+
+def run(args: argparse.Namespace) -> int:
+    return ACTIONS[args.action](args)
+
+
+# --- in the database -----------------------------------------------------------------------------------------
+
+
+def _import(args: argparse.Namespace) -> int:
+    try:
+        data = args.file.read_bytes()
+    except OSError as error:
+        raise Problem(f"{args.file}: {error.strerror}") from error
+    return _take_roster(args, data, str(args.file))
+
+
+def _add(args: argparse.Namespace) -> int:
+    if any(operator.login == args.login for operator in _all(args)):
+        raise Problem(f"there is an operator {args.login} already: see gudok operators change")
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["login", "name", "extension", "skills", "pin"])
+    writer.writerow([args.login, args.name, args.extension, args.skills, _ask_pin()])
+    return _take_roster(args, out.getvalue().encode(), "")
+
+
+def _take_roster(args: argparse.Namespace, data: bytes, source: str) -> int:
+    from telephony.store.operators import RosterError, import_roster
+
+    async def take(database: Database) -> Imported:
+        return await import_roster(database, data)
+
+    settings = settings_of(args)
+    try:
+        done = with_database(settings, take, create=True)
+    except RosterError as error:
+        lines = [f"{source}: {mistake}".removeprefix(": ") for mistake in error.mistakes]
+        raise Problem("nothing was imported:\n" + "\n".join(lines), Exit.MISTAKE) from error
+    print(f"{len(done.added)} added, {len(done.changed)} changed, {len(done.unchanged)} unchanged")
+    return _tell_service(settings)
+
+
+def _change(args: argparse.Namespace) -> int:
+    from telephony.store.operators import OperatorError, change_operator
+    from telephony.store.roster import parse_skills
+
+    enabled = {"disable": False, "enable": True}.get(args.action)
+    given = vars(args)
+    try:
+        skills = parse_skills(given["skills"]) if given.get("skills") is not None else None
+    except ValueError as error:
+        raise Problem(str(error), Exit.MISTAKE) from error
+    pin = _ask_pin() if given.get("pin") else None
+
+    async def change(database: Database) -> Operator:
+        return await change_operator(
+            database,
+            args.login,
+            name=given.get("name"),
+            extension=given.get("extension"),
+            skills=skills,
+            pin=pin,
+            enabled=enabled,
+        )
+
+    settings = settings_of(args)
+    try:
+        operator = with_database(settings, change)
+    except OperatorError as error:
+        raise Problem(str(error)) from error
+    print(_described([operator]))
+    return _tell_service(settings)
+
+
+def _list(args: argparse.Namespace) -> int:
+    print(_described(_all(args)))
+    return Exit.OK
+
+
+def _show(args: argparse.Namespace) -> int:
+    found = [operator for operator in _all(args) if operator.login == args.login]
+    if not found:
+        raise Problem(f"nobody has the login {args.login}")
+    print(_described(found))
+    return Exit.OK
+
+
+def _all(args: argparse.Namespace) -> list[Operator]:
+    from telephony.store.operators import list_operators
+
+    return with_database(settings_of(args), list_operators, create=True)
+
+
+def _described(operators: list[Operator]) -> str:
+    rows = [
+        [
+            operator.login,
+            operator.name,
+            operator.extension,
+            " ".join(f"{name}:{level}" for name, level in sorted(operator.skills.items())) or "-",
+            "" if operator.enabled else "disabled",
+        ]
+        for operator in operators
+    ]
+    return table(rows, ["LOGIN", "NAME", "EXTENSION", "SKILLS", ""])
+
+
+def _ask_pin() -> str:
+    """Never an argument: those stand in the list of processes for everyone to read."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
+    pin = getpass.getpass("PIN: ")
+    if getpass.getpass("PIN once more: ") != pin:
+        raise Problem("the two PINs differ")
+    return pin
+
+
+# --- in the running service ----------------------------------------------------------------------------------
+
+
+def _tell_service(settings: Settings) -> int:
+    """Have a running service read the operators again; none running is all right."""
+    from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
+
+    try:
+        with ControlClient(settings.control_socket) as service:
+            service.reload()
+    except ServiceAway:
+        return Exit.OK
+    except ServiceRefused as error:
+        raise Problem(f"the running service has not taken it over: {error}") from error
+    return Exit.OK
+
+
+def _log_in(args: argparse.Namespace) -> int:
+    from telephony.core.events import LogIn
+
+    return _command(args, LogIn(command="", login=args.login, phone=args.phone))
+
+
+def _log_out(args: argparse.Namespace) -> int:
+    from telephony.core.events import LogOut
+
+    return _command(args, LogOut(command="", login=args.login))
+
+
+def _command(args: argparse.Namespace, event: AnyDo) -> int:
+    from telephony.control_client import ServiceAway, ServiceRefused
+
+    with service_of(args) as service:
+        try:
+            reply = service.do(event)
+        except (ServiceAway, ServiceRefused) as error:
+            raise Problem(first_line(error)) from error
+    if not reply.ok:
+        raise Problem(reply.text or reply.code)
+    print(reply.text or reply.code)
+    return Exit.OK
+
+
+ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "import": _import,
+    "list": _list,
+    "show": _show,
+    "add": _add,
+    "change": _change,
+    "disable": _change,
+    "enable": _change,
+    "login": _log_in,
+    "logout": _log_out,
+}
