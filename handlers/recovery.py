@@ -173,7 +173,8 @@ def _adopt(turn: Turn, alive: dict[str, SeenChannel], bridges: tuple[SeenBridge,
             _adopt_leg(turn, seen, together)
     for seen in alive.values():
         if seen.where == "fallback" and seen.channel not in together:
-            turn.do(TakeBack(call=seen.channel, channel=seen.channel))
+            queue = seen.variables.get("GUDOK_QUEUE", "")
+            turn.do(TakeBack(call=seen.channel, channel=seen.channel, queue=queue))
         if seen.where != "ours" and seen.phone in center.at_phone and seen.channel not in center.strangers:
             agents.occupy(turn, center.at_phone[seen.phone], seen.channel, watch=True)
     for seen in parties:

@@ -118,9 +118,10 @@ class ReportTransfer(CallEffect, frozen=True, kw_only=True):
 
 
 class TakeBack(CallEffect, frozen=True, kw_only=True):
-    """Redirect a caller who waits in the native fallback queue to our application."""
+    """Redirect a caller who waits in the native fallback of `queue` to our application."""
 
     channel: ChannelId
+    queue: str
 
 
 class Watch(CallEffect, frozen=True, kw_only=True):

@@ -22,7 +22,6 @@ Answers = Iterator[Future[Any] | tuple[Future[Any], ...]]
 
 TIMED_OUT = 504
 """Reported as the status where Asterisk gave no answer in time."""
-RETURN_CONTEXT = "gudok-return"
 REASON_CODES = {HangUpReason.BUSY: 17, HangUpReason.NO_ANSWER: 19, HangUpReason.CONGESTION: 34}
 PROGRESS = {
     "progress": "channel_progress",
@@ -48,14 +47,14 @@ class Performer:
         translator: Translator,
         deliver: Callable[[AnyEvent], None],
         number: Callable[[str], str | None],
-        redirect: Callable[[str], None],
+        take_back: Callable[[do.TakeBack], None],
     ) -> None:
         self._ari = ari
         self._app = ari.app
         self._translator = translator
         self._deliver = deliver
         self._number = number
-        self._redirect = redirect
+        self._take_back_caller = take_back
         self._sounds = {prompt.name: prompt.sound for prompt in plan.prompts if prompt.sound is not None}
         self._chains: dict[str, deque[do.CallEffect]] = {}
         self._steps: dict[type[do.CallEffect], Callable[[Any], Answers]] = {
@@ -241,7 +240,7 @@ class Performer:
         yield self._ari.channels.transfer_progress(effect.channel, PROGRESS[effect.state])
 
     def _take_back(self, effect: do.TakeBack) -> Answers:
-        self._redirect(effect.channel)
+        self._take_back_caller(effect)
         yield from ()
 
     def _watch(self, effect: do.Watch) -> Answers:

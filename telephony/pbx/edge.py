@@ -1,0 +1,222 @@
+"""The PBX as the router sees it (`telephony.ports.Pbx`): ARI for the calls, AMI for what ARI does not say."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal
+
+import structlog
+
+from telephony.core.effects import CallEffect, MirrorMember, TakeBack
+from telephony.core.events import AnyEvent, PbxLost, PhoneChanged
+from telephony.core.plan import Plan
+from telephony.pbx import snapshot
+from telephony.pbx.ami import Ami, AmiConnected, AmiDisconnected, ContactStatus
+from telephony.pbx.ami_types import Message as AmiMessage
+from telephony.pbx.ari import AriClient, AriError, Connected, Disconnected, Message, Problem, Replaced
+from telephony.pbx.ari.events import Event
+from telephony.pbx.mirror import Mirror
+from telephony.pbx.perform import Performer, holding_bridge
+from telephony.pbx.translate import HEARD, Translator
+from telephony.tokens import Tokens
+
+log = structlog.get_logger(__name__)
+
+APP = "gudok"
+BEAT_VARIABLE = "GUDOK_BEAT"
+RETURN_CONTEXT = "gudok-return"
+Why = Literal["start", "reconnect", "overflow", "audit"]
+
+
+class AsteriskPbx:
+    """One Asterisk. `deliver` is the router's inbox; `replaced` is called when another router took our place."""
+
+    def __init__(
+        self,
+        *,
+        ari_url: str,
+        ari_user: str,
+        ari_password: str,
+        ami: Ami,
+        plan: Plan,
+        tokens: Tokens,
+        deliver: Callable[[AnyEvent], None],
+        replaced: Callable[[], None],
+    ) -> None:
+        self._plan = plan
+        self._deliver = deliver
+        self._replaced = replaced
+        self._ari = AriClient(
+            ari_url, ari_user, ari_password, APP, on_message=self._heard, events=HEARD, on_problem=self._problem
+        )
+        self._ami = ami
+        self._translator = Translator(plan, tokens.token, deliver)
+        self._performer = Performer(self._ari, plan, self._translator, deliver, tokens.number, self._take_back)
+        self._mirror = Mirror(ami)
+        self._phones = {phone.name for phone in plan.phones}
+        self._unreachable: set[str] = set()
+        self._contacts_read = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = 0
+        self._acting = True
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails when the PBX will not have us (wrong password, wrong version, replaced)."""
+
+    # -- life
+
+    async def start(self) -> None:
+        """Begin to connect; an absent PBX is waited for. `ended` tells when that has become pointless."""
+        self._ami.listen(self._ami_heard)
+        self._spawn(self._mirror.run(), "mirror")
+        self._spawn(self._ami.run(), "ami")
+        self._spawn(self._ari.run(), "ari")
+
+    async def close(self) -> None:
+        """Stop acting and leave; calls on the PBX go on."""
+        self.stop_acting()
+        await self._ari.close()
+        await self._ami.close()
+        for task in list(self._tasks):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def stop_acting(self) -> None:
+        """From now on nothing is asked of the PBX and nothing is heard of it."""
+        self._acting = False
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.ended.done():
+            self.ended.set_exception(error)
+
+    # -- ports.Pbx
+
+    def perform(self, effect: CallEffect) -> None:
+        if self._acting:
+            self._performer.perform(effect)
+
+    def mirror(self, effect: MirrorMember) -> None:
+        self._mirror.show(effect)
+
+    def take_picture(self, why: Why) -> None:
+        if self._acting:
+            self._spawn(self._take_picture(why), f"picture-{why}")
+
+    def beat(self, epoch: int) -> None:
+        if self._ari.connected:
+            self._ari.asterisk.set_variable(BEAT_VARIABLE, str(epoch)).add_done_callback(_looked_at)
+
+    # -- what ARI says
+
+    def _heard(self, message: Message) -> None:
+        if not self._acting:
+            return
+        if isinstance(message, Event):
+            self._translator.hear(message)
+        elif isinstance(message, Connected):
+            self._connections += 1
+            self.take_picture("start" if self._connections == 1 else "reconnect")
+        elif isinstance(message, Disconnected):
+            log.warning("connection to the PBX lost", reason=message.reason)
+            self._deliver(PbxLost(reason=message.reason))
+        elif isinstance(message, Replaced):
+            self.stop_acting()
+            self._replaced()
+
+    def _problem(self, problem: Problem) -> None:
+        log.warning("ARI", problem=problem.kind, detail=problem.detail)
+
+    async def _take_picture(self, why: Why) -> None:
+        """A picture that cannot be had because the line is lost is asked for again after the reconnect."""
+        try:
+            if why != "audit":
+                await self._make_holding_bridges()
+                await self._read_contacts()
+            picture = await snapshot.take(self._ari, self._translator, why, tuple(sorted(self._unreachable)))
+        except AriError as error:
+            log.warning("no picture of the PBX", why=why, error=str(error))
+            if self._ari.connected and why != "audit":
+                self.take_picture(why)
+            return
+        self._deliver(picture)
+
+    async def _make_holding_bridges(self) -> None:
+        for music in {"default", *(queue.music for queue in self._plan.queues)}:
+            name = holding_bridge(music)
+            await self._ari.bridges.create("holding", bridge_id=name, name=name)
+
+    # -- what AMI says
+
+    def _ami_heard(self, message: AmiMessage) -> None:
+        if not self._acting:
+            return
+        if isinstance(message, AmiConnected):
+            self._spawn(self._ami_found(), "ami-found")
+        elif isinstance(message, AmiDisconnected):
+            log.warning("AMI lost", reason=message.reason)
+            self._mirror.lost()
+        elif isinstance(message, ContactStatus) and message.aor in self._phones:
+            self._phone_is(message.aor, reachable=message.contact_status not in GONE)
+
+    async def _ami_found(self) -> None:
+        try:
+            await self._mirror.found()
+            if self._contacts_read:
+                await self._compare_contacts()
+        except OSError as error:  # the next AmiConnected tries again
+            log.warning("AMI was lost again", error=str(error))
+
+    async def _read_contacts(self) -> None:
+        """Which phones can be reached, before the first decision; without AMI all are taken to be."""
+        try:
+            async with asyncio.timeout(AMI_PATIENCE):
+                await self._ami.ready()
+                self._unreachable = await self._absent_phones()
+                self._contacts_read = True
+        except (OSError, TimeoutError) as error:
+            log.warning("phones' contacts unknown", error=str(error) or "AMI is away")
+
+    async def _absent_phones(self) -> set[str]:
+        rows = await self._ami.contacts()
+        here = {row.get("Endpoint", "") for row in rows if row.get("Status") not in GONE}
+        return self._phones - here
+
+    async def _compare_contacts(self) -> None:
+        absent = await self._absent_phones()
+        for phone in absent ^ self._unreachable:
+            self._phone_is(phone, reachable=phone not in absent)
+
+    def _phone_is(self, phone: str, *, reachable: bool) -> None:
+        if reachable != (phone not in self._unreachable):
+            self._unreachable ^= {phone}
+            self._deliver(PhoneChanged(phone=phone, reachable=reachable))
+
+    def _take_back(self, effect: TakeBack) -> None:
+        self._spawn(self._redirect(effect), "take-back")
+
+    async def _redirect(self, effect: TakeBack) -> None:
+        """Out of the native queue and back to us; one who has just hung up or been answered stays as they are."""
+        try:
+            await self._ami.redirect(effect.channel, RETURN_CONTEXT, effect.queue)
+        except OSError as error:
+            log.info("caller not taken back", call=effect.call, error=str(error))
+
+
+GONE = frozenset({"Unreachable", "Removed", "Unavail", "Unavailable"})
+"""What AMI calls a contact that cannot be rung (events and listings differ in their words)."""
+AMI_PATIENCE = 1.0
+
+
+def _looked_at(answer: asyncio.Future[Any]) -> None:
+    """A beat that fails is told by the lost connection."""
+    if not answer.cancelled():
+        answer.exception()
