@@ -32,6 +32,7 @@ from telephony.core.facts import (
     CallBridged,
     CallEnded,
     CallKind,
+    CallMissed,
     CallOpened,
     CallQueued,
     Outcome,
@@ -156,6 +157,8 @@ def _ended_unseen(turn: Turn, channel: str) -> None:
     )
     call.end_unknown = True
     legs.gone(turn, ChannelGone(channel=channel), turn.now)
+    if call.recorded is not None:
+        call_recorded(turn, call.recorded)
 
 
 # -- adopting what is there
@@ -394,33 +397,48 @@ def _audit(turn: Turn, missing: set[str], alive: dict[str, SeenChannel], bridges
 
 
 def call_recorded(turn: Turn, event: CallRecorded) -> None:
-    """The PBX's own record of a finished call that our log does not have, or not to the end."""
+    """The PBX's own record of a finished call. Every call has one: most end before our eyes, and theirs is no news."""
     center = turn.center
-    if event.call in center.calls:
-        return  # it lives again in our hands: its end is still to come
+    call = center.calls.get(event.call)
+    if call is not None:
+        call.recorded = event  # its end is still on its way to us, unless it was lost: then this tells it
+        return
     known = center.remembered.pop(event.call, None)
-    turn.forget_timer(RECORD_TIMER + event.call)
-    n = 0 if known is None else known.attempts
     if known is None:
-        turn.do(
-            CallOpened(
-                call=event.call,
-                kind=CallKind.INBOUND,
-                number=event.number,
-                caller=event.caller,
-                arrived=event.arrived,
-                via_fallback=event.via_fallback,
-            )
-        )
-    before = None if known is None else known.answered
-    if event.answered is not None and before is None:
-        _answered_natively(turn, event, n + 1)
-    elif known is not None and known.operator is not None and n:
-        result = AttemptResult.ANSWERED if known.answered else AttemptResult.CANCELLED
-        turn.do(AttemptEnded(call=event.call, n=n, result=result, at=event.ended))
-    answered = event.answered is not None or before is not None
+        turn.do(_missed(turn, event))
+        return
+    turn.forget_timer(RECORD_TIMER + event.call)
+    if event.answered is not None and known.answered is None:
+        _close_attempt(turn, known, event.answered)
+        _answered_natively(turn, event, known.attempts + 1)
+    else:
+        _close_attempt(turn, known, event.ended)
+    answered = event.answered is not None or known.answered is not None
     outcome = Outcome.ANSWERED if answered else Outcome.ABANDONED
     turn.do(CallEnded(call=event.call, outcome=outcome, by="caller", at=event.ended))
+
+
+def _missed(turn: Turn, event: CallRecorded) -> CallMissed:
+    """Counts only for a call of which the log knows nothing."""
+    agent = turn.center.at_phone.get(event.answered_by or "")
+    return CallMissed(
+        call=event.call,
+        number=event.number,
+        caller=event.caller,
+        arrived=event.arrived,
+        ended=event.ended,
+        answered=event.answered,
+        operator=None if agent is None else agent.login,
+        phone=event.answered_by,
+        via_fallback=event.via_fallback,
+    )
+
+
+def _close_attempt(turn: Turn, known: OpenCall, at: datetime) -> None:
+    """The attempt that the log holds open ends with the call."""
+    if known.operator is not None and known.attempts:
+        result = AttemptResult.ANSWERED if known.answered else AttemptResult.CANCELLED
+        turn.do(AttemptEnded(call=known.call, n=known.attempts, result=result, at=at))
 
 
 def _answered_natively(turn: Turn, event: CallRecorded, n: int) -> None:
@@ -452,8 +470,6 @@ def record_overdue(turn: Turn, event: TimerFired) -> None:
 
 def _close_remembered(turn: Turn, known: OpenCall, at: datetime) -> None:
     del turn.center.remembered[known.call]
-    if known.operator is not None and known.attempts:
-        result = AttemptResult.ANSWERED if known.answered else AttemptResult.CANCELLED
-        turn.do(AttemptEnded(call=known.call, n=known.attempts, result=result, at=at))
+    _close_attempt(turn, known, at)
     outcome = Outcome.ANSWERED if known.answered else Outcome.LOST
     turn.do(CallEnded(call=known.call, outcome=outcome, by="pbx", at=at))

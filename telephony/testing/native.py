@@ -1,4 +1,4 @@
-"""The PBX's own queue, in memory: who answers callers while no router does. Slow, as measured: it looks twice a second."""
+"""The PBX's own queue, in memory: who answers callers while no router does. Slow: it looks twice a second."""
 
 from __future__ import annotations
 
@@ -56,6 +56,10 @@ class NativeQueue:
             if queue is not None:
                 self._switch.stop_prompt(channel)
                 self._switch.to_fallback(channel, queue)
+        for channel in list(self._switch.channels.values()):
+            leg = channel.where == "ours" and "GUDOK_CALL" in channel.variables
+            if leg and channel.bridge is None:
+                self._switch.end(channel, *NORMAL_CLEARING)
         return len(stranded)
 
     def give_back(self, channel: Channel) -> None:
@@ -124,4 +128,4 @@ class NativeQueue:
 
 
 def _talks(channel: Channel) -> bool:
-    return channel.bridge is not None and channel.bridge.kind == "mixing" and len(channel.bridge.channels) > 1
+    return channel.bridge is not None and channel.bridge.kind == "mixing"

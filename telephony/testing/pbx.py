@@ -29,11 +29,11 @@ CAUSES = {
     ev.HangUpReason.CONGESTION: 34,
 }
 Carried = Iterator[float]
-"""An effect under way: yields the seconds it still takes, raises Refused when the PBX will not."""
+"""An effect under way: yields the seconds it still takes, raises RefusedError when the PBX will not."""
 
 
 @dataclass
-class Refused(Exception):
+class RefusedError(Exception):
     status: int
     reason: str
 
@@ -46,7 +46,9 @@ class MemoryPbx:
         self.native = NativeQueue(switch)
         self.refusals: list[ev.PbxRefused] = []
         """All that was refused, for stories to look at."""
-        self.carried_out: list[do.CallEffect] = []
+        self._stopped: set[str] = set()
+        """Prompts that the router has stopped: their end is no news to it."""
+        self._auto_answer: set[str] = set()
         self._deliver: Callable[[ev.AnyEvent], None] | None = None
         self._connection = 0
         self._lanes: dict[str, deque[do.CallEffect]] = {}
@@ -194,7 +196,6 @@ class MemoryPbx:
 
     def _begin(self, effect: do.CallEffect) -> None:
         def sent() -> None:
-            self.carried_out.append(effect)
             self._go_on(effect, self._steps[type(effect)](effect))
 
         self._later(ANSWER, sent)
@@ -202,7 +203,7 @@ class MemoryPbx:
     def _go_on(self, effect: do.CallEffect, steps: Carried) -> None:
         try:
             wait = next(steps, None)
-        except Refused as refused:
+        except RefusedError as refused:
             status, reason = refused.status, refused.reason
             connection = self._connection
             self._later(ANSWER, lambda: self._refuse(effect, status, reason, connection))
@@ -230,9 +231,9 @@ class MemoryPbx:
     def _ours(self, channel: str) -> Channel:
         found = self.switch.channels.get(channel)
         if found is None:
-            raise Refused(404, "Channel not found")
+            raise RefusedError(404, "Channel not found")
         if found.where != "ours":
-            raise Refused(409, "Channel not in Stasis application")
+            raise RefusedError(409, "Channel not in Stasis application")
         return found
 
     def _until_quiet(self, channel: Channel) -> Carried:
@@ -262,7 +263,7 @@ class MemoryPbx:
         channel = self._ours(name)
         yield from self._until_quiet(channel)
         if channel.gone:
-            raise Refused(400, "Channel not found")
+            raise RefusedError(400, "Channel not found")
         self.switch.enter(bridge, (channel,))
         yield self._answered()
 
@@ -273,24 +274,26 @@ class MemoryPbx:
     def _stop_play(self, effect: do.StopPlay) -> Carried:
         channel = self.switch.playbacks.get(effect.playback)
         if channel is None:
-            raise Refused(404, "Playback not found")
+            raise RefusedError(404, "Playback not found")
         self._stopped.add(effect.playback)
         self.switch.stop_prompt(channel)
         yield self._answered()
 
     def _create_leg(self, effect: do.CreateLeg) -> Carried:
         if effect.leg in self.switch.channels:
-            raise Refused(409, "Channel with given unique ID already exists")
+            raise RefusedError(409, "Channel with given unique ID already exists")
         originator = self.switch.channels.get(effect.originator or "")
         if effect.originator is not None and originator is None:
-            raise Refused(400, "Provided originator channel was not found.")
+            raise RefusedError(400, "Provided originator channel was not found.")
         phone = self._phone(effect)
         if phone is None or not phone.reachable:
-            raise Refused(500, "Allocation failed")
+            raise RefusedError(500, "Allocation failed")
         leg = Channel(effect.leg, self.switch.clock.now(), effect.leg, "ours", phone=phone)
         leg.linked = effect.leg if originator is None else originator.linked
         leg.variables = {name: value for name, value in effect.variables.items() if name.startswith("GUDOK_")}
         self.switch.add(leg)
+        if effect.auto_answer:
+            self._auto_answer.add(leg.id)
         self.switch.later(*ANSWER, lambda: self._enter_application(leg))
         yield self._answered()
 
@@ -298,7 +301,7 @@ class MemoryPbx:
         if effect.phone is not None:
             return self.switch.phones.get(effect.phone)
         number = effect.number or ""
-        return self.switch.outside.setdefault(number, Phone(number))
+        return self.switch.outside.setdefault(number, Phone(number, outside=True))
 
     def _enter_application(self, leg: Channel) -> None:
         if not leg.gone:
@@ -308,20 +311,20 @@ class MemoryPbx:
     def _dial_leg(self, effect: do.DialLeg) -> Carried:
         leg = self._ours(effect.leg)
         if not leg.ready:
-            raise Refused(409, "Channel not in Stasis application")
+            raise RefusedError(409, "Channel not in Stasis application")
         self.switch.ring(leg, effect.seconds, auto_answer=effect.leg in self._auto_answer)
         yield self._answered()
 
     def _connect(self, effect: do.Connect) -> Carried:
         if effect.bridge in self.switch.bridges:
-            raise Refused(409, "Bridge with the same ID already exists")
+            raise RefusedError(409, "Bridge with the same ID already exists")
         bridge = self.switch.bridges[effect.bridge] = Bridge(effect.bridge, "mixing")
-        refused: Refused | None = None
+        refused: RefusedError | None = None
         for name in effect.channels:
             try:
                 yield from self._enter(bridge, name)
-            except Refused as reason:
-                refused = refused or Refused(400, reason.reason)
+            except RefusedError as reason:
+                refused = refused or RefusedError(400, reason.reason)
         if refused is not None:
             raise refused
         self._later(ANSWER, lambda: self._say(_bridged(effect, effect.channels)))
@@ -330,14 +333,14 @@ class MemoryPbx:
     def _join(self, effect: do.Join) -> Carried:
         bridge = self.switch.bridges.get(effect.bridge)
         if bridge is None:
-            raise Refused(404, "Bridge not found")
+            raise RefusedError(404, "Bridge not found")
         yield from self._enter(bridge, effect.channel)
         self._later(ANSWER, lambda: self._say(_bridged(effect, (effect.channel,))))
 
     def _dissolve(self, effect: do.Dissolve) -> Carried:
         bridge = self.switch.bridges.pop(effect.bridge, None)
         if bridge is None:
-            raise Refused(404, "Bridge not found")
+            raise RefusedError(404, "Bridge not found")
         for channel in list(bridge.channels.values()):
             self.switch.leave_bridge(channel)
         yield self._answered()
@@ -345,7 +348,7 @@ class MemoryPbx:
     def _hang_up(self, effect: do.HangUp) -> Carried:
         channel = self.switch.channels.get(effect.channel)
         if channel is None:
-            raise Refused(404, "Channel not found")
+            raise RefusedError(404, "Channel not found")
         self.switch.end(channel, CAUSES[effect.reason])
         yield self._answered()
 
@@ -361,14 +364,14 @@ class MemoryPbx:
     def _take_back(self, effect: do.TakeBack) -> Carried:
         channel = self.switch.channels.get(effect.channel)
         if channel is None or channel.where != "fallback":
-            raise Refused(404, "No such channel")
+            raise RefusedError(404, "No such channel")
         self.native.give_back(channel)
         yield self._answered()
 
     def _watch(self, effect: do.Watch) -> Carried:
         channel = self.switch.channels.get(effect.channel)
         if channel is None:
-            raise Refused(404, "Channel not found")
+            raise RefusedError(404, "Channel not found")
         channel.watched = True
         yield self._answered()
 
@@ -389,12 +392,12 @@ def _bridged(effect: do.Connect | do.Join, channels: tuple[str, ...]) -> ev.Brid
 
 
 def _seen(channel: Channel) -> ev.SeenChannel:
-    operators_phone = channel.phone is not None and "@" not in channel.phone.name
+    phone = channel.phone
     return ev.SeenChannel(
         channel=channel.id,
         state=channel.state,
         created=channel.created,
-        phone=channel.phone.name if channel.phone is not None and operators_phone else None,
+        phone=None if phone is None or phone.outside else phone.name,
         where=channel.where,
         number=channel.variables.get("GUDOK_NUMBER", ""),
         caller=channel.caller,

@@ -37,6 +37,7 @@ class Phone:
     name: str
     manner: Manner = "rings"
     reachable: bool = True
+    outside: bool = False
     channels: dict[str, Channel] = field(default_factory=dict)
 
 
@@ -106,6 +107,7 @@ class Switch:
         self.missing_prompts: set[str] = set()
         self.prompt_seconds: dict[str, float] = {}
         self.beat: float = 0.0
+        self.up = True
         self.application = False
         """Somebody listens to our Stasis application."""
         self.tell: Callable[[Channel | None, ev.AnyEvent], None] = lambda channel, event: None
@@ -345,9 +347,10 @@ class Switch:
         self.playbacks.clear()
         for phone in [*self.phones.values(), *self.outside.values()]:
             phone.channels.clear()
-        self.beat = 0.0
+        self.beat, self.up = 0.0, False
 
     def come_up(self) -> None:
+        self.up = True
         self.started = self.clock.now()
         self._lives += 1
 

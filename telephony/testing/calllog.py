@@ -1,0 +1,216 @@
+"""A call log in memory, folded from facts: what a story's calls look like on record, and what is odd about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from telephony.core import facts
+from telephony.core.events import LastTalk, OpenCall, OpenOperator
+from telephony.core.facts import AttemptResult, CallKind
+from telephony.core.operators import State
+
+
+@dataclass(slots=True)
+class Attempt:
+    n: int
+    channel: str
+    why: str
+    operator: str | None
+    phone: str | None
+    number: str | None
+    made: datetime
+    answered: datetime | None = None
+    ended: datetime | None = None
+    result: AttemptResult | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """One call on record."""
+
+    id: str
+    kind: CallKind
+    number: str
+    caller: str
+    operator: str | None
+    arrived: datetime
+    queue: str | None = None
+    queued: datetime | None = None
+    queues: list[str] = field(default_factory=list)
+    priority: int = 0
+    answered: datetime | None = None
+    answered_by: str | None = None
+    ended: datetime | None = None
+    outcome: str | None = None
+    ended_by: str | None = None
+    attempts: dict[int, Attempt] = field(default_factory=dict)
+    transfers: list[tuple[str, str, str]] = field(default_factory=list)
+    """Kind, target, result of each."""
+
+    @property
+    def rung(self) -> list[tuple[str | None, str | None]]:
+        """Who was rung in turn, and what came of it."""
+        return [
+            (attempt.operator or attempt.number or attempt.phone, attempt.result) for attempt in self.attempts.values()
+        ]
+
+
+@dataclass(slots=True)
+class Interval:
+    login: str
+    state: str
+    phone: str | None
+    reason: str
+    call: str | None
+    since: datetime
+    idle_since: datetime | None
+    until: datetime | None
+    ended: datetime | None = None
+
+
+_NOT_IDLE = frozenset({State.TALKING, State.ON_HOLD, State.WRAP_UP})
+
+
+class CallLog:
+    """`oddities` lists facts that fit no row or came twice: there should be none."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, Call] = {}
+        self.intervals: dict[str, list[Interval]] = {}
+        self.last_talks: dict[str, LastTalk] = {}
+        self.denied: list[facts.LogInDenied] = []
+        self.repairs: list[facts.Repaired] = []
+        self.oddities: list[facts.AnyFact] = []
+
+    def add(self, fact: facts.AnyFact) -> None:
+        match fact:
+            case facts.CallOpened():
+                self._opened(fact)
+            case facts.CallMissed():
+                self._missed(fact)
+            case facts.OperatorChanged():
+                self._operator_changed(fact)
+            case facts.LogInDenied():
+                self.denied.append(fact)
+            case facts.Repaired():
+                self.repairs.append(fact)
+            case _:
+                call = self.calls.get(fact.call)
+                if call is None or not self._in_call(call, fact):
+                    self.oddities.append(fact)
+
+    def _opened(self, fact: facts.CallOpened) -> None:
+        if fact.call in self.calls:
+            self.oddities.append(fact)
+            return
+        self.calls[fact.call] = Call(fact.call, fact.kind, fact.number, fact.caller, fact.operator, fact.arrived)
+
+    def _missed(self, fact: facts.CallMissed) -> None:
+        if fact.call not in self.calls:
+            answered = fact.answered is not None
+            self.calls[fact.call] = Call(
+                fact.call,
+                CallKind.INBOUND,
+                fact.number,
+                fact.caller,
+                None,
+                fact.arrived,
+                answered=fact.answered,
+                answered_by=fact.operator,
+                ended=fact.ended,
+                outcome=facts.Outcome.ANSWERED if answered else facts.Outcome.ABANDONED,
+                ended_by="pbx" if answered else "caller",
+            )
+
+    def _in_call(self, call: Call, fact: facts.AnyFact) -> bool:
+        """False when the fact changes nothing."""
+        match fact:
+            case facts.CallQueued():
+                call.queue, call.queued, call.priority = fact.queue, fact.at, fact.priority
+                call.queues.append(fact.queue)
+            case facts.AttemptMade():
+                if fact.n in call.attempts:
+                    return False
+                call.attempts[fact.n] = Attempt(
+                    fact.n, fact.channel, fact.why, fact.operator, fact.phone, fact.number, fact.at
+                )
+            case facts.AttemptAnswered() | facts.AttemptEnded():
+                return self._in_attempt(call, fact)
+            case facts.CallBridged():
+                if call.answered is not None:
+                    return False
+                call.answered, call.answered_by = fact.at, fact.operator
+            case facts.CallTransferred():
+                call.transfers.append((fact.kind, fact.to, fact.result))
+            case facts.CallEnded():
+                if call.ended is not None:
+                    return False
+                call.ended, call.outcome, call.ended_by = fact.at, fact.outcome, fact.by
+            case _:
+                return False
+        return True
+
+    def _in_attempt(self, call: Call, fact: facts.AttemptAnswered | facts.AttemptEnded) -> bool:
+        attempt = call.attempts.get(fact.n)
+        if attempt is None or attempt.ended is not None:
+            return False
+        if isinstance(fact, facts.AttemptAnswered):
+            attempt.answered = fact.at
+            return True
+        attempt.ended, attempt.result = fact.at, fact.result
+        if fact.result is AttemptResult.ANSWERED and attempt.operator and call.kind is CallKind.INBOUND:
+            self.last_talks.pop(call.caller, None)
+            self.last_talks[call.caller] = LastTalk(caller=call.caller, login=attempt.operator, ended=fact.at)
+        return True
+
+    def _operator_changed(self, fact: facts.OperatorChanged) -> None:
+        intervals = self.intervals.setdefault(fact.login, [])
+        was = intervals[-1] if intervals and intervals[-1].ended is None else None
+        if was is not None:
+            was.ended = fact.at
+        if fact.state == State.OFFLINE:
+            return
+        idle_since = None if was is None or fact.state in _NOT_IDLE else was.idle_since
+        if fact.state == State.READY and idle_since is None:
+            idle_since = fact.at
+        intervals.append(
+            Interval(fact.login, fact.state, fact.phone, fact.reason, fact.call, fact.at, idle_since, fact.until)
+        )
+
+    # -- what a new life of the router is told
+
+    def open_operators(self) -> tuple[OpenOperator, ...]:
+        last = [intervals[-1] for intervals in self.intervals.values() if intervals[-1].ended is None]
+        return tuple(
+            OpenOperator(
+                login=row.login,
+                phone=row.phone or "",
+                state=row.state,
+                since=row.since,
+                reason=row.reason,
+                idle_since=row.idle_since,
+                until=row.until,
+            )
+            for row in last
+        )
+
+    def open_calls(self) -> tuple[OpenCall, ...]:
+        return tuple(_open(call) for call in self.calls.values() if call.ended is None)
+
+
+def _open(call: Call) -> OpenCall:
+    live = [attempt for attempt in call.attempts.values() if attempt.ended is None and attempt.operator]
+    return OpenCall(
+        call=call.id,
+        kind=call.kind,
+        number=call.number,
+        caller=call.caller,
+        arrived=call.arrived,
+        queue=call.queue,
+        queued=call.queued,
+        priority=call.priority,
+        answered=call.answered,
+        operator=live[-1].operator if live else None,
+        attempts=len(call.attempts),
+    )

@@ -1,0 +1,327 @@
+"""Stories of calls: the rules, a PBX in memory and people, in virtual time.
+
+    story = Story(handlers.handle, plan)
+    anna = story.operator("anna", booking=3)
+    anna.logs_in("phone01")
+    caller = story.calls("1300")
+    anna.answers()
+    story.passes(seconds=60)
+    caller.hangs_up()
+    assert caller.record.outcome == "answered"
+
+After each act a moment passes, so that what follows from it has happened; `with story.at_once():` leaves it out.
+Everything random comes from `seed`. Layers: the rules are given, not imported.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from random import Random
+
+from telephony.core import effects as do
+from telephony.core import events as ev
+from telephony.core.center import Center
+from telephony.core.facts import AnyFact, Fact
+from telephony.core.plan import Plan
+from telephony.testing.calllog import CallLog
+from telephony.testing.clock import Alarm, VirtualClock
+from telephony.testing.journal import MemoryJournal
+from telephony.testing.pbx import MemoryPbx
+from telephony.testing.people import Caller, Operator, Telephone
+from telephony.testing.switch import Channel, Switch
+
+Handle = Callable[[Center, ev.AnyEvent, datetime], Sequence[do.AnyEffect | AnyFact]]
+MOMENT = 0.5
+"""Seconds that pass after each act."""
+AUDIT = 30.0
+GUARD = 10.0
+"""Seconds without a router after which waiting callers are handed to the native queue."""
+
+
+class Life:
+    """One life of the router: its state, inbox and timers. What it does ends with it."""
+
+    def __init__(self, story: Story, run: str) -> None:
+        self.story, self.run = story, run
+        self.center = Center()
+        self.alive = True
+        self._inbox: deque[ev.AnyEvent] = deque()
+        self._turning = False
+        self._timers: dict[str, Alarm] = {}
+        self._seq = story.journal.last_seq
+        self.replies: dict[str, do.Reply] = {}
+        self.alarms: list[do.Alarm] = []
+
+    def deliver(self, event: ev.AnyEvent) -> None:
+        """Stamp, decide, journal, carry out: one event after the other."""
+        self._inbox.append(event)
+        if self._turning:
+            return
+        self._turning = True
+        try:
+            while self._inbox and self.alive:
+                self._decide(self._inbox.popleft())
+        finally:
+            self._turning = False
+
+    def _decide(self, event: ev.AnyEvent) -> None:
+        story, now = self.story, self.story.clock.now()
+        decided = story.handle(self.center, event, now)
+        self._seq += 1
+        for effect in decided:
+            if isinstance(effect, do.CallEffect):
+                story.pbx.perform(effect)
+        story.journal.append(self._seq, now, event, decided)
+        for effect in decided:
+            if not isinstance(effect, (do.CallEffect, Fact)):
+                self._carry_out(effect)
+        story.decided(event, decided)
+
+    def _carry_out(self, effect: do.AnyEffect) -> None:
+        match effect:
+            case do.SetTimer():
+                self._cancel(effect.key)
+                fired = ev.TimerFired(key=effect.key, generation=effect.generation)
+                self._timers[effect.key] = self.story.clock.at(effect.at, lambda: self._fire(fired))
+            case do.CancelTimer():
+                self._cancel(effect.key)
+            case do.MirrorMember():
+                self.story.pbx.mirror(effect)
+            case do.Reply(durable=True):
+                self.story.journal.when_durable(self._seq, lambda: self._answer(effect))
+            case do.Reply():
+                self._answer(effect)
+            case do.TakePicture():
+                self.story.pbx.take_picture(effect.why)
+            case do.Continue():
+                self._inbox.append(ev.Continued(work=effect.work, items=effect.items))
+            case do.Alarm():
+                self.alarms.append(effect)
+            case _:
+                raise TypeError(f"nobody carries out {type(effect).__name__}")
+
+    def _cancel(self, key: str) -> None:
+        earlier = self._timers.pop(key, None)
+        if earlier is not None:
+            earlier.cancel()
+
+    def _fire(self, fired: ev.TimerFired) -> None:
+        del self._timers[fired.key]
+        self.deliver(fired)
+
+    def _answer(self, reply: do.Reply) -> None:
+        self.replies[reply.command] = reply
+
+    @property
+    def timers(self) -> set[str]:
+        """Keys of the timers that run."""
+        return set(self._timers)
+
+    def end(self) -> None:
+        self.alive = False
+        for key in list(self._timers):
+            self._cancel(key)
+
+
+class Story:
+    """`watch` is called after every decision with the event and what was decided: the place for promises."""
+
+    def __init__(
+        self,
+        handle: Handle,
+        plan: Plan,
+        *,
+        seed: int = 0,
+        watch: Callable[[Story, ev.AnyEvent, Sequence[do.AnyEffect | AnyFact]], None] | None = None,
+    ) -> None:
+        self.handle, self.plan = handle, plan
+        self.random = Random(seed)
+        self.clock = VirtualClock()
+        self.switch = Switch(plan, self.clock, self.random)
+        self.pbx = MemoryPbx(self.switch)
+        self.log = CallLog()
+        self.journal = MemoryJournal(self.clock, self.log.add)
+        self.operators: dict[str, Operator] = {}
+        self.callers: dict[str, Caller] = {}
+        self.switch.tell_reported = self._notified
+        self._watch = watch
+        self._runs = 0
+        self._hasty = False
+        self._read = 0
+        self._dead_since: datetime | None = None
+        self.life: Life = self._start()
+        self._every_second()
+        self.clock.after(AUDIT, self._every_audit)
+        self.moment()
+
+    # -- people
+
+    def operator(self, login: str, **skills: int) -> Operator:
+        """A new operator, or one with other skills."""
+        person = ev.Operator(login=login, name=login.title(), extension=self._extension(login), skills=skills)
+        operator = self.operators.setdefault(login, Operator(self, person))
+        self.change(person)
+        return operator
+
+    def change(self, person: ev.Operator) -> None:
+        """Somebody edits the list of operators."""
+        self.operators[person.login].person = person
+        self.tell(ev.OperatorsChanged(operators=self._persons()))
+
+    def _extension(self, login: str) -> str:
+        known = self.operators.get(login)
+        return known.person.extension if known is not None else str(2001 + len(self.operators))
+
+    def _persons(self) -> tuple[ev.Operator, ...]:
+        return tuple(operator.person for operator in self.operators.values())
+
+    def telephone(self, name: str) -> Telephone:
+        """A phone of the plan that nobody is logged in on: a specialist's."""
+        return Telephone(self, self.switch.phones[name])
+
+    def outside(self, number: str) -> Telephone:
+        """A telephone outside, once it has been dialed."""
+        return Telephone(self, self.switch.outside[number])
+
+    def calls(self, number: str, as_: str | None = None) -> Caller:
+        """Somebody calls a service number; `as_` is the token of their own."""
+        channel = self.switch.call_in(number, as_ or f"caller-{len(self.callers) + 1}")
+        caller = self.callers[channel.id] = Caller(self, channel)
+        self.moment()
+        return caller
+
+    def _notified(self, channel: Channel, state: str) -> None:
+        """A phone whose transfer has succeeded lets go by itself."""
+        if state == "success":
+            self.switch.later(0.0, 0.02, lambda: self.switch.hang_up(channel))
+
+    # -- time
+
+    def passes(self, seconds: float = 0.0, *, minutes: float = 0.0) -> None:
+        self.clock.run_until(self.clock.now() + timedelta(seconds=seconds, minutes=minutes))
+
+    def moment(self) -> None:
+        """Long enough for the PBX and the router to finish what they are at."""
+        if not self._hasty:
+            self.passes(MOMENT)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is done inside happens at the same instant."""
+        self._hasty = True
+        try:
+            yield
+        finally:
+            self._hasty = False
+            self.moment()
+
+    # -- the router
+
+    @property
+    def center(self) -> Center:
+        return self.life.center
+
+    def tell(self, event: ev.AnyEvent) -> None:
+        """An event from elsewhere than the PBX; lost while no router lives."""
+        if self.life.alive:
+            self.life.deliver(event)
+
+    def decided(self, event: ev.AnyEvent, effects: Sequence[do.AnyEffect | AnyFact]) -> None:
+        if self._watch is not None:
+            self._watch(self, event, effects)
+
+    def kill_router(self) -> None:
+        """SIGKILL: the last uncommitted entries of the journal are lost with it."""
+        self.life.end()
+        self.journal.lose_buffer()
+        self.pbx.abandon()
+        self._dead_since = self.clock.now()
+
+    def start_router(self) -> None:
+        self.life = self._start()
+        self.moment()
+
+    def restart_router(self, after: float = 1.0) -> None:
+        """Killed, and back after so many seconds."""
+        self.kill_router()
+        self.passes(after)
+        self.start_router()
+
+    def _start(self) -> Life:
+        self._dead_since = None
+        self._runs += 1
+        self.life = life = Life(self, f"r{self._runs}")
+        life.deliver(
+            ev.Started(
+                plan=self.plan,
+                operators=self._persons(),
+                open_operators=self.log.open_operators(),
+                open_calls=self.log.open_calls(),
+                last_talks=tuple(self.log.last_talks.values()),
+                run=life.run,
+            )
+        )
+        self._read = self.journal.position
+        if self.switch.up:
+            self._connect("start")
+        return life
+
+    def _connect(self, why: str) -> None:
+        self.pbx.connect(self.life.deliver)
+        self.pbx.beat(int(self.clock.epoch()))
+        self.pbx.take_picture("start" if why == "start" else "reconnect")
+
+    def lose_connection(self) -> None:
+        """Between router and PBX; both live on."""
+        self.pbx.cut()
+        self.moment()
+
+    def reconnect(self) -> None:
+        self._connect("reconnect")
+        self.moment()
+
+    def kill_pbx(self) -> None:
+        """Asterisk dies, all calls with it."""
+        self.pbx.cut("connection reset")
+        self.switch.die()
+        self.moment()
+
+    def start_pbx(self) -> None:
+        """Asterisk is back as a new process."""
+        self.switch.come_up()
+        if self.life.alive:
+            if self.random.random() < 0.5:
+                self.tell(ev.PbxRestarted(started=self.switch.started))
+            self._connect("reconnect")
+        self.moment()
+
+    def audit(self) -> None:
+        """The router compares the PBX with its state."""
+        if self.life.alive and self.pbx.connected:
+            self.pbx.take_picture("audit")
+            self.moment()
+
+    def _every_second(self) -> None:
+        """The beat, the guard, and the reader of the PBX's own record."""
+        if self.life.alive and self.pbx.connected:
+            self.pbx.beat(int(self.clock.epoch()))
+        dead = self._dead_since
+        if dead is not None and self.clock.now() - dead >= timedelta(seconds=GUARD) and self.switch.up:
+            self.pbx.native.rescue()
+        self.clock.after(1.0, self._every_second)
+        self._read_records()
+
+    def _read_records(self) -> None:
+        while self.life.alive and self._read < len(self.switch.records):
+            record = self.switch.records[self._read]
+            self._read += 1
+            self.life.deliver(record)
+            self.journal.remember_position(self._read)
+
+    def _every_audit(self) -> None:
+        if self.life.alive and self.pbx.connected:
+            self.pbx.take_picture("audit")
+        self.clock.after(AUDIT, self._every_audit)
