@@ -273,9 +273,10 @@ class JournalWriter:
         async with self._turn:
             while self._returned < self._spool.end:
                 await self._return_some()
-            group = self._buffer[:GROUP_ENTRIES]
-            await self._commit(group)
-            del self._buffer[: len(group)]
+            if not self._online:
+                group = self._buffer[:GROUP_ENTRIES]
+                await self._commit(group)
+                del self._buffer[: len(group)]
             if not self._spool.empty:
                 await asyncio.to_thread(self._spool.clear)
             self._returned = self._spool.start

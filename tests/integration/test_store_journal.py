@@ -1,0 +1,145 @@
+"""The journal's writer on a healthy database: groups, order, numbers, what stands beside the entries."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from telephony.core import events as ev
+from telephony.core import facts as that
+from telephony.store import queries
+from telephony.store.notes import CelPosition
+from telephony.store.reader import read_journal
+from telephony.store.tables import journal, phone_numbers
+from tests.integration._store import answered_call, at, count_rows, opened, read_log
+from tests.integration.postgres import database_url, postgres
+
+__all__ = ["database_url", "postgres"]
+
+
+async def test_a_call_is_in_the_journal_and_in_the_call_log(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        store.tell(answered_call(1))
+        await store.durable()
+        recorded = [entry async for entry in read_journal(store.database.engine)]
+        log = await read_log(store.database)
+    story = list(answered_call(1))
+    assert [(r.entry.event, list(r.effects)) for r in recorded] == story
+    assert [r.entry.seq for r in recorded] == list(range(1, len(story) + 1))
+    (call,), (attempt,) = log["calls"], log["attempts"]
+    assert (call["outcome"], call["answered_by"], call["attempts"]) == ("answered", "ivanova", 1)
+    assert (call["arrived"], call["answered"], call["ended"]) == (at(0), at(8), at(68))
+    assert (attempt["made"], attempt["result"]) == (at(5), "answered")
+    assert [state["state"] for state in log["operator_states"]] == ["ringing", "talking", "wrap_up", "ready"]
+
+
+async def test_entries_wait_for_company_but_not_when_somebody_waits_for_them(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path, group_seconds=3600) as store:
+        store.tell(answered_call(1))
+        await asyncio.sleep(0)
+        assert store.journal.durable_seq == 0
+        await store.durable(2)
+        assert store.journal.durable_seq == store.seq
+        assert store.journal.counters["commits"] == 1
+
+
+async def test_what_waits_is_called_in_order_and_after_its_entry(database_url: str, tmp_path: Path) -> None:
+    called: list[tuple[int, bool]] = []
+    async with opened(database_url, tmp_path) as store:
+        for _ in range(20):
+            seq = store.append(ev.ChannelRinging(channel="gudok-1.1"))
+            store.journal.when_durable(seq, lambda seq=seq: called.append((seq, store.journal.durable_seq >= seq)))
+        await store.durable()
+        store.journal.when_durable(3, lambda: called.append((3, True)))
+        await store.durable()
+    assert called == [(seq, True) for seq in range(1, 21)] + [(3, True)]
+
+
+async def test_closing_commits_what_is_buffered_and_the_next_life_counts_on(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path, group_seconds=3600) as store:
+        last = store.tell(answered_call(1))
+    async with opened(database_url, tmp_path) as store:
+        assert store.seq == last
+        assert await queries.last_seq(store.database.engine) == last
+        store.tell(answered_call(2, "petrova"))
+        await store.durable()
+        log = await read_log(store.database)
+    assert [call["id"] for call in log["calls"]] == ["gudok-1.1", "gudok-1.2"]
+
+
+async def test_a_call_that_outlives_the_router_keeps_its_row(database_url: str, tmp_path: Path) -> None:
+    steps = list(answered_call(1))
+    async with opened(database_url, tmp_path) as store:
+        store.tell(iter(steps[:4]))
+    async with opened(database_url, tmp_path) as store:
+        store.tell(iter(steps[4:]))
+        await store.durable()
+        log = await read_log(store.database)
+    (call,) = log["calls"]
+    assert (call["answered_by"], call["outcome"], call["ended"]) == ("ivanova", "answered", at(68))
+    assert [state["ended"] for state in log["operator_states"]] == [at(8), at(68), at(78), None]
+
+
+async def test_many_changes_of_one_row_are_one_write(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path, group_seconds=3600) as store:
+        for number in range(200):
+            store.tell(answered_call(number, f"operator{number % 7}", number))
+        await store.durable()
+        assert store.journal.counters["commits"] == 1
+        assert await count_rows(store.database, journal) == 200 * 6
+        log = await read_log(store.database)
+    assert {call["outcome"] for call in log["calls"]} == {"answered"}
+    assert len(log["calls"]) == len(log["attempts"]) == 200
+
+
+async def test_numbers_and_the_position_in_the_pbx_record_are_kept_beside(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        store.journal.remember_number("token1", "79000000001")
+        store.journal.remember_number("token1", "79000000001")
+        store.journal.remember_cel(CelPosition(file="gudok.csv", inode=7, offset=100))
+        seq = store.append(ev.PbxLost(reason="restart"))
+        store.journal.remember_cel(CelPosition(file="gudok.csv", inode=7, offset=250))
+        await store.durable(seq)
+        engine = store.database.engine
+        assert await queries.phone_number(engine, "token1") == "79000000001"
+        assert await queries.phone_number(engine, "token2") is None
+        assert await queries.cel_position(engine, "gudok.csv") == CelPosition(file="gudok.csv", inode=7, offset=250)
+        await store.database.transact(lambda connection: connection.execute(sa.delete(phone_numbers)))
+    async with opened(database_url, tmp_path) as store:
+        store.journal.remember_number("token1", "79000000001")
+        await store.durable(store.append(ev.PbxLost(reason="restart")))
+        assert await queries.phone_number(store.database.engine, "token1") == "79000000001"
+
+
+async def test_denials_transfers_and_repairs_have_rows_of_their_own(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        store.append(
+            ev.LogInRefused(extension="101", phone="p1", reason="wrong_pin"),
+            [that.LogInDenied(extension="101", phone="p1", reason="wrong_pin", at=at(1))],
+        )
+        store.append(
+            ev.TransferAsked(channel="gudok-1.1", number="102"),
+            [
+                that.CallTransferred(
+                    call="gudok-1.1", operator="ivanova", kind="blind", to="102", result="done", at=at(2)
+                ),
+                that.Repaired(what="channel", subject="gudok-1.1", at=at(2)),
+            ],
+        )
+        await store.durable()
+        log = await read_log(store.database)
+    assert [(row["seq"], row["reason"]) for row in log["denied_logins"]] == [(1, "wrong_pin")]
+    assert [(row["seq"], row["n"], row["target"]) for row in log["transfers"]] == [(2, 0, "102")]
+    assert [(row["seq"], row["n"], row["what"]) for row in log["repairs"]] == [(2, 1, "channel")]
+
+
+async def test_the_spool_of_a_healthy_life_stays_empty(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        store.tell(answered_call(1))
+        await store.durable()
+        assert store.spool.empty
+        assert store.alarms.given == []
+        assert os.stat(store.spool.path).st_mode & 0o077 == 0
