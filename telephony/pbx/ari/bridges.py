@@ -33,9 +33,7 @@ class Bridges(Resource):
         """One bridge; 404 when it is gone."""
         return self._call(GET, bridge_id)
 
-    def create(
-        self, kind: str = "mixing", *, bridge_id: str | None = None, name: str | None = None
-    ) -> Future[Bridge]:
+    def create(self, kind: str = "mixing", *, bridge_id: str | None = None, name: str | None = None) -> Future[Bridge]:
         """Make a bridge. `kind` is mixing or holding, with attributes after commas (`mixing,dtmf_events`).
 
         The id of a destroyed bridge answers 409 for a while: never use one twice.

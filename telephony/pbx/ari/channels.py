@@ -89,9 +89,7 @@ class Channels(Resource):
         }  # fmt: skip
         return self._call(ORIGINATE, query=query, body=_variables(variables))
 
-    def dial(
-        self, channel_id: str, *, caller: str | None = None, ring_timeout: int | None = None
-    ) -> Future[Response]:
+    def dial(self, channel_id: str, *, caller: str | None = None, ring_timeout: int | None = None) -> Future[Response]:
         """Dial a created channel; `ring_timeout` in whole seconds, none or 0 for ever."""
         return self._call(DIAL, channel_id, query={"caller": caller, "timeout": ring_timeout})
 
@@ -107,9 +105,7 @@ class Channels(Resource):
         """Stop telling so."""
         return self._call(RING_STOP, channel_id)
 
-    def hangup(
-        self, channel_id: str, *, reason: str | None = None, reason_code: int | None = None
-    ) -> Future[Response]:
+    def hangup(self, channel_id: str, *, reason: str | None = None, reason_code: int | None = None) -> Future[Response]:
         """Hang up, with a word (`busy`, `no_answer`, …) or a Q.850 cause, not both; 404 when it is gone."""
         return self._call(HANGUP, channel_id, query={"reason": reason, "reason_code": reason_code})
 

@@ -34,6 +34,7 @@ from telephony.pbx.backoff import pause
 
 T = TypeVar("T")
 
+
 class AriClient:
     """One Stasis application's line to Asterisk.
 
@@ -190,9 +191,7 @@ class AriClient:
 
     async def _session(self) -> str:
         """One connection from its beginning to its end; returns why it ended."""
-        system = await probe(
-            self._url, self._user, self._password, patience=self._timeout, tls=self._tls
-        )
+        system = await probe(self._url, self._user, self._password, patience=self._timeout, tls=self._tls)
         connection = await self._open()
         try:
             self._connection, self._early = connection, []

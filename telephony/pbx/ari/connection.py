@@ -170,7 +170,7 @@ class Connection(picows.WSListener):
             return
         try:
             message = self._decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._problem(_strange(data, error))
             return
         if type(message) is RESTResponse:
@@ -246,7 +246,7 @@ def _strange(data: bytes, error: Exception) -> Problem:
     """Why a frame could not be decoded. msgspec names the place and the types, never the values."""
     try:
         name = _decode_kind(data).type
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Problem("malformed", f"a frame of {len(data)} bytes is no ARI message", error)
     if "Invalid value" in str(error) and str(error).endswith("`$.type`"):
         return Problem("unknown", f"an event of type {name[:60]!r}", error)

@@ -18,7 +18,7 @@ import msgspec
 
 from telephony.pbx.ari import events, http, models
 from telephony.pbx.ari.connection import RESTResponse
-from telephony.pbx.ari.errors import AriError
+from telephony.pbx.ari.errors import AriError, WrongPassword
 from telephony.pbx.ari.operation import OPERATIONS
 
 Listing = Mapping[str, Mapping[str, Any]]  # name of the resource -> its description
@@ -39,14 +39,20 @@ async def fetch_listing(url: str, user: str, password: str) -> Listing:
 
 async def _json(url: str, user: str, password: str) -> Any:
     status, body = await http.get(url, user, password)
+    if status == 401:
+        raise WrongPassword(f"{url}: Asterisk rejects the ARI user {user!r} or the password")
     if status != 200:
-        raise AriError(f"{url}: {status}")
+        raise AriError(f"{url}: Asterisk answers {status}")
     return msgspec.json.decode(body)
 
 
 def check_listing(listing: Listing) -> list[str]:
     """What this client declares and `listing` does not bear out, one line each; nothing if all is well."""
-    described = summary(listing)
+    return check_summary(summary(listing))
+
+
+def check_summary(described: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """As `check_listing`, for a summary that was kept."""
     problems = [line for operation in OPERATIONS for line in _check_operation(operation, described)]
     for declared in _declared():
         name = str(declared.__struct_config__.tag or declared.__name__)
@@ -62,13 +68,11 @@ def summary(listing: Listing) -> dict[str, dict[str, str]]:
             for operation in api["operations"]:
                 parameters = operation.get("parameters", ())
                 flat[f"{operation['httpMethod']} {api['path']}"] = {
-                    p["name"]: f"{p['paramType']} {p['dataType']}{'*' if p.get('required') else ''}"
-                    for p in parameters
+                    p["name"]: f"{p['paramType']} {p['dataType']}{'*' if p.get('required') else ''}" for p in parameters
                 }
         for name, model in resource.get("models", {}).items():
             flat[f"model {name}"] = {
-                field: f"{p['type']}{'*' if p.get('required') else ''}"
-                for field, p in model["properties"].items()
+                field: f"{p['type']}{'*' if p.get('required') else ''}" for field, p in model["properties"].items()
             }
     return flat
 
@@ -113,9 +117,7 @@ def _check_operation(operation: Any, described: Mapping[str, Mapping[str, str]])
     return lines
 
 
-def _check_model(
-    name: str, declared: type[msgspec.Struct], described: Mapping[str, Mapping[str, str]]
-) -> list[str]:
+def _check_model(name: str, declared: type[msgspec.Struct], described: Mapping[str, Mapping[str, str]]) -> list[str]:
     fields = described.get(f"model {name}")
     if fields is None:
         return [f"{name}: no such model"]

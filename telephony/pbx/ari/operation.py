@@ -36,9 +36,7 @@ class Operation(Generic[T]):
 
     __slots__ = ("body", "decoder", "method", "params", "path", "result", "template")
 
-    def __init__(
-        self, method: str, path: str, params: str = "", *, body: str = "", result: Any = None
-    ) -> None:
+    def __init__(self, method: str, path: str, params: str = "", *, body: str = "", result: Any = None) -> None:
         self.method = method
         self.path = path
         self.params = frozenset(params.split())
