@@ -57,8 +57,6 @@ class Totals(msgspec.Struct, kw_only=True):
     answered: int = 0
     abandoned: int = 0
     sent_away: int = 0
-    missed: int = 0
-    """Calls that passed while no router lived, taken from the PBX's own record."""
     repaired: int = 0
     alarms: int = 0
 
@@ -183,8 +181,6 @@ class Board:
                 self._ended(one.call, one.outcome)
             case fact.OperatorChanged():
                 self._operator(one)
-            case fact.CallMissed():
-                self.totals.missed += 1
             case fact.Repaired():
                 self.totals.repaired += 1
             case _:
@@ -264,6 +260,4 @@ class Board:
 
 def _row(queue: Queue) -> QueueRow:
     level = queue.service_level
-    return QueueRow(
-        name=queue.name, label=queue.label, level_percent=level.percent, level_seconds=level.seconds
-    )
+    return QueueRow(name=queue.name, label=queue.label, level_percent=level.percent, level_seconds=level.seconds)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
+
+if TYPE_CHECKING:
+    from telephony.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -67,3 +71,23 @@ async def hand_over(pbx: Switchboard, default_queue: str) -> int:
         except OSError as error:
             log.info("leg already gone", channel=channel["Uniqueid"], reason=str(error))
     return count
+
+
+async def rescue(settings: Settings) -> int:
+    """`hand_over` by a line to AMI of its own, opened and closed. Raises OSError when the PBX cannot be asked."""
+    from telephony.pbx.ami import Ami
+
+    secrets = settings.secrets
+    ami = Ami(settings.ami_host, settings.ami_port, settings.ami_user, secrets.ami_password, events=())
+    line = asyncio.create_task(ami.run(patient=False), name="ami")
+    ready = asyncio.create_task(ami.ready(), name="ami ready")
+    try:
+        await asyncio.wait((line, ready), return_when=asyncio.FIRST_COMPLETED)
+        if line.done():
+            line.result()
+        queues = settings.plan.queues
+        return await hand_over(ami, queues[0].name if queues else "")
+    finally:
+        ready.cancel()
+        await ami.close()
+        await asyncio.gather(line, ready, return_exceptions=True)

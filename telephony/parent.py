@@ -62,7 +62,8 @@ class _Line(asyncio.Protocol):
 class Parent:
     """Keeps one router alive. `router` is its command line, to which `--beat FD` is added.
 
-    `rescue` hands the callers who wait to the PBX's own fallback queue and returns how many; it may raise
+    The very first one also gets `--first`: only then does a mistake that the roster brings to light keep it from
+    starting. `rescue` hands the callers who wait to the PBX's own fallback queue and returns how many; it may raise
     OSError or TimeoutError when the PBX cannot be reached. `mistakes` reads the configuration again and
     returns what is wrong with it, a line each: a restart that was asked for (SIGHUP) is refused while there
     is any.
@@ -73,7 +74,7 @@ class Parent:
         router: Sequence[str],
         *,
         rescue: Callable[[], Awaitable[int]],
-        mistakes: Callable[[], list[str]],
+        mistakes: Callable[[], Awaitable[list[str]]],
         rhythm: Rhythm | None = None,
     ) -> None:
         self._command = list(router)
@@ -84,6 +85,7 @@ class Parent:
         self._child: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._asked_restart = False
+        self._checking: asyncio.Task[None] | None = None
         self._alive_at = self._loop.time()
         self._ever_alive = False
         self.starts = 0
@@ -95,9 +97,10 @@ class Parent:
         try:
             status = await self._keep_alive()
         finally:
-            guard.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await guard
+            for task in filter(None, (guard, self._checking)):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         if status != Exit.REPLACED and self._ever_alive:
             await self._save_callers("the service stops")
         return status
@@ -109,7 +112,11 @@ class Parent:
 
     def restart(self) -> None:
         """Start the router anew, for instance with a changed configuration. Drops nothing."""
-        mistakes = self._mistakes()
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._restart(), name="restart")
+
+    async def _restart(self) -> None:
+        mistakes = await self._mistakes()
         if mistakes:
             log.error("not restarted: the configuration has mistakes", mistakes=mistakes)
             return
@@ -150,6 +157,7 @@ class Parent:
                 *self._command,
                 "--beat",
                 str(theirs.fileno()),
+                *([] if self.starts else ["--first"]),
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )

@@ -97,7 +97,7 @@ class Router(Generic[State]):
         self._seq = next_seq - 1
         self._limit = inbox_limit
         self._loop = asyncio.get_running_loop()
-        self._inbox: deque[tuple[datetime, float, ev.AnyEvent]] = deque()
+        self._inbox: deque[tuple[datetime, float, ev.AnyEvent | asyncio.Future[None]]] = deque()
         self._turning = False
         self._overflowed = False
         self._answers: dict[str, asyncio.Future[do.Reply]] = {}
@@ -122,7 +122,16 @@ class Router(Generic[State]):
         """Stamp the event and put it into the inbox. Never blocks."""
         if len(self._inbox) >= self._limit and not self._takes_in_spite(event):
             return
-        self._inbox.append((self._clock.now(), perf_counter(), event))
+        self._put(event)
+
+    def settled(self) -> asyncio.Future[None]:
+        """Done once all that was delivered before is decided and in the journal's hands."""
+        mark: asyncio.Future[None] = self._loop.create_future()
+        self._put(mark)
+        return mark
+
+    def _put(self, item: ev.AnyEvent | asyncio.Future[None]) -> None:
+        self._inbox.append((self._clock.now(), perf_counter(), item))
         if not self._turning:
             self._turning = True
             self._loop.call_soon(self._turn)
@@ -167,6 +176,10 @@ class Router(Generic[State]):
             if not inbox or self._over.done():
                 break
             at, entered, event = inbox.popleft()
+            if isinstance(event, asyncio.Future):
+                if not event.done():
+                    event.set_result(None)
+                continue
             begun = perf_counter()
             self.inbox_wait.add(begun - entered)
             try:

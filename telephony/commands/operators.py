@@ -74,7 +74,8 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _take_roster(args: argparse.Namespace, data: bytes, source: str) -> int:
-    from telephony.store.operators import RosterError, import_roster
+    from telephony.store.operators import import_roster
+    from telephony.store.roster import RosterError
 
     async def take(database: Database) -> Imported:
         return await import_roster(database, data)

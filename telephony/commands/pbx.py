@@ -76,4 +76,6 @@ def _console(pbx: EmbeddedPbx, command: str) -> int:
         print(pbx.console(command), end="")
         return Exit.OK
     line = pbx.console_command()
-    os.execvpe(line[0], line, {**os.environ, **pbx.program("asterisk").env})
+    environment = {**os.environ, **pbx.program("asterisk").env}
+    os.execvpe(line[0], line, environment)
+    raise AssertionError("execvpe does not return")

@@ -8,6 +8,7 @@ import signal
 import sys
 
 from telephony.commands.common import config_dir_of, settings_of
+from telephony.exits import Exit
 from telephony.parent import Parent
 
 
@@ -18,17 +19,51 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from telephony import logs
 
-    settings = settings_of(args)
-    logs.configure(settings.log_format, settings.log_level)
-    return asyncio.run(_keep_running(args))
+    config = Config(args)
+    logs.configure(config.settings.log_format, config.settings.log_level)
+    return asyncio.run(_keep_running(config))
 
 
-async def _keep_running(args: argparse.Namespace) -> int:
-    from telephony.guard import Guard
+class Config:
+    """The settings as last read without a mistake."""
 
-    guard = Guard(config_dir_of(args))
-    router = [sys.executable, "-m", "telephony.app", "--config", str(config_dir_of(args))]
-    parent = Parent(router, rescue=guard.rescue, mistakes=guard.reload)
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self.settings = settings_of(args)
+
+    @property
+    def folder(self) -> str:
+        return str(config_dir_of(self._args))
+
+    async def reload(self) -> list[str]:
+        """Read it again; what is wrong with it, a line each, and then the old settings stay.
+
+        `gudok check` does it, in a process of its own: it looks into the database too, which we do not.
+        """
+        check = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "telephony.cli", "check", "--config", self.folder),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            _, said = await check.communicate()
+        finally:
+            if check.returncode is None:
+                check.kill()
+        if check.returncode != Exit.OK:
+            return said.decode(errors="replace").splitlines()
+        self.settings = settings_of(self._args)
+        return []
+
+    async def rescue(self) -> int:
+        from telephony.guard import rescue
+
+        return await rescue(self.settings)
+
+
+async def _keep_running(config: Config) -> int:
+    router = [sys.executable, "-m", "telephony.app", "--config", config.folder]
+    parent = Parent(router, rescue=config.rescue, mistakes=config.reload)
     loop = asyncio.get_running_loop()
     for stop in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stop, parent.stop)

@@ -83,6 +83,11 @@ class AsteriskPbx:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    @property
+    def connected(self) -> bool:
+        """Whether the PBX can be asked anything now."""
+        return self._acting and self._ari.connected
+
     def stop_acting(self) -> None:
         """From now on nothing is asked of the PBX and nothing is heard of it."""
         self._acting = False

@@ -25,9 +25,7 @@ def at(seconds: float) -> datetime:
 
 def morning() -> Board:
     board = Board(now=EIGHT.timestamp())
-    board.start(
-        Started(plan=PLAN, operators=(Operator(login="anna", name="Анна", extension="11"),), run="r1")
-    )
+    board.start(Started(plan=PLAN, operators=(Operator(login="anna", name="Анна", extension="11"),), run="r1"))
     return board
 
 

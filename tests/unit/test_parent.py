@@ -115,9 +115,12 @@ def make(
     command: list[str],
     rescue: Callable[[], Awaitable[int]],
     rhythm: Rhythm = QUICK,
-    mistakes: Callable[[], list[str]] = list,
+    mistakes: Callable[[], Awaitable[list[str]]] | None = None,
 ) -> Parent:
-    return Parent(command, rescue=rescue, mistakes=mistakes, rhythm=rhythm)
+    async def none() -> list[str]:
+        return []
+
+    return Parent(command, rescue=rescue, mistakes=mistakes or none, rhythm=rhythm)
 
 
 def gone(pid: int) -> bool:
@@ -222,16 +225,25 @@ async def test_callers_of_a_router_that_never_gets_ready_are_handed_over(story: 
 
 
 async def test_a_restart_asked_for_is_refused_while_the_configuration_is_wrong(story: Story, rescue: Rescue) -> None:
-    mistakes = ["queues.yaml:3: unknown key 'prioriti', did you mean 'priority'?"]
-    parent = make(story.child("beat"), rescue, mistakes=lambda: mistakes)
+    mistakes = ["queues.yaml:3: prioriti is not a known key; did you mean priority?"]
+    checked = asyncio.Event()
+
+    async def check() -> list[str]:
+        checked.set()
+        return list(mistakes)
+
+    parent = make(story.child("beat"), rescue, mistakes=check)
     running = asyncio.create_task(parent.run())
     first = await story.expect("beat", "beating")
     parent.restart()
-    assert parent.starts == 1
+    await checked.wait()
+    await asyncio.sleep(0)
+    assert not gone(first)
     mistakes.clear()
     parent.restart()
     second = await story.expect("beat", "beating")
-    assert second != first
+    assert parent.starts == 2
+    assert gone(first)
     assert not gone(second)
     assert rescue.calls == 0
     parent.stop()
@@ -243,7 +255,8 @@ async def test_a_router_learns_that_its_parent_was_killed(story: Story) -> None:
         "import asyncio, sys\n"
         "from telephony.parent import Parent\n"
         "async def rescue(): return 0\n"
-        "async def run(): return await Parent(sys.argv[1:], rescue=rescue, mistakes=list).run()\n"
+        "async def check(): return []\n"
+        "async def run(): return await Parent(sys.argv[1:], rescue=rescue, mistakes=check).run()\n"
         "asyncio.run(run())\n"
     )
     command = [sys.executable, "-c", program, *story.child("lifeline")]

@@ -93,9 +93,7 @@ async def rules() -> Rules:
     return Rules()
 
 
-def make(
-    rules: Rules, around: Surroundings, state_dir: Path, clock: Clock | None = None, **more: Any
-) -> Router[None]:
+def make(rules: Rules, around: Surroundings, state_dir: Path, clock: Clock | None = None, **more: Any) -> Router[None]:
     more.setdefault("timers", around)
     return Router(
         handle=rules,
@@ -113,9 +111,7 @@ def key(digit: str) -> ev.DigitPressed:
     return ev.DigitPressed(channel="gudok-1.1", digit=digit)
 
 
-async def test_events_are_decided_in_order_and_numbered(
-    rules: Rules, around: Surroundings, tmp_path: Path
-) -> None:
+async def test_events_are_decided_in_order_and_numbered(rules: Rules, around: Surroundings, tmp_path: Path) -> None:
     router = make(rules, around, tmp_path, next_seq=101)
     for digit in "123":
         router.deliver(key(digit))
@@ -124,9 +120,7 @@ async def test_events_are_decided_in_order_and_numbered(
     assert [seq for seq, _, _ in around.entries] == [101, 102, 103]
 
 
-async def test_time_is_stamped_at_entry_and_never_goes_back(
-    rules: Rules, around: Surroundings, tmp_path: Path
-) -> None:
+async def test_time_is_stamped_at_entry_and_never_goes_back(rules: Rules, around: Surroundings, tmp_path: Path) -> None:
     wall = iter([1000.0, 1001.0, 900.0, 901.0, 1002.0])
     steady = iter([0.0, 1.0, 1.5, 2.5, 4.5])
     router = make(rules, around, tmp_path, Clock(lambda: next(wall), lambda: next(steady)))
@@ -153,9 +147,7 @@ async def test_calls_go_before_mirrors_and_what_was_decided_is_in_the_journal_be
     assert router.counters["alarm.look"] == 1
 
 
-async def test_a_durable_answer_waits_for_the_commit(
-    rules: Rules, around: Surroundings, tmp_path: Path
-) -> None:
+async def test_a_durable_answer_waits_for_the_commit(rules: Rules, around: Surroundings, tmp_path: Path) -> None:
     rules.answers[ev.LogIn] = lambda e: [do.Reply(command=e.command, ok=True, code="in", durable=True)]
     rules.answers[ev.TellState] = lambda e: [do.Reply(command=e.command, ok=True, code="me", durable=False)]
     router = make(rules, around, tmp_path)
@@ -178,9 +170,7 @@ async def test_a_command_nobody_answers_times_out_and_a_late_answer_is_counted(
     assert router.counters["reply.nobody_waits"] == 1
 
 
-async def test_a_continued_work_lets_others_go_first(
-    rules: Rules, around: Surroundings, tmp_path: Path
-) -> None:
+async def test_a_continued_work_lets_others_go_first(rules: Rules, around: Surroundings, tmp_path: Path) -> None:
     rules.answers[ev.PhoneChanged] = lambda _: [do.Continue(work="offer", items=("a",))]
     router = make(rules, around, tmp_path)
     router.deliver(ev.PhoneChanged(phone="101", reachable=True))
@@ -189,9 +179,7 @@ async def test_a_continued_work_lets_others_go_first(
     assert [event for event, _ in rules.seen][1:] == [key("1"), ev.Continued(work="offer", items=("a",))]
 
 
-async def test_the_loop_gets_its_turn_between_many_events(
-    rules: Rules, around: Surroundings, tmp_path: Path
-) -> None:
+async def test_the_loop_gets_its_turn_between_many_events(rules: Rules, around: Surroundings, tmp_path: Path) -> None:
     router = make(rules, around, tmp_path)
     for _ in range(10_000):
         router.deliver(key("1"))
@@ -258,9 +246,7 @@ async def test_a_full_inbox_drops_what_a_picture_makes_good_and_keeps_the_rest(
     assert router.counters["inbox.dropped"] == 5
 
 
-async def test_the_pbx_is_audited_until_the_router_stops(
-    rules: Rules, around: Surroundings, tmp_path: Path
-) -> None:
+async def test_the_pbx_is_audited_until_the_router_stops(rules: Rules, around: Surroundings, tmp_path: Path) -> None:
     router = make(rules, around, tmp_path)
     asked = asyncio.Event()
     take = around.take_picture
