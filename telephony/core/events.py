@@ -156,6 +156,8 @@ class CallRecorded(Event, frozen=True, kw_only=True):
     answered_by: str | None = None
     """Phone of the operator's leg that was bridged."""
     via_fallback: bool = False
+    phone: str | None = None
+    """For an operator's own call: the phone that dialed."""
 
 
 # --- channels ----------------------------------------------------------------------------------------------

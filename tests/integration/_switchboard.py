@@ -10,16 +10,19 @@ from tests.integration._bare_pbx import BarePbx
 
 PHONES = tuple(str(number) for number in range(101, 113))
 PASSWORD = "only-for-this-test"
+# The columns that telephony.pbx.cel reads, in its order.
 CEL_COLUMNS = (
-    "eventtype", "eventtime", "uniqueid", "linkedid", "channame", "cidnum", "exten", "context", "appname", "appdata",
-    "peer", "userfield", "eventextra",
+    "eventtype", "eventtime", "CHANNEL(uniqueid)", "CHANNEL(linkedid)", "CHANNEL(channame)", "CALLERID(num)",
+    "CHANNEL(exten)", "CHANNEL(context)", "CHANNEL(appname)", "CHANNEL(appdata)", "CHANNEL(peer)",
+    "CHANNEL(userfield)", "eventextra",
 )  # fmt: skip
 
-MORE_MODULES = """
-app_dial app_stack cel_custom func_cdr res_cdrel_custom bridge_native_rtp res_pjsip_refer res_pjsip_pubsub
-res_pjsip_header_funcs res_pjsip_rfc3326 res_pjsip_dtmf_info res_pjsip_nat chan_bridge_media app_senddtmf app_userevent
-app_read func_math func_db
-""".split()
+MORE_MODULES = (
+    "app_dial", "app_stack", "cel_custom", "func_cdr", "res_cdrel_custom", "bridge_native_rtp",
+    "res_pjsip_refer", "res_pjsip_pubsub", "res_pjsip_header_funcs", "res_pjsip_rfc3326",
+    "res_pjsip_dtmf_info", "res_pjsip_nat", "chan_bridge_media", "app_senddtmf", "app_userevent", "app_read",
+    "func_math", "func_db",
+)  # fmt: skip
 
 EXTENSIONS = """
 [phones]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -85,9 +86,8 @@ def gaps(marks: Iterable[Mark], start: float = 0.0, end: float = float("inf")) -
     for mark in sorted(marks, key=lambda mark: mark.at):
         if mark.what in ("bye-sent", "bye-received"):
             free_since.setdefault(mark.phone, mark.at)
-        elif mark.what == "invite-received" and (since := free_since.pop(mark.phone, None)) is not None:
-            if start <= since <= end:
-                found.append((mark.at - since) * 1000)
+        elif mark.what == "invite-received" and start <= (since := free_since.pop(mark.phone, -1.0)) <= end:
+            found.append((mark.at - since) * 1000)
     return found
 
 
@@ -99,7 +99,7 @@ def overlaps(records: Iterable[PhoneCall]) -> list[tuple[PhoneCall, PhoneCall]]:
     found = []
     for one_phone in by_phone.values():
         one_phone.sort(key=lambda record: record.invited)
-        for before, after in zip(one_phone, one_phone[1:], strict=False):
+        for before, after in pairwise(one_phone):
             if before.ended is None or after.invited < before.ended:
                 found.append((before, after))
     return found

@@ -1,0 +1,162 @@
+"""Whole lines of a file that another process appends to: by position, through rotation, truncation and absence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+LONGEST_LINE = 1 << 20
+_PACKED = {".gz", ".bz2", ".xz", ".zst"}
+
+
+class Position(msgspec.Struct, frozen=True, order=False):
+    """All before byte `offset` of the file with this `inode` has been read."""
+
+    inode: int
+    offset: int
+
+
+def end_of(file: Path) -> Position | None:
+    """The position behind everything the file holds now; None when it does not exist."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return Position(found.st_ino, found.st_size)
+
+
+class Tail:
+    """Reads on from `position` (None: from the beginning) whenever asked, never past the last whole line.
+
+    When the file was renamed, what is left in it comes first, then what was begun and renamed meanwhile, then the new
+    file. One that became shorter is read from its beginning. Cutting a file short and letting it grow past where we
+    were, between two looks, cannot be noticed: rotate by renaming.
+    """
+
+    def __init__(self, file: Path, position: Position | None = None) -> None:
+        self.file = file
+        self.truncations = 0
+        self.lost = 0
+        """Times the file that `position` named was gone, or had been packed: its rest is unread."""
+        self.overlong = 0
+        """Lines without an end within LONGEST_LINE, and unfinished last lines of rotated files."""
+        self.caught_up = False
+        """The last look found nothing more to read."""
+        self._handle: BinaryIO | None = None
+        self._inode = 0
+        self._offset = 0
+        self._partial = b""
+        self._skipping = False
+        self._wanted = position
+
+    @property
+    def position(self) -> Position | None:
+        """Behind the last whole line given out; None before the first file was opened."""
+        return Position(self._inode, self._offset) if self._handle else self._wanted
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._wanted = self.position
+            self._handle.close()
+            self._handle = None
+        self._partial = b""
+
+    def lines(self, limit: int) -> Iterator[tuple[Position, bytes]]:
+        """Whole lines in the next `limit` bytes, each with the position where it begins."""
+        data = self._read(limit)
+        self.caught_up = not data
+        if not data:
+            return
+        *whole, self._partial = (self._partial + data).split(b"\n")
+        for line in whole:
+            start = Position(self._inode, self._offset)
+            self._offset += len(line) + 1
+            if self._skipping:
+                self._skipping = False
+            else:
+                yield start, line
+        if len(self._partial) > LONGEST_LINE:
+            self._give_up_partial()
+            self._skipping = True
+
+    def _give_up_partial(self) -> None:
+        self._offset += len(self._partial)
+        self._partial = b""
+        self.overlong += not self._skipping
+
+    def _read(self, limit: int) -> bytes:
+        if self._handle is None and not self._open_first():
+            return b""
+        assert self._handle is not None
+        if os.fstat(self._handle.fileno()).st_size < self._offset + len(self._partial):
+            self.truncations += 1
+            self._handle.seek(0)
+            self._offset, self._partial, self._skipping = 0, b"", False
+        if data := self._handle.read(limit):
+            return data
+        while self._open_next():
+            if data := self._handle.read(limit):
+                return data
+        return b""
+
+    def _open_first(self) -> bool:
+        """Open the file that the wanted position names, or else the current one."""
+        wanted = self._wanted
+        if wanted is not None:
+            path = next((path for path in self._siblings() if _inode(path) == wanted.inode), None)
+            if path is not None and self._open(path, wanted.offset):
+                return True
+        if not self._open(self.file, 0):
+            return False
+        self.lost += wanted is not None
+        return True
+
+    def _open_next(self) -> bool:
+        """Go on to the file that followed this one, if this one has been renamed or deleted and is read out."""
+        if _inode(self.file) in (None, self._inode):
+            return False
+        assert self._handle is not None
+        if os.fstat(self._handle.fileno()).st_size > self._offset + len(self._partial):
+            return False  # something came in the meantime
+        since = os.fstat(self._handle.fileno()).st_mtime_ns
+        paths = [path for path in self._siblings() if (_inode(path) or self._inode) != self._inode]
+        later = [path for path in paths if path != self.file and _modified(path) >= since]
+        if self._partial:
+            self._give_up_partial()
+        self._handle.close()
+        return self._open(min(later, key=_modified) if later else self.file, 0)
+
+    def _open(self, path: Path, offset: int) -> bool:
+        try:
+            # Stays open between calls: the handle is how a renamed file is read to its end.
+            self._handle = path.open("rb", buffering=0)
+        except FileNotFoundError:
+            self._handle = None
+            return False
+        self._inode = os.fstat(self._handle.fileno()).st_ino
+        self._handle.seek(offset)
+        self._offset, self._partial, self._skipping = offset, b"", False
+        return True
+
+    def _siblings(self) -> list[Path]:
+        """The file and its renamed forerunners that can still be read."""
+        found = self.file.parent.glob(f"{self.file.name}*") if self.file.parent.is_dir() else []
+        return [path for path in found if path.suffix not in _PACKED and path.is_file()]
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _modified(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

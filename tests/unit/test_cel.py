@@ -1,0 +1,334 @@
+"""The PBX's own record, as real Asterisks wrote it (tests/fixtures/cel), read under all that befalls a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from telephony.core.events import CallRecorded
+from telephony.pbx.cel import COLUMNS, CelReader, sip_call_ids
+from telephony.pbx.tail import LONGEST_LINE, Position, end_of
+
+RECORDED = Path(__file__).parents[1] / "fixtures" / "cel"
+
+
+_opened: list[CelReader] = []
+
+
+@pytest.fixture(autouse=True)
+def close_readers() -> Iterator[None]:
+    yield
+    while _opened:
+        _opened.pop().close()
+
+
+def reader(file: Path, position: Position | None = None, most_open: int = 100) -> CelReader:
+    cel = CelReader(
+        file,
+        token=lambda number: f"token of {number}",
+        is_phone=lambda endpoint: endpoint.isdigit(),
+        dialed=lambda number: number if len(number) < 5 else f"token of {number}",
+        position=position,
+        most_open=most_open,
+    )
+    _opened.append(cel)
+    return cel
+
+
+def read_all(cel: CelReader, limit: int = 65536) -> list[CallRecorded]:
+    calls = cel.read(limit)
+    while not cel.caught_up:
+        calls += cel.read(limit)
+    return calls
+
+
+def recorded(name: str) -> dict[str, CallRecorded]:
+    """The calls of one recorded session by the last part of their ids."""
+    return {call.call.rpartition(".")[2]: call for call in read_all(reader(RECORDED / name))}
+
+
+def seconds(call: CallRecorded) -> tuple[float | None, float]:
+    """From arrival to the answer, and to the end."""
+    answered = None if call.answered is None else (call.answered - call.arrived).total_seconds()
+    return answered, (call.ended - call.arrived).total_seconds()
+
+
+def row(kind: str, channel: str, linked: str = "gudok-1.1", at: float = 1.0, **columns: str) -> bytes:
+    name = columns.get("name", "PJSIP/trunk-0000000a")
+    values = (
+        *(kind, f"{at:.6f}", channel, linked, name, columns.get("caller", "79000000001"), columns.get("exten", "1300")),
+        *("gudok-trunk", columns.get("app", ""), columns.get("data", ""), "", columns.get("sip", ""), ""),
+    )
+    assert len(values) == COLUMNS
+    return b",".join(b'"%b"' % value.encode() for value in values) + b"\n"
+
+
+def whole_call(id_: str, at: float = 1.0) -> bytes:
+    """The lines of a call that nobody answered."""
+    kinds = ("CHAN_START", "HANGUP", "CHAN_END", "LINKEDID_END")
+    return b"".join(row(kind, id_, id_, at + n) for n, kind in enumerate(kinds))
+
+
+# --- what the lines mean -------------------------------------------------------------------------------------
+
+
+def test_a_call_through_stasis_is_answered_when_the_operators_leg_is_in_the_callers_bridge() -> None:
+    calls = list(recorded("stasis.csv").values())
+    abandoned, answered = calls
+    assert (answered.number, answered.caller) == ("1500", "token of 79000000001")
+    assert answered.answered_by == "105"
+    assert answered.answered is not None
+    assert timedelta(seconds=0.7) < answered.ended - answered.answered < timedelta(seconds=0.9)
+    assert abandoned.answered is None, "music in the holding bridge is no answer"
+    assert not answered.via_fallback
+
+
+def test_the_arrival_is_what_the_dialplan_told_stasis() -> None:
+    for call in recorded("stasis.csv").values():
+        assert call.arrived == datetime(2023, 11, 14, 22, 13, 20, 123000, UTC)
+
+
+def test_a_call_through_the_native_queue_went_via_the_fallback() -> None:
+    by_caller = {call.caller[-1]: call for call in recorded("queue.csv").values()}
+    answered, abandoned = by_caller["5"], by_caller["6"]
+    assert answered.via_fallback
+    assert answered.answered_by == "105"
+    assert abandoned.via_fallback
+    assert abandoned.answered is None
+    assert seconds(abandoned)[1] == pytest.approx(0.71, abs=0.02)
+
+
+def test_a_refused_ring_answers_nothing() -> None:
+    by_number = {call.number: call for call in recorded("queue.csv").values()}
+    assert by_number["107"].answered is None
+    assert by_number["109"].answered is None
+
+
+def test_a_blind_transfer_keeps_one_record_with_the_first_answer() -> None:
+    first, *_ = sorted(recorded("transfers.csv").values(), key=lambda call: call.arrived)
+    assert (first.phone, first.number, first.answered_by) == ("101", "102", "102")
+    assert seconds(first)[1] > 1.0, "it ended with the talk after the transfer"
+
+
+def test_an_attended_transfer_leaves_the_call_and_the_consultation() -> None:
+    _, call, consultation = sorted(recorded("transfers.csv").values(), key=lambda call: call.arrived)
+    assert (call.phone, call.number, call.answered_by) == ("101", "102", "102")
+    assert (consultation.phone, consultation.number, consultation.answered_by) == ("102", "103", "103")
+    assert consultation.ended < call.ended
+
+
+def test_an_operators_call_to_the_world_outside_shows_no_number(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    phone = {"name": "PJSIP/101-00000001", "caller": "101", "exten": "79000000007"}
+    file.write_bytes(
+        row("CHAN_START", "gudok-1.1", **phone)
+        + row("APP_START", "gudok-1.1", app="Dial", data="PJSIP/79000000007@trunk", **phone)
+        + row("LINKEDID_END", "gudok-1.1", at=3.0, **phone)
+    )
+    [call] = read_all(reader(file))
+    assert (call.phone, call.number, call.caller, call.answered) == ("101", "token of 79000000007", "", None)
+
+
+def test_a_feature_code_is_no_call(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    phone = {"name": "PJSIP/101-00000001", "caller": "101", "exten": "*11"}
+    file.write_bytes(b"".join(row(kind, "gudok-1.1", **phone) for kind in ("CHAN_START", "HANGUP", "LINKEDID_END")))
+    cel = reader(file)
+    assert read_all(cel) == []
+    assert cel.unfinished == 0
+
+
+def test_a_leg_that_lost_its_call_is_no_call(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(whole_call("gudok-1.1-run-3"))
+    assert read_all(reader(file)) == []
+
+
+def test_the_callers_sip_call_id_leads_to_the_call() -> None:
+    ids = sip_call_ids(RECORDED / "stasis.csv")
+    assert len(ids) == 2
+    assert set(ids.values()) == {call.call for call in recorded("stasis.csv").values()}
+
+
+# --- the file --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100, 65536])
+def test_however_the_bytes_are_cut_the_calls_are_the_same(limit: int) -> None:
+    for name in ("stasis.csv", "queue.csv", "transfers.csv"):
+        assert read_all(reader(RECORDED / name), limit) == list(recorded(name).values())
+
+
+def test_a_restart_at_any_line_loses_no_call(tmp_path: Path) -> None:
+    lines = (RECORDED / "queue.csv").read_bytes().splitlines(keepends=True)
+    expected = {call.call: call for call in recorded("queue.csv").values()}
+    file = tmp_path / "cel.csv"
+    for cut in range(len(lines) + 1):
+        file.write_bytes(b"".join(lines[:cut]))
+        first = reader(file)
+        before = {call.call: call for call in read_all(first)}
+        with file.open("ab") as more:
+            more.write(b"".join(lines[cut:]))
+        after = {call.call: call for call in read_all(reader(file, first.position))}
+        assert before | after == expected
+
+
+def test_a_half_written_line_waits_for_its_rest(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    text = whole_call("gudok-1.1")
+    file.write_bytes(text[:-20])
+    cel = reader(file)
+    assert read_all(cel) == []
+    with file.open("ab") as more:
+        more.write(text[-20:])
+    assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
+    assert cel.garbage == 0
+
+
+def test_rotation_in_the_middle_of_a_call_splits_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    text = whole_call("gudok-1.1")
+    lines = text.splitlines(keepends=True)
+    file.write_bytes(lines[0])
+    cel = reader(file)
+    assert read_all(cel) == []
+    with file.open("ab") as more:
+        more.write(lines[1])
+    file.rename(tmp_path / "cel.csv.1")
+    assert read_all(cel) == [], "the renamed file is read to its end while there is no new one"
+    file.write_bytes(b"".join(lines[2:]) + whole_call("gudok-1.2"))
+    assert [call.call for call in read_all(cel)] == ["gudok-1.1", "gudok-1.2"]
+
+
+def test_two_rotations_while_nobody_looked(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(whole_call("gudok-1.1"))
+    cel = reader(file)
+    read_all(cel)
+    file.rename(tmp_path / "cel.csv.2")
+    file.write_bytes(whole_call("gudok-1.2"))
+    file.rename(tmp_path / "cel.csv.1")
+    file.write_bytes(whole_call("gudok-1.3"))
+    assert [call.call for call in read_all(cel)] == ["gudok-1.2", "gudok-1.3"]
+
+
+def test_a_restart_after_a_rotation_finishes_the_renamed_file_first(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(whole_call("gudok-1.1") + row("CHAN_START", "gudok-1.2", "gudok-1.2"))
+    before = reader(file)
+    assert [call.call for call in read_all(before)] == ["gudok-1.1"]
+    file.rename(tmp_path / "cel.csv.1")
+    file.write_bytes(row("HANGUP", "gudok-1.2", "gudok-1.2", 5.0) + row("LINKEDID_END", "gudok-1.2", "gudok-1.2", 5.0))
+    [call] = read_all(reader(file, before.position))
+    assert call.call == "gudok-1.2"
+    assert seconds(call) == (None, 4.0)
+
+
+def test_a_file_that_became_shorter_is_read_from_its_beginning(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(whole_call("gudok-1.1") * 2)
+    cel = reader(file)
+    read_all(cel)
+    file.write_bytes(whole_call("gudok-1.2"))
+    assert [call.call for call in read_all(cel)] == ["gudok-1.2"]
+    assert cel.tail.truncations == 1
+
+
+def test_a_file_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "later" / "cel.csv"
+    cel = reader(file)
+    assert read_all(cel) == []
+    assert cel.position is None
+    file.parent.mkdir()
+    file.write_bytes(whole_call("gudok-1.1"))
+    assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
+
+
+def test_a_position_in_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(whole_call("gudok-1.1"))
+    cel = reader(file, Position(inode=1, offset=500))
+    assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
+    assert cel.tail.lost == 1
+
+
+def test_who_begins_at_the_end_hears_only_what_comes(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    assert end_of(file) is None
+    file.write_bytes(whole_call("gudok-1.1"))
+    cel = reader(file, end_of(file))
+    with file.open("ab") as more:
+        more.write(whole_call("gudok-1.2"))
+    assert [call.call for call in read_all(cel)] == ["gudok-1.2"]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\n",
+        b"\x00\xff\xfe\n",
+        b'"CHAN_START","soon"\n',
+        b'"unclosed,' + b"x," * 20 + b"\n",
+        b",".join([b"inf"] * 13) + b"\n",
+    ],
+    ids=["empty", "binary", "short", "unclosed quote", "no time"],
+)
+def test_garbage_costs_one_counted_line(tmp_path: Path, garbage: bytes) -> None:
+    file = tmp_path / "cel.csv"
+    lines = whole_call("gudok-1.1").splitlines(keepends=True)
+    file.write_bytes(lines[0] + garbage + b"".join(lines[1:]))
+    cel = reader(file)
+    assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
+    assert cel.garbage == 1
+
+
+def test_a_line_without_an_end_is_skipped_and_what_follows_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(b"x" * (3 * LONGEST_LINE) + b"\n" + whole_call("gudok-1.1"))
+    cel = reader(file)
+    assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
+    assert cel.tail.overlong == 1
+
+
+# --- memory, and the death of the PBX --------------------------------------------------------------------------
+
+
+def test_only_so_many_unfinished_calls_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(b"".join(row("CHAN_START", f"gudok-1.{n}", f"gudok-1.{n}") for n in range(15)))
+    cel = reader(file, most_open=10)
+    read_all(cel)
+    assert (cel.unfinished, cel.dropped) == (10, 5)
+
+
+def test_what_a_dead_pbx_left_unfinished_ended_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    old = row("CHAN_START", "gudok-1.1", at=10.0) + row("APP_START", "gudok-1.1", at=12.0, app="Queue")
+    file.write_bytes(old + row("CHAN_START", "gudok-2.1", "gudok-2.1", at=30.0))
+    cel = reader(file)
+    assert read_all(cel) == []
+    [call] = cel.cut_off(datetime.fromtimestamp(20.0, UTC))
+    assert (call.call, call.via_fallback, call.ended) == ("gudok-1.1", True, datetime.fromtimestamp(12.0, UTC))
+    assert cel.unfinished == 1, "the new PBX's call goes on"
+
+
+async def test_following_gives_calls_as_they_end(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    heard: asyncio.Queue[CallRecorded] = asyncio.Queue()
+
+    async def follow() -> None:
+        async for batch in reader(file).follow(interval=0.001):
+            for call in batch:
+                heard.put_nowait(call)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(follow())
+        for id_ in ("gudok-1.1", "gudok-1.2"):
+            with file.open("ab") as more:
+                more.write(whole_call(id_))
+            assert (await asyncio.wait_for(heard.get(), 5)).call == id_
+        task.cancel()
