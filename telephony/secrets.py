@@ -75,9 +75,7 @@ def load_secrets(state_dir: Path, env: Mapping[str, str]) -> Secrets:
         raise SecretsError(f"{file} is damaged ({error}); restore it from a backup") from error
     given = {name[len("GUDOK_") :].lower(): value for name, value in env.items() if name in SECRET_VARIABLES}
     trunks = {
-        name[len(TRUNK_PASSWORD) :].lower(): value
-        for name, value in env.items()
-        if name.startswith(TRUNK_PASSWORD)
+        name[len(TRUNK_PASSWORD) :].lower(): value for name, value in env.items() if name.startswith(TRUNK_PASSWORD)
     }
     given = {field: value for field, value in given.items() if value}
     return msgspec.structs.replace(stored, **given, trunk_passwords={**stored.trunk_passwords, **trunks})

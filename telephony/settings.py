@@ -95,7 +95,8 @@ class Settings:
 
     @property
     def ari_url(self) -> str:
-        return f"http://{bracketed(self.site.pbx_host)}:{self.site.http_port}/ari"
+        """The PBX's HTTP server; the client adds the path of ARI."""
+        return f"http://{bracketed(self.site.pbx_host)}:{self.site.http_port}"
 
     @property
     def ari_user(self) -> str:
@@ -153,11 +154,9 @@ def load(config_dir: Path, env: Mapping[str, str] | None = None) -> Settings:
         parts[part] = reader.record_of(part, own)
     plan, site = parts[Plan], parts[Site]
     settings = Settings(plan, site, config_dir, reader.places, dict(env))
-    mistakes = [
-        *reader.mistakes,
-        *check_plan(plan, reader.places, music=site.music),
-        *check_site(site, reader.places),
-    ]
+    mistakes = [*reader.mistakes, *check_site(site, reader.places)]
+    if not reader.unread:  # else every name that stands in an unreadable file would be missed
+        mistakes += check_plan(plan, reader.places, music=site.music)
     if len(os.fsencode(settings.control_socket)) > UNIX_PATH_MAX:
         what = f"{settings.control_socket} is longer than the {UNIX_PATH_MAX} bytes a socket's path may have"
         mistakes.append(Mistake(reader.places.at("control_socket"), what, "give a shorter control_socket"))
