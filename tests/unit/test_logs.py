@@ -195,7 +195,7 @@ def is_ip_address(text: str) -> bool:
 def test_no_phone_number_survives(number: tuple[str, str], before: str, after: str, key: str) -> None:
     written, digits = number
     event = logs.mask_numbers(None, "info", {key: [f"{before}{written}{after}"], "n": {"deep": written}})
-    text = json.dumps(event)
+    text = json.dumps(event, ensure_ascii=False)
     assert written not in text
     for run in re.findall(r"\d+", text):
         assert len(run) <= 4, f"{run} of {digits} is to be read"
