@@ -22,7 +22,7 @@ from pathlib import Path
 from telephony.pbx.install import ensure
 
 MODULES = """
-res_speech res_pjsip_pubsub app_stasis app_queue app_playback app_exec app_verbose res_agi pbx_config
+res_speech res_pjsip_pubsub app_stasis app_queue app_playback app_senddtmf app_exec app_verbose res_agi pbx_config
 bridge_builtin_features bridge_holding bridge_simple bridge_softmix chan_pjsip func_callerid func_channel
 func_global func_logic func_strings func_timeout func_pjsip_contact func_devstate codec_ulaw codec_alaw
 format_pcm format_wav res_musiconhold res_timing_timerfd res_http_websocket res_websocket_client
@@ -40,6 +40,10 @@ EXTENSIONS = """
 [bare]
 exten => park,1,Answer()
  same => n,Wait(30)
+exten => keys,1,Answer()
+ same => n(again),SendDTMF(5)
+ same => n,Wait(0.2)
+ same => n,Goto(again)
 exten => early,1,Wait(30)
 exten => stasis,1,Stasis({app},from-dialplan)
  same => n,Set(GLOBAL(AFTER_STASIS)=${{STASISSTATUS}})
@@ -154,6 +158,11 @@ class BarePbx:
     async def rx(self, command: str) -> str:
         """`console`, off the event loop."""
         return await asyncio.to_thread(self.console, command)
+
+    def freeze(self) -> None:
+        """Asterisk stands still, its sockets stay open."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:
         """Asterisk dies at once, as in a power cut."""

@@ -53,6 +53,7 @@ class _Kind(msgspec.Struct):
 
 class _Refusal(msgspec.Struct):
     message: str = ""
+    error: str = ""  # instead of `message` where Asterisk says "Allocation failed"
 
 
 class Pending(NamedTuple):
@@ -236,7 +237,8 @@ def _text(value: str | int | bool) -> str:
 
 def _reason(response: RESTResponse) -> str:
     try:
-        said = _decode_refusal(response.message_body).message
+        refusal = _decode_refusal(response.message_body)
+        said = refusal.message or refusal.error
     except msgspec.DecodeError:
         said = ""
     return " ".join((said or response.reason_phrase).split())
