@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_an_attended_transfer_leaves_the_call_and_the_consultation() -> None:
 
 def test_an_operators_call_to_the_world_outside_shows_no_number(tmp_path: Path) -> None:
     file = tmp_path / "cel.csv"
-    phone = {"name": "PJSIP/101-00000001", "caller": "101", "exten": "79000000007"}
+    phone: dict[str, Any] = {"name": "PJSIP/101-00000001", "caller": "101", "exten": "79000000007"}
     file.write_bytes(
         row("CHAN_START", "gudok-1.1", **phone)
         + row("APP_START", "gudok-1.1", app="Dial", data="PJSIP/79000000007@trunk", **phone)
@@ -135,7 +136,7 @@ def test_an_operators_call_to_the_world_outside_shows_no_number(tmp_path: Path) 
 
 def test_a_feature_code_is_no_call(tmp_path: Path) -> None:
     file = tmp_path / "cel.csv"
-    phone = {"name": "PJSIP/101-00000001", "caller": "101", "exten": "*11"}
+    phone: dict[str, Any] = {"name": "PJSIP/101-00000001", "caller": "101", "exten": "*11"}
     file.write_bytes(b"".join(row(kind, "gudok-1.1", **phone) for kind in ("CHAN_START", "HANGUP", "LINKEDID_END")))
     cel = reader(file)
     assert read_all(cel) == []

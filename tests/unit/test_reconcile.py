@@ -1,0 +1,168 @@
+"""Three witnesses of one small day: every way in which one of them can be wrong is found and told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from telephony.core.events import CallRecorded
+from telephony.testing.phones.sip import PhoneCall
+from telephony.testing.reconcile import LoggedCall, LoggedTalk, Reconciliation, reconcile
+
+MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return MORNING + timedelta(seconds=seconds)
+
+
+class Day(msgspec.Struct):
+    """What each witness says; equal at first. The call "talk" waits 5 s and talks 60 s at 101, after 102 rang in
+    vain; "lost" gives up after 20 s."""
+
+    phones: list[PhoneCall]
+    call_ids: dict[str, str]
+    recorded: list[CallRecorded]
+    logged: list[LoggedCall]
+    talks: list[LoggedTalk]
+
+    def reconcile(self) -> Reconciliation:
+        return reconcile(**{name: getattr(self, name) for name in self.__struct_fields__})
+
+    def told(self) -> list[str]:
+        return [f"{difference.call}: {difference.what}" for difference in self.reconcile().differences]
+
+
+def phone_call(phone: str, sip_call_id: str, invited: float, ended: float | None, **more: Any) -> PhoneCall:
+    values = {"direction": "in", "number": "1300", "ended": None if ended is None else at(ended)} | more
+    return PhoneCall(phone=phone, sip_call_id=sip_call_id, invited=at(invited), **values)
+
+
+@pytest.fixture
+def day() -> Day:
+    return Day(
+        phones=[
+            phone_call("79000000001", "sip-1", 0, 65, direction="out", answered=at(0.01)),
+            phone_call("102", "leg-0", 1, 3, call="talk", code=486),
+            phone_call("101", "leg-1", 3, 65, call="talk", answered=at(5)),
+            phone_call("79000000002", "sip-2", 10, 30, direction="out", answered=at(10.01)),
+        ],
+        call_ids={"sip-1": "talk", "sip-2": "lost"},
+        recorded=[
+            CallRecorded(
+                call="talk",
+                number="1300",
+                caller="t",
+                arrived=at(0.1),
+                answered=at(5.1),
+                ended=at(65.1),
+                answered_by="101",
+            ),
+            CallRecorded(call="lost", number="1300", caller="t", arrived=at(10.1), ended=at(30)),
+        ],
+        logged=[
+            LoggedCall(call="talk", arrived=at(0.1), answered=at(5.1), ended=at(65.2), outcome="answered"),
+            LoggedCall(call="lost", arrived=at(10.1), answered=None, ended=at(30.1), outcome="abandoned"),
+        ],
+        talks=[LoggedTalk(call="talk", phone="101", answered=at(5.1), ended=at(65.2))],
+    )
+
+
+def change(records: list[Any], n: int, **changes: Any) -> None:
+    records[n] = msgspec.structs.replace(records[n], **changes)
+
+
+def test_equal_witnesses_show_no_difference(day: Day) -> None:
+    result = day.reconcile()
+    assert result.equal
+    assert result.calls["talk"]["phones"].answered is True
+    assert result.calls["lost"]["phones"].answered is False, "music is no operator"
+    assert "no difference" in result.table()
+    assert [line.split() for line in result.table().splitlines()][1:3] == [
+        ["calls", "2", "2", "2"],
+        ["answered", "1", "1", "1"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda day: day.logged.pop(1), "lost: missing in Gudok"),
+        (lambda day: day.recorded.pop(1), "lost: missing in PBX"),
+        (lambda day: day.phones.pop(3), "lost: missing in phones"),
+        (lambda day: day.logged.append(day.logged[1]), "lost: 2 times in Gudok"),
+        (lambda day: day.recorded.append(day.recorded[0]), "talk: 2 times in PBX"),
+        (
+            lambda day: change(day.logged, 1, outcome="answered"),
+            "lost: outcome: phones not answered, PBX not answered, Gudok answered",
+        ),
+        (
+            lambda day: change(day.logged, 0, outcome="abandoned"),
+            "talk: outcome: phones answered, PBX answered, Gudok not answered",
+        ),
+        (
+            lambda day: change(day.recorded, 0, answered=None),
+            "talk: outcome: phones answered, PBX not answered, Gudok answered",
+        ),
+        (
+            lambda day: change(day.logged, 1, ended=at(31.5)),
+            "lost: duration: phones 20.00 s, PBX 19.90 s, Gudok 21.40 s",
+        ),
+        (
+            lambda day: change(day.logged, 0, answered=at(3.5)),
+            "talk: talk: phones 60.00 s, PBX 60.00 s, Gudok 61.70 s",
+        ),
+        (lambda day: change(day.logged, 1, ended=None), "lost: without an end in Gudok"),
+        (lambda day: change(day.phones, 3, ended=None), "lost: without an end in phones"),
+        (lambda day: day.call_ids.pop("sip-2"), "SIP sip-2: missing in PBX"),
+        (lambda day: day.talks.clear(), "talk: the log has no such talk at 101"),
+        (lambda day: change(day.talks, 0, phone="103"), "talk: phone 103 knows nothing of this talk"),
+        (lambda day: change(day.talks, 0, ended=at(50)), "talk: the log has no such talk at 101"),
+        (
+            lambda day: change(day.phones, 1, call="nobody's"),
+            "nobody's: an operator's phone rang for a call that nobody else knows",
+        ),
+    ],
+)  # fmt: skip
+def test_each_kind_of_difference_is_told(day: Day, spoil: Callable[[Day], object], told: str) -> None:
+    spoil(day)
+    assert told in day.told()
+    assert told in day.reconcile().table()
+    assert not day.reconcile().equal
+
+
+def test_a_second_within_tolerance_is_none(day: Day) -> None:
+    change(day.logged, 0, ended=at(65.9))
+    change(day.talks, 0, ended=at(65.9))
+    assert day.told() == []
+
+
+def test_an_answer_that_crossed_the_callers_end_counts_as_either(day: Day) -> None:
+    day.phones.append(phone_call("101", "leg-2", 28, 30.1, call="lost", answered=at(29.99)))
+    day.talks.append(LoggedTalk(call="lost", phone="101", answered=at(30), ended=at(30.1)))
+    assert day.told() == []
+
+
+def test_an_answer_well_before_the_callers_end_does_not(day: Day) -> None:
+    day.phones.append(phone_call("101", "leg-2", 20, 30.1, call="lost", answered=at(22)))
+    assert "lost: outcome: phones answered, PBX not answered, Gudok not answered" in day.told()
+
+
+def test_a_call_that_the_pbx_never_saw_is_counted_apart(day: Day) -> None:
+    day.phones.append(phone_call("79000000003", "sip-3", 40, None, direction="out"))
+    assert day.told() == []
+    assert day.reconcile().unreached == 1
+    assert "1 calls never reached the PBX" in day.reconcile().table()
+
+
+def test_two_calls_of_one_phone_are_not_taken_for_each_other(day: Day) -> None:
+    """Equal sums must not hide that two calls were mixed up."""
+    change(day.logged, 0, call="lost")
+    change(day.logged, 1, call="talk")
+    told = day.told()
+    assert any(line.startswith("talk: outcome") for line in told)
+    assert any(line.startswith("lost: outcome") for line in told)
