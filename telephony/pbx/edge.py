@@ -15,7 +15,7 @@ from telephony.core.plan import Plan
 from telephony.pbx import snapshot
 from telephony.pbx.ami import Ami, AmiConnected, AmiDisconnected, ContactStatus
 from telephony.pbx.ami_types import Message as AmiMessage
-from telephony.pbx.ari import AriClient, AriError, Connected, Disconnected, Message, Problem, Replaced
+from telephony.pbx.ari import AriClient, AriError, Connected, Disconnected, Message, Problem, Replaced, RequestFailed
 from telephony.pbx.ari.events import Event
 from telephony.pbx.mirror import Mirror
 from telephony.pbx.perform import Performer, holding_bridge
@@ -150,6 +150,7 @@ class AsteriskPbx:
         except AriError as error:
             log.warning("no picture of the PBX", why=why, error=str(error))
             if self._ari.connected and why != "audit":
+                await asyncio.sleep(PICTURE_PAUSE)
                 self.take_picture(why)
             return
         self._deliver(picture)
@@ -157,7 +158,11 @@ class AsteriskPbx:
     async def _make_holding_bridges(self) -> None:
         for music in {"default", *(queue.music for queue in self._plan.queues)}:
             name = holding_bridge(music)
-            await self._ari.bridges.create("holding", bridge_id=name, name=name)
+            try:
+                await self._ari.bridges.create("holding", bridge_id=name, name=name)
+            except RequestFailed as error:
+                if error.status != CONFLICT:  # it lives on from an earlier life of the router
+                    raise
 
     # -- what AMI says
 
@@ -219,6 +224,9 @@ class AsteriskPbx:
 GONE = frozenset({"Unreachable", "Removed", "Unavail", "Unavailable"})
 """What AMI calls a contact that cannot be rung (events and listings differ in their words)."""
 AMI_PATIENCE = 1.0
+PICTURE_PAUSE = 0.5
+"""Seconds before a picture that could not be had is asked for again."""
+CONFLICT = 409
 
 
 def _looked_at(answer: asyncio.Future[Any]) -> None:
