@@ -25,6 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     console.add_argument("command", nargs="*", help="for example: core show channels")
     render = actions.add_parser("render", help="write the configuration for a PBX the site already has")
     render.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write it")
+    render.add_argument("--sounds", type=Path, metavar="DIR", help="speak the prompts too, into DIR/gudok")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,16 +37,21 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     try:
         if args.action == "render":
-            return _render(settings, args.out)
+            return _render(settings, args.out, args.sounds)
         return _embedded(EmbeddedPbx(settings), args)
     except (InstallError, PbxError, SpeechError, SecretsError, OSError) as error:
         raise Problem(first_line(error)) from error
 
 
-def _render(settings: Settings, out: Path) -> int:
+def _render(settings: Settings, out: Path, sounds: Path | None) -> int:
+    from telephony.pbx.install import ensure
+    from telephony.pbx.prompts import speak_prompts
     from telephony.pbx.render import render
 
-    for file in render(settings, out):
+    changed = render(settings, out)
+    if sounds is not None:
+        changed += speak_prompts(settings.plan, sounds, ensure("espeak-ng")["espeak-ng"])
+    for file in changed:
         print(file)
     return Exit.OK
 
