@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import cast
 
 BEAT_SECONDS = 1.0
 STARTING = b"s"
@@ -38,8 +39,7 @@ class Lifeline(asyncio.Protocol):
         return lifeline
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
         self._beat()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -15,6 +15,8 @@ import structlog
 from telephony.core import events as ev
 from telephony.core.effects import Reply
 from telephony.core.plan import Plan
+from telephony.pbx.agi import AgiRequest
+from telephony.pbx.prompts import playable
 from telephony.ports import Deliver
 from telephony.router import AnyCommand
 
@@ -46,12 +48,20 @@ class PhoneCodes:
         ask: Callable[[AnyCommand, float], Awaitable[Reply]],
         deliver: Deliver,
         verify: Verify,
+        plan: Plan,
     ) -> None:
         self._ask = ask
         self._deliver = deliver
         self._verify = verify
+        self._plan = plan
         self._numbers = itertools.count(1)
         self.counters: Counter[str] = Counter()
+
+    async def serve(self, request: AgiRequest) -> Mapping[str, str]:
+        """For the AGI server: GUDOK_SAY is what Playback() shall play, GUDOK_OK is 1 or 0."""
+        spoken = await self.answer(request.script.strip("/"), request.args, request.channel_id or None)
+        say = "&".join(playable(self._plan, name) for name in spoken.say)
+        return {"GUDOK_OK": "1" if spoken.ok else "0", "GUDOK_SAY": say}
 
     async def answer(self, code: str, arguments: tuple[str, ...], channel: str | None) -> Spoken:
         """`channel` is the one in which the code was dialed: it keeps the phone busy until it ends.
@@ -72,7 +82,12 @@ class PhoneCodes:
         return Spoken(False, (SERVICE_AWAY,))
 
     async def _log_in(self, extension: str, pin: str, phone: str, channel: str | None) -> Spoken:
-        verdict = await self._verify(extension, pin)
+        try:
+            verdict = await self._verify(extension, pin)
+        except Exception:
+            self.counters["verify_failed"] += 1
+            log.exception("PIN not verified")
+            return Spoken(False, (SERVICE_AWAY,))
         if isinstance(verdict, str):
             self.counters[f"login_{verdict}"] += 1
             self._deliver(ev.LogInRefused(extension=extension, phone=phone, reason=verdict))
@@ -90,8 +105,3 @@ class PhoneCodes:
 
     def _name(self) -> str:
         return f"phone-{os.getpid()}-{next(self._numbers)}"
-
-
-def sounds(plan: Plan) -> Mapping[str, str]:
-    """Prompt name -> what Playback() calls it: a sound of the PBX, or our own under `gudok/`."""
-    return {prompt.name: prompt.sound or f"gudok/{prompt.name}" for prompt in plan.prompts}

@@ -7,9 +7,11 @@ import pytest
 from telephony.core import events as ev
 from telephony.core.effects import Reply
 from telephony.core.plan import Plan, Prompt
-from telephony.phone_codes import Denied, PhoneCodes, Spoken, sounds
+from telephony.pbx.agi import AgiRequest
+from telephony.phone_codes import Denied, PhoneCodes, Spoken
 from telephony.router import AnyCommand
 
+PLAN = Plan(prompts=(Prompt(name="logged-in", sound="beep"), Prompt(name="wrong-pin", text="Неверно")))
 ANNA = ev.Operator(login="anna", name="Анна", extension="11")
 
 
@@ -20,7 +22,8 @@ class Center:
         self.asked: list[AnyCommand] = []
         self.delivered: list[ev.AnyEvent] = []
         self.silent = False
-        self.codes = PhoneCodes(ask=self.ask, deliver=self.delivered.append, verify=self.verify)
+        self.broken = False
+        self.codes = PhoneCodes(ask=self.ask, deliver=self.delivered.append, verify=self.verify, plan=PLAN)
 
     async def ask(self, command: AnyCommand, wait: float) -> Reply:
         self.asked.append(command)
@@ -29,6 +32,8 @@ class Center:
         return Reply(command=command.command, ok=True, code="logged-in", say=("logged-in",))
 
     async def verify(self, extension: str, pin: str) -> ev.Operator | Denied:
+        if self.broken:
+            raise OSError("disk full")
         if extension == "12":
             return "disabled"
         if extension != ANNA.extension:
@@ -83,6 +88,16 @@ async def test_a_router_that_does_not_answer_in_time_is_told_as_away() -> None:
     assert await center.codes.answer("status", ("101",), None) == Spoken(False, ("service-away",))
 
 
-def test_prompts_are_our_own_recordings_or_sounds_of_the_pbx() -> None:
-    plan = Plan(prompts=(Prompt(name="logged-in", text="Вы вошли"), Prompt(name="beep", sound="beep")))
-    assert sounds(plan) == {"logged-in": "gudok/logged-in", "beep": "beep"}
+async def test_a_database_that_fails_is_told_as_service_away() -> None:
+    center = Center()
+    center.broken = True
+    assert await center.codes.answer("login", ("11", "4321", "101"), None) == Spoken(False, ("service-away",))
+    assert center.codes.counters["verify_failed"] == 1
+
+
+async def test_the_dialplan_gets_sounds_it_can_play() -> None:
+    center = Center()
+    request = AgiRequest("login", ("11", "4321", "101"), {"uniqueid": "gudok-5.1"})
+    assert await center.codes.serve(request) == {"GUDOK_OK": "1", "GUDOK_SAY": "beep"}
+    refused = AgiRequest("login", ("11", "0000", "101"), {"uniqueid": "gudok-5.2"})
+    assert await center.codes.serve(refused) == {"GUDOK_OK": "0", "GUDOK_SAY": "gudok/wrong-pin"}

@@ -1,0 +1,94 @@
+"""The router's process.
+
+    python -m telephony.app --config DIR --beat FD
+
+It is started by the parent (`gudok run`), and tells by its exit status (`telephony.exits`) what to do next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from telephony import lifeline, logs, settings
+from telephony.exits import Exit
+from telephony.secrets import SecretsError
+from telephony.service import Service
+from telephony.settings import ConfigErrors, Settings
+from telephony.store.database import DatabaseUrlError
+from telephony.store.lock import LockedError
+from telephony.store.migrate import FutureSchemaError
+
+log = structlog.get_logger(__name__)
+
+
+async def serve(config: Settings, beat: int | None, *, first: bool) -> int:
+    """One life of the router, from its start to its exit status."""
+    service = Service(config, first=first)
+    loop = asyncio.get_running_loop()
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(stop, service.leave, Exit.OK)
+    line = None
+    if beat is not None:
+        line = await lifeline.Lifeline.open(beat, service.state, service.orphan)
+    try:
+        await service.open()
+        return await service.live()
+    except LockedError as error:
+        log.error("not started", reason=str(error))
+        return Exit.REPLACED
+    except (SQLAlchemyError, OSError) as error:
+        log.error("not started", reason=str(error).partition("\n")[0])
+        return Exit.UNAVAILABLE
+    finally:
+        await service.close()
+        if line is not None:
+            line.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="telephony.app", description="The router. Started by `gudok run`.")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--beat", type=int, help="descriptor of the line to the parent")
+    parser.add_argument("--first", action="store_true", help="refuse to start when the roster does not fit the plan")
+    args = parser.parse_args(argv)
+    try:
+        config = settings.load(args.config, os.environ)
+    except ConfigErrors as errors:
+        return _mistaken(errors)
+    logs.configure(config.log_format, config.log_level)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return int(runner.run(serve(config, args.beat, first=args.first)))
+    except ConfigErrors as errors:
+        return _mistaken(errors)
+    except (DatabaseUrlError, SecretsError, FutureSchemaError) as error:
+        print(error, file=sys.stderr)
+        return Exit.MISTAKE
+
+
+def _mistaken(errors: ConfigErrors) -> int:
+    for mistake in errors.mistakes:
+        print(mistake, file=sys.stderr)
+    return Exit.MISTAKE
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where there is one: it halves what an event costs."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

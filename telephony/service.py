@@ -1,0 +1,319 @@
+"""One life of the router: every part built, tied to the others, and ended in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+import handlers
+from telephony import lifeline, opening, settings, wire
+from telephony.board import Board, Snapshot
+from telephony.clock import Clock
+from telephony.control import Control
+from telephony.core.center import Center
+from telephony.core.effects import Alarm, Reply
+from telephony.core.events import AnyEvent, Operator, OperatorsChanged, PictureTaken
+from telephony.exits import Exit
+from telephony.guard import rescue
+from telephony.pbx.agi import AgiProblem, AgiServer
+from telephony.pbx.ami import Ami
+from telephony.pbx.ari import AriError
+from telephony.pbx.cel import CelReader
+from telephony.pbx.edge import AsteriskPbx
+from telephony.pbx.tail import Position
+from telephony.phone_codes import PhoneCodes
+from telephony.poison import Poison
+from telephony.record import RecordFollower
+from telephony.router import HandlerError, Router
+from telephony.settings import ConfigErrors, Settings
+from telephony.store import queries
+from telephony.store.database import Database
+from telephony.store.journal import JournalWriter
+from telephony.store.notes import CelPosition
+from telephony.store.operators import list_operators, verify_pin
+from telephony.store.spool import Spool
+from telephony.timers import Timers
+from telephony.tokens import Tokens
+
+log = structlog.get_logger(__name__)
+
+BEAT_SECONDS = 1.0
+_UNCONNECTED_SECONDS = 0.1
+RESCUE_SECONDS = 5.0
+
+
+class Service:
+    """One life of the router. `open` builds and starts everything, `live` waits for its end, `stack` ends it."""
+
+    def __init__(self, config: Settings, *, first: bool) -> None:
+        self._settings = config
+        self._first = first
+        self._loop = asyncio.get_running_loop()
+        self.end: asyncio.Future[Exit] = self._loop.create_future()
+        self.orphaned = False
+        self._ready = False
+        self._handled_at_beat = -1
+        self.stack = contextlib.AsyncExitStack()
+        self._clock = Clock()
+        self._board = Board(self._clock.epoch())
+        self._early_alarms: list[Alarm] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._router: Router[Center] | None = None
+        self._pbx: AsteriskPbx | None = None
+        self._record: RecordFollower | None = None
+
+    # --- its life ------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Raises ConfigErrors, LockedError, SecretsError, FutureSchemaError, or what the database raises."""
+        config, stack = self._settings, self.stack
+        config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._database = Database(config.database_url)
+        stack.push_async_callback(self._database.close)
+        await stack.enter_async_context(opening.alone(self._database))
+        spool = Spool(config.state_dir / "journal.spool")
+        self._journal = JournalWriter(self._database, spool, alarm=self._alarm)
+        last = await self._journal.open()
+        stack.push_async_callback(self._journal.close)
+        started = await opening.read_start(self._database, config.plan)
+        self._check_roster(started.operators)
+        self._tokens = Tokens(config.secrets.token_key, keep=self._journal.remember_number)
+        self._pbx = self._make_pbx()
+        self._router = router = self._make_router(self._pbx, last + 1)
+        self._run = started.run
+        self._board.start(started)
+        router.deliver(started)
+        await router.settled()
+        await self._open_doors(router, self._pbx)
+        self._ready = True
+        log.info("router ready", run=started.run, cpu_seconds=round(time.process_time(), 3))
+
+    def _make_pbx(self) -> AsteriskPbx:
+        config = self._settings
+        secrets = config.secrets
+        self._ami = Ami(config.ami_host, config.ami_port, config.ami_user, secrets.ami_password)
+        return AsteriskPbx(
+            ari_url=config.ari_url.removesuffix("/ari"),
+            ari_user=config.ari_user,
+            ari_password=secrets.ari_password,
+            ami=self._ami,
+            plan=config.plan,
+            tokens=self._tokens,
+            deliver=self._from_pbx,
+            replaced=self._replaced,
+        )
+
+    def _make_router(self, pbx: AsteriskPbx, next_seq: int) -> Router[Center]:
+        poison = Poison(self._settings.state_dir / "poison.json")
+        if poison.damaged:
+            log.error("poison.json is damaged: no event is set aside")
+        timers = Timers(self._clock, lambda event: router.deliver(event))
+        self.stack.callback(timers.close)
+        router = Router(
+            handle=handlers.handle,
+            center=Center(),
+            pbx=pbx,
+            journal=self._journal,
+            timers=timers,
+            watchers=self._board,
+            clock=self._clock,
+            poison=poison,
+            next_seq=next_seq,
+        )
+        for alarm in self._early_alarms:
+            router.raise_alarm(alarm)
+        return router
+
+    async def _open_doors(self, router: Router[Center], pbx: AsteriskPbx) -> None:
+        """Everything through which events come in."""
+        config, stack = self._settings, self.stack
+        self._start("router", router.run())
+        self._codes = PhoneCodes(
+            ask=router.ask,
+            deliver=router.deliver,
+            verify=lambda extension, pin: verify_pin(self._database, extension, pin),
+            plan=config.plan,
+        )
+        self._agi = AgiServer(self._codes.serve, on_problem=_agi_problem)
+        await self._agi.start(config.agi_host, config.agi_port)
+        stack.push_async_callback(self._agi.close)
+        self._control = Control(
+            config.control_socket,
+            board=self._board,
+            ask=router.ask,
+            reload=self._reload_operators,
+            status=self._status,
+        )
+        await self._control.open()
+        stack.push_async_callback(self._control.close)
+        await pbx.start()
+        stack.push_async_callback(pbx.close)
+        await self._follow_record(router)
+        self._start("beats", self._beat_into_pbx())
+
+    async def _follow_record(self, router: Router[Center]) -> None:
+        config = self._settings
+        name = str(config.cel_file)
+        known = await queries.cel_position(self._database.engine, name)
+        phones = {phone.name for phone in config.plan.phones}
+        reader = CelReader(
+            config.cel_file,
+            token=self._tokens.token,
+            is_phone=phones.__contains__,
+            position=None if known is None else Position(known.inode, known.offset),
+        )
+
+        def keep(at: Position) -> None:
+            self._journal.remember_cel(CelPosition(file=name, inode=at.inode, offset=at.offset))
+
+        self._record = RecordFollower(reader, deliver=router.deliver, settled=router.settled, keep=keep)
+        self._start("record", self._record.run())
+
+    def _start(self, name: str, work: Coroutine[None, None, None]) -> None:
+        """A part that must live as long as the router: its end is the router's."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.append(task)
+        self.stack.push_async_callback(_end_task, task)
+
+    async def live(self) -> Exit:
+        """Until the end, whatever brings it."""
+        assert self._pbx is not None
+        parts: set[asyncio.Future[Any]] = {*self._tasks, self._pbx.ended, self.end}
+        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        if self.end in done:
+            return self.end.result()
+        return max(_status_of(part) for part in done)
+
+    async def close(self) -> None:
+        """End all parts in the opposite order. An orphan's callers are handed over once nothing acts any more."""
+        self._ready = False
+        if self.orphaned and self._pbx is not None:
+            await self._pbx.close()
+            await self._rescue()
+        await self.stack.aclose()
+
+    async def _rescue(self) -> None:
+        try:
+            async with asyncio.timeout(RESCUE_SECONDS):
+                count = await rescue(self._settings)
+        except OSError as error:
+            log.error("callers not handed over", reason=str(error) or "no answer in time")
+        else:
+            log.warning("callers handed to the fallback queue", why="the parent has died", callers=count)
+
+    def leave(self, status: Exit) -> None:
+        if not self.end.done():
+            self.end.set_result(status)
+
+    def orphan(self) -> None:
+        log.error("the parent has died")
+        self.orphaned = True
+        self.leave(Exit.OK)
+
+    # --- heartbeats ----------------------------------------------------------------------------------------
+
+    def state(self) -> bytes | None:
+        """What the parent is told each second. None: the inbox stands still, we are as good as dead."""
+        if not self._ready or self._router is None or self._pbx is None:
+            return lifeline.STARTING
+        handled, before = self._router.handled, self._handled_at_beat
+        self._handled_at_beat = handled
+        if self._router.waiting and handled == before:
+            return None
+        return lifeline.SERVING if self._pbx.connected else lifeline.STARTING
+
+    async def _beat_into_pbx(self) -> None:
+        """By the machine's own clock: the dialplan compares it with that."""
+        assert self._pbx is not None
+        while True:
+            connected = self._pbx.connected
+            if connected and not self.end.done():
+                self._pbx.beat(int(time.time()))
+            await asyncio.sleep(BEAT_SECONDS if connected else _UNCONNECTED_SECONDS)
+
+    # --- what the parts ask of each other ------------------------------------------------------------------
+
+    def _from_pbx(self, event: AnyEvent) -> None:
+        assert self._router is not None
+        self._router.deliver(event)
+        if isinstance(event, PictureTaken) and event.pbx_started is not None and self._record is not None:
+            self._record.pbx_started(event.pbx_started)
+
+    def _replaced(self) -> None:
+        log.error("another router has taken the PBX over")
+        self.leave(Exit.REPLACED)
+
+    def _alarm(self, alarm: Alarm) -> None:
+        if self._router is None:
+            self._early_alarms.append(alarm)
+        else:
+            self._router.raise_alarm(alarm)
+
+    def _check_roster(self, operators: tuple[Operator, ...]) -> None:
+        """A skill nobody has keeps a fresh service from starting, but never one that comes back from a fall."""
+        mistakes = settings.check(self._settings, operators)
+        if mistakes and self._first:
+            raise ConfigErrors(mistakes)
+        for mistake in mistakes:
+            log.warning("configuration", mistake=str(mistake))
+
+    async def _reload_operators(self) -> Reply:
+        assert self._router is not None
+        operators = await list_operators(self._database)
+        self._board.set_people(operators)
+        self._router.deliver(OperatorsChanged(operators=tuple(operators)))
+        await self._router.settled()
+        return Reply(command="", ok=True, code="reloaded", text=f"{len(operators)} operators")
+
+    def _status(self, asked: int, picture: Snapshot) -> wire.StatusAnswer:
+        router = self._router
+        assert router is not None
+        counters: Counter[str] = Counter(router.counters)
+        parts = {
+            "journal": self._journal.counters,
+            "codes": self._codes.counters,
+            "agi": self._agi.problems,
+            "ami": self._ami.problems,
+        }
+        for name, counted in parts.items():
+            counters.update({f"{name}.{key}": count for key, count in counted.items()})
+        counters["control.refused"], counters["control.cut_off"] = self._control.refused, self._control.cut_off
+        return wire.StatusAnswer(
+            id=asked,
+            pid=os.getpid(),
+            run=self._run,
+            handled=router.handled,
+            inbox=router.waiting,
+            picture=picture,
+            counters=+counters,
+            latency={"inbox wait": router.inbox_wait.summary_ms(), "decision": router.decision.summary_ms()},
+        )
+
+
+async def _end_task(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, HandlerError):
+        await task
+
+
+def _agi_problem(problem: AgiProblem) -> None:
+    log.warning("FastAGI", problem=problem.kind, detail=problem.detail)
+
+
+def _status_of(part: asyncio.Future[Any]) -> Exit:
+    """Why a part has ended by itself, told in the log."""
+    error = part.exception()
+    if isinstance(error, HandlerError):
+        return Exit.HANDLER
+    if isinstance(error, AriError | OSError):
+        log.error("the PBX will not have us", reason=str(error))
+        return Exit.UNAVAILABLE
+    log.error("a part of the router has ended", exc_info=error)
+    return Exit.FAILED
