@@ -16,6 +16,8 @@ WRAP_UP_TIMER = "wrap:"
 
 def set_state(turn: Turn, agent: Agent, state: State, *, reason: str = "", call: CallId | None = None) -> None:
     """The operator is in `state` from now on. Entering READY does not yet make them free: see `settle`."""
+    if state in IN_CALL and (state, reason, call) == (agent.state, agent.reason, agent.call):
+        return
     was_paused = agent.state is State.UNREACHABLE
     if agent.state is State.WRAP_UP:
         turn.forget_timer(WRAP_UP_TIMER + agent.login)
@@ -81,15 +83,22 @@ def settle(turn: Turn, agent: Agent) -> None:
         agent.wrap_up = 0
     elif agent.state in (State.RINGING, *IN_CALL):
         make_ready(turn, agent)
-    elif agent.state is State.READY:
+    elif agent.state is State.READY and not _phone_is_lost(turn, agent):
         waiting.next_for(turn, agent)
+
+
+def _phone_is_lost(turn: Turn, agent: Agent) -> bool:
+    """Whether it is; then the operator is UNREACHABLE until it returns."""
+    if agent.phone not in turn.center.unreachable:
+        return False
+    if (agent.state, agent.reason) != (State.UNREACHABLE, PHONE_LOST):
+        set_state(turn, agent, State.UNREACHABLE, reason=PHONE_LOST)
+    return True
 
 
 def make_ready(turn: Turn, agent: Agent, reason: str = "") -> None:
     """READY, unless the phone is lost; then the next caller, if one waits."""
-    if agent.phone in turn.center.unreachable:
-        if (agent.state, agent.reason) != (State.UNREACHABLE, PHONE_LOST):
-            set_state(turn, agent, State.UNREACHABLE, reason=PHONE_LOST)
+    if _phone_is_lost(turn, agent):
         return
     idle_since = agent.idle_since
     set_state(turn, agent, State.READY, reason=reason)

@@ -208,7 +208,7 @@ def _note_for_operator(turn: Turn, call: Call, leg: Leg, agent: Agent, result: A
         agent.wrap_up = turn.center.queues[call.queue].wrap_up if call.queue else 0
         if call.caller:
             _remember_talk(turn, call.caller, agent.login)
-    elif result not in (AttemptResult.ANSWERED, AttemptResult.CANCELLED) and leg.why != "own" and not call.ended:
+    elif leg.why != "own" and leg.state is not LegState.UP and result is not AttemptResult.CANCELLED and not call.ended:
         agent.rona = result
 
 
@@ -269,10 +269,11 @@ def pbx_refused(turn: Turn, event: PbxRefused) -> None:
             gone(turn, ChannelGone(channel=event.channel), turn.now)
         case "Play":
             scripts.play_failed(turn, event)
-        case "Connect" | "Join" if call is not None and event.status:
-            _not_bridged(turn, call, event)
-        case "HangUp" | "StopPlay" | "Dissolve" | "SetVariables" | "Hold" | "Answer" if event.status == 404:
-            pass  # the channel was gone before we asked: its ChannelGone says the rest
+        case "Connect" | "Join" if event.status:
+            if call is not None:
+                _not_bridged(turn, call, event)
+        case _ if event.status == 404:
+            pass  # what it was for was gone before we asked: its ChannelGone says the rest
         case _:
             turn.do(
                 Alarm(
@@ -284,10 +285,11 @@ def pbx_refused(turn: Turn, event: PbxRefused) -> None:
 
 
 def _never_rang(turn: Turn, event: PbxRefused) -> None:
-    """The PBX could not even make the leg (measured: 500 for an unregistered phone)."""
+    """The PBX could not even make the leg: 500 for a phone it cannot reach (measured); all else, for instance a caller
+    who has just gone, is not the phone's fault."""
     leg = _leg(turn, event.channel)
     if leg is not None:
-        leg.result = AttemptResult.UNREACHABLE if event.status else AttemptResult.CANCELLED
+        leg.result = AttemptResult.UNREACHABLE if event.status == 500 else AttemptResult.CANCELLED
         gone(turn, ChannelGone(channel=event.channel), turn.now)
 
 
@@ -295,6 +297,7 @@ def _not_bridged(turn: Turn, call: Call, event: PbxRefused) -> None:
     """One of the two was gone already. Its end is reported by itself; whoever is left goes back to the queue."""
     if call.bridge != event.bridge or call.ended:
         return
+    turn.do(Dissolve(call=call.id, bridge=event.bridge))
     call.bridge = None
     for leg in list(call.legs.values()):
         if leg.state is LegState.UP and leg.channel not in call.in_bridge:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, legs, waiting
+from handlers import agents, legs, operators, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.effects import Dissolve, HangUp, TakeBack
@@ -18,6 +18,7 @@ from telephony.core.events import (
     OpenOperator,
     PbxLost,
     PbxRestarted,
+    PhoneChanged,
     PictureTaken,
     SeenBridge,
     SeenChannel,
@@ -109,12 +110,13 @@ def picture_taken(turn: Turn, event: PictureTaken) -> None:
         if before is not None and since is not None and since > before:
             _forget_all(turn, center.pbx_lost or since)
         center.pbx_started = event.pbx_started
-    _note_phones(turn, event.unreachable_phones)
     alive = {seen.channel: seen for seen in event.channels}
     missing = _missing(turn, alive)
     if event.why == "audit":
         _audit(turn, missing, alive, event.bridges)
+        _note_phones(turn, set(event.unreachable_phones))
         return
+    center.unreachable = set(event.unreachable_phones)
     for channel in missing:
         _ended_unseen(turn, channel)
     center.pbx_up, center.pbx_lost = True, None
@@ -126,8 +128,10 @@ def picture_taken(turn: Turn, event: PictureTaken) -> None:
     waiting.match_all(turn)
 
 
-def _note_phones(turn: Turn, unreachable: tuple[str, ...]) -> None:
-    turn.center.unreachable = set(unreachable)
+def _note_phones(turn: Turn, unreachable: set[str]) -> None:
+    """As if we had just heard of each difference."""
+    for phone in sorted(unreachable ^ turn.center.unreachable):
+        operators.phone_changed(turn, PhoneChanged(phone=phone, reachable=phone not in unreachable))
 
 
 def _missing(turn: Turn, alive: dict[str, SeenChannel]) -> set[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from handlers import agents, own_calls, scripts, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role, Transfer
-from telephony.core.effects import Connect, Dissolve, Join, ReportTransfer
+from telephony.core.effects import Connect, Dissolve, Join, ReportTransfer, SetVariables
 from telephony.core.events import ChannelId, HangUpReason, TransferAsked
 from telephony.core.facts import (
     AttemptAnswered,
@@ -44,6 +44,10 @@ def _can_transfer(call: Call, by: ChannelId) -> bool:
     return is_operator and call.answered is not None and call.transfer is None and len(call.in_bridge) > 1
 
 
+def _login_on(call: Call, by: ChannelId) -> str | None:
+    return call.origin if by == call.party else call.legs[by].login
+
+
 def _report(turn: Turn, call: Call, channel: ChannelId, state: str) -> None:
     match state:
         case "progress" | "success" | "unavailable" | "declined":
@@ -55,24 +59,27 @@ def _let_party_stay(turn: Turn, call: Call, by: ChannelId) -> None:
     if by != call.party:
         return
     far = next(leg for leg in call.legs.values() if leg.channel in call.in_bridge)
-    turn.do(AttemptEnded(call=call.id, n=far.n, result=AttemptResult.ANSWERED, at=turn.now))
+    if far.n:
+        turn.do(AttemptEnded(call=call.id, n=far.n, result=AttemptResult.ANSWERED, at=turn.now))
     call.legs[by] = Leg(by, Role.OPERATOR, 0, 0, turn.now, login=call.origin, why="own", state=LegState.UP)
     del call.legs[far.channel]
-    call.party, call.origin = far.channel, None
+    call.party, call.origin = far.channel, far.login
+    turn.do(SetVariables(call=call.id, channel=call.party, variables={"GUDOK_ROLE": "party"}))
 
 
 def _blind(turn: Turn, call: Call, event: TransferAsked) -> None:
     target = turn.center.resolve(event.number, event.trunk)
-    _let_party_stay(turn, call, event.channel)
-    login = call.legs[event.channel].login
-    if target is not None and target.queue is not None:
-        _to_queue(turn, call, event.channel, target.queue, "blind")
-        return
-    leg = None if target is None else own_calls.ring_target(turn, call, target, "transfer")
-    if leg is None:
-        _state(turn, call, login, "blind", event.number, done=False)
+    if target is None or (target.agent is not None and not own_calls.can_be_called(turn, target.agent)):
+        _state(turn, call, _login_on(call, event.channel), "blind", event.number, done=False)
         _report(turn, call, event.channel, "unavailable")
         return
+    _let_party_stay(turn, call, event.channel)
+    login = _login_on(call, event.channel)
+    if target.queue is not None:
+        _to_queue(turn, call, event.channel, target.queue, "blind")
+        return
+    leg = own_calls.ring_target(turn, call, target, "transfer")
+    assert leg is not None
     call.transfer = Transfer(event.channel, login, "blind", event.number, leg.channel)
     call.in_bridge.discard(call.party)
     _report(turn, call, event.channel, "progress")
@@ -142,6 +149,8 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
     if leg.login is not None:
         agent = center.agents[leg.login]
         agents.set_state(turn, agent, agent.state, reason=agent.reason, call=call.id)
+    variables = {"GUDOK_CALL": call.id, "GUDOK_ATTEMPT": str(leg.n), "GUDOK_WHY": leg.why}
+    turn.do(SetVariables(call=call.id, channel=leg.channel, variables=variables))
     if answered:
         turn.do(AttemptAnswered(call=call.id, n=leg.n, at=turn.now))
         assert call.bridge is not None
