@@ -169,6 +169,8 @@ class CallLog:
         was = intervals[-1] if intervals and intervals[-1].ended is None else None
         if was is not None:
             was.ended = fact.at
+            if (was.state, was.reason, was.call, was.phone) == (fact.state, fact.reason, fact.call, fact.phone):
+                self.oddities.append(fact)
         if fact.state == State.OFFLINE:
             return
         idle_since = None if was is None or fact.state in _NOT_IDLE else was.idle_since

@@ -13,10 +13,16 @@ from telephony.testing.switch import BUSY, DECLINED, Channel, Phone
 if TYPE_CHECKING:
     from telephony.testing.story import Story
 
-SPOKEN = 1.0
-"""Seconds that the answer to a feature code takes to be said."""
-PATIENCE = 5.0
-"""Seconds after which the dialplan gives up waiting for that answer."""
+SPOKEN = 1.5
+"""Seconds that a feature code takes: the answer, and its being said."""
+
+
+def dial_code(story: Story, phone: Phone, ask: Callable[[str], ev.AnyEvent]) -> Channel:
+    """Dial a feature code; `ask` makes the command from the channel. The dialplan hangs up by itself."""
+    channel = story.switch.dial_code(phone)
+    story.tell(ask(channel.id))
+    story.clock.after(SPOKEN, lambda: story.switch.hang_up(channel))
+    return channel
 
 
 class Caller:
@@ -175,18 +181,15 @@ class Operator(Telephone):
     def _dial_code(self, phone: Phone, ask: Callable[[str, str], ev.AnyEvent]) -> str:
         """Dial, hear the answer, hang up."""
         story = self._story
-        channel = story.switch.dial_code(phone)
         self._commands += 1
         name = f"{self.login}-{self._commands}"
-        story.tell(ask(name, channel.id))
-        waited = 0.0
-        while name not in story.life.replies and waited < PATIENCE:
+        channel = dial_code(story, phone, lambda channel: ask(name, channel))
+        while not channel.gone and name not in story.life.replies:
             story.passes(0.05)
-            waited += 0.05
         reply: do.Reply | None = story.life.replies.get(name)
         self.said = "service-away" if reply is None else reply.code
-        story.passes(SPOKEN)
-        story.switch.hang_up(channel)
+        while not channel.gone:
+            story.passes(0.05)
         story.moment()
         return self.said
 
