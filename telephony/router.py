@@ -61,6 +61,8 @@ MADE_GOOD = frozenset(
 class TimerSetter(Protocol):
     def set(self, timer: do.SetTimer) -> None: ...
 
+    def cancel(self, key: str) -> None: ...
+
 
 class HandlerError(Exception):
     """A handler raised: the state may be half changed, so this life of the router must end."""
@@ -229,6 +231,8 @@ class Router(Generic[State]):
         match effect:
             case do.SetTimer():
                 self._timers.set(effect)
+            case do.CancelTimer():
+                self._timers.cancel(effect.key)
             case do.MirrorMember():
                 self._pbx.mirror(effect)
             case do.Reply(durable=True):

@@ -28,13 +28,17 @@ class Timers:
         return len(self._handles)
 
     def set(self, timer: SetTimer) -> None:
-        earlier = self._handles.pop(timer.key, None)
-        if earlier is not None:
-            earlier.cancel()
+        self.cancel(timer.key)
         delay = max(0.0, (timer.at - self._clock.now()).total_seconds())
         self._handles[timer.key] = self._loop.call_later(
             delay, self._fire, timer.key, timer.generation, timer.at
         )
+
+    def cancel(self, key: str) -> None:
+        """Forget the timer of this key, if one runs."""
+        handle = self._handles.pop(key, None)
+        if handle is not None:
+            handle.cancel()
 
     def close(self) -> None:
         for handle in self._handles.values():
