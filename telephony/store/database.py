@@ -76,9 +76,10 @@ class Database:
         """
         return await self._writer.transact(work)
 
-    def guard_writing(self, guard: Guard | None) -> None:
-        """Await `guard` on every new writing connection before its first transaction (PostgreSQL only)."""
-        self._writer.guard = guard
+    @property
+    def guards(self) -> list[Guard]:
+        """Awaited on every new writing connection before its first transaction (PostgreSQL only)."""
+        return self._writer.guards
 
     async def end_writing(self) -> None:
         """Close the writing connection; the next `transact` opens another."""
@@ -90,7 +91,7 @@ class Database:
 
 
 class _Writer(Protocol):
-    guard: Guard | None
+    guards: list[Guard]
 
     async def transact(self, work: Callable[[Connection], T]) -> T: ...
 
@@ -122,7 +123,7 @@ class _SqliteWriter:
         _prepare_sqlite(self._engine, "BEGIN IMMEDIATE")
         self._thread = ThreadPoolExecutor(1, "database-writer")
         self._connection: Connection | None = None
-        self.guard: Guard | None = None
+        self.guards: list[Guard] = []
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
@@ -155,7 +156,7 @@ class _PostgresWriter:
         self._engine = engine
         self._connection: AsyncConnection | None = None
         self._turn = asyncio.Lock()
-        self.guard: Guard | None = None
+        self.guards: list[Guard] = []
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         async with self._turn:
@@ -172,9 +173,9 @@ class _PostgresWriter:
     async def _connect(self) -> None:
         connection = await self._engine.connect()
         try:
-            if self.guard is not None:
-                await self.guard(connection)
-                await connection.commit()
+            for guard in self.guards:
+                await guard(connection)
+            await connection.commit()
         except BaseException:
             await connection.invalidate()
             await connection.close()

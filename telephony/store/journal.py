@@ -19,18 +19,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
-import sqlalchemy as sa
-import structlog
 from sqlalchemy.engine import Connection
 
 from telephony.core.effects import Alarm, AnyEffect
 from telephony.core.events import AnyEvent
 from telephony.core.facts import AnyFact
+from telephony.store import queries
 from telephony.store.calllog import CallLog, Line, Placed, facts_of
 from telephony.store.database import Database
 from telephony.store.notes import CelPosition, Notes
 from telephony.store.spool import Spool
-from telephony.store.tables import journal as journal_table
 
 GROUP_SECONDS = 0.1
 """The longest that an entry waits for company."""
@@ -42,14 +40,14 @@ MEMORY_ENTRIES = 50_000
 RETRY_SECONDS = (0.25, 5.0)
 """First and longest pause between attempts to reach the database or the spool."""
 
-log = structlog.get_logger(__name__)
 Buffered = tuple[Line, list[Placed]]
 
 
 class JournalWriter:
     """Implements `telephony.ports.Journal`. All methods belong to the loop's thread.
 
-    `durable_seq` is the last durable entry. `counters`: entries, commits, spooled, outages, lost, not_durable.
+    `durable_seq` is the last durable entry. `counters`: entries, commits, recovered (from an
+    earlier life), outages, retries, spooled, lost, not_durable.
     """
 
     def __init__(
@@ -94,12 +92,18 @@ class JournalWriter:
     async def open(self) -> int:
         """Bring what an earlier life left in the spool into the database; answers the last entry's number.
 
-        Raises what the database raises, and OSError for the spool.
+        While the database can be read and not written, that is left for later. Raises what the database raises
+        when it cannot be read, and OSError for the spool.
         """
         await asyncio.to_thread(self._spool.open)
-        self.counters["recovered"] += self._spool.entries
-        await self._return_spool()
-        self.durable_seq = await self._database.transact(_last_seq)
+        last = await queries.last_seq(self._database.engine)
+        self.durable_seq = max(last, self._spool.last_seq)
+        if not self._spool.empty:
+            self.counters["recovered"] += self._spool.entries
+            try:
+                await self._return_spool()
+            except Exception:  # noqa: BLE001 - the outage in which the earlier life ended goes on
+                self._go_offline()
         self._committer = asyncio.create_task(self._commit_groups(), name="journal-commit")
         return self.durable_seq
 
@@ -187,8 +191,8 @@ class JournalWriter:
         if self._online:
             try:
                 await self._commit(group)
-            except Exception as error:  # noqa: BLE001 - whatever the reason, the entries must go elsewhere
-                self._go_offline(error)
+            except Exception:  # noqa: BLE001 - whatever the reason, the entries must go elsewhere
+                self._go_offline()
             else:
                 return True
         return not group or await self._put_by(group)
@@ -222,11 +226,10 @@ class JournalWriter:
 
     # --- the outage ------------------------------------------------------------------------------------
 
-    def _go_offline(self, error: Exception) -> None:
+    def _go_offline(self) -> None:
         self._online = False
         self._told.clear()
         self.counters["outages"] += 1
-        self._tell("journal_spooling", f"the database takes no entries, they are spooled: {explain(error)}")
         self._returner = asyncio.create_task(self._come_back(), name="journal-return")
 
     async def _put_by(self, group: list[Buffered]) -> bool:
@@ -254,14 +257,15 @@ class JournalWriter:
         self._tell("journal_lost", f"journal entries from {seqs.start} on are lost: {full}")
 
     async def _come_back(self) -> None:
-        """Until the database has taken all that waits for it."""
+        """Until the database has taken all that waits for it. A hiccup that the first attempt ends is no alarm."""
         pause, longest = self._retry_seconds
         while True:
             await asyncio.sleep(pause)
             try:
                 await self._return_spool()
-            except Exception as error:  # noqa: BLE001 - the alarm is given; this only says how it goes on
-                log.info("database still away", reason=explain(error))
+            except Exception as error:  # noqa: BLE001 - whatever the reason, the outage goes on
+                self.counters["retries"] += 1
+                self._tell("journal_spooling", f"the database takes no entries, they are spooled: {explain(error)}")
                 pause = min(pause * 2, longest)
             else:
                 return
@@ -282,8 +286,9 @@ class JournalWriter:
             self._returned = self._spool.start
             if not self._online:
                 self._online = True
-                lost = self.counters["lost"]
-                self._tell("journal_back", f"the database takes entries again; lost in this run: {lost}")
+                if self._told:
+                    lost = self.counters["lost"]
+                    self._tell("journal_back", f"the database takes entries again; lost in this run: {lost}")
         self._wake.set()
 
     async def _return_some(self) -> None:
@@ -306,8 +311,3 @@ def explain(error: BaseException) -> str:
     """The reason in one line, without statement or values."""
     cause = getattr(error, "orig", None) or error
     return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no reason given'}"
-
-
-def _last_seq(connection: Connection) -> int:
-    last: int | None = connection.execute(sa.select(sa.func.max(journal_table.c.seq))).scalar()
-    return last or 0

@@ -72,13 +72,13 @@ async def _hold_session_lock(database: Database, name: str) -> AsyncIterator[Non
         if not await connection.scalar(sa.text("SELECT pg_try_advisory_lock(:class_id, :key)"), key):
             raise LockedError(name, await connection.scalar(_HOLDER, key) or "somebody who has just gone")
 
-    database.guard_writing(take)
+    database.guards.append(take)
     try:
         await database.end_writing()
         await database.transact(lambda connection: None)
         yield
     finally:
-        database.guard_writing(None)
+        database.guards.remove(take)
         await database.end_writing()
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from telephony.store.calllog import CallLog, stored_facts
 from telephony.store.database import Database
 from telephony.store.dialects import is_postgres
+from telephony.store.lock import hold
 from telephony.store.reader import lines_after
 from telephony.store.tables import CallLogTables, call_log, call_log_state, journal
 
@@ -25,11 +26,9 @@ CHUNK = 500
 """Entries in one transaction: some 20 ms."""
 RETIRED = 2_000
 """Old rows deleted in one transaction."""
+BREATH = 0.02
+"""Seconds, at least, that others may write between two transactions."""
 NEXT, OLD = "_next", "_old"
-
-
-class RebuildError(RuntimeError):
-    """Another rebuild was swapped in meanwhile."""
 
 
 class Progress:
@@ -43,9 +42,14 @@ class Progress:
 async def rebuild(database: Database, report: Callable[[Progress], None] = lambda progress: None) -> int:
     """Make the call log again; answers how many entries were folded.
 
-    Raises RebuildError, and what the database raises; the call log is then as it was. Leftovers of an
-    interrupted rebuild are removed by the next.
+    Raises LockedError when another rebuild is under way, and what the database raises; the call log is then as
+    it was. Leftovers of an interrupted rebuild are removed by the next.
     """
+    async with hold(database, "rebuild"):
+        return await _rebuild(database, report)
+
+
+async def _rebuild(database: Database, report: Callable[[Progress], None]) -> int:
     work = await database.transact(lambda connection: _Rebuild(connection))
     while True:
         begun = time.perf_counter()
@@ -54,7 +58,7 @@ async def rebuild(database: Database, report: Callable[[Progress], None] = lambd
         report(Progress(work.seq, last))
         if read < CHUNK:
             break
-        await asyncio.sleep(time.perf_counter() - begun)
+        await asyncio.sleep(max(time.perf_counter() - begun, BREATH))
     await database.transact(work.swap)
     for table in work.old.all():
         await _retire(database, table)
@@ -65,10 +69,9 @@ class _Rebuild:
     """State of one rebuild; the methods are work for `Database.transact`."""
 
     def __init__(self, connection: Connection) -> None:
-        self.before = _generation(connection)
-        generation = self.before + 1
-        self.next = CallLogTables(sa.MetaData(), NEXT, generation)
-        self.old = CallLogTables(sa.MetaData(), OLD, generation)
+        self.generation = _generation(connection) + 1
+        self.next = CallLogTables(sa.MetaData(), NEXT, self.generation)
+        self.old = CallLogTables(sa.MetaData(), OLD, self.generation)
         for table in (*self.next.all(), *self.old.all()):
             table.drop(connection, checkfirst=True)
         for table in self.next.all():
@@ -88,9 +91,8 @@ class _Rebuild:
 
     def swap(self, connection: Connection) -> None:
         """Shut the router out, fold what is left, and let the new tables take the place of the old."""
-        change = sa.update(call_log_state).where(call_log_state.c.generation == self.before)
-        if connection.execute(change.values(generation=self.before + 1)).rowcount != 1:
-            raise RebuildError("another rebuild has been swapped in meanwhile")
+        # First of all: in PostgreSQL this row's lock is what shuts the router out.
+        connection.execute(sa.update(call_log_state).values(generation=self.generation))
         while self.advance(connection):
             pass
         for current, old, new in zip(call_log.all(), self.old.all(), self.next.all(), strict=True):
@@ -105,7 +107,7 @@ async def _retire(database: Database, table: sa.Table) -> None:
             begun = time.perf_counter()
             if not await database.transact(partial(_delete_some, table)):
                 break
-            await asyncio.sleep(time.perf_counter() - begun)
+            await asyncio.sleep(max(time.perf_counter() - begun, BREATH))
     await database.transact(table.drop)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -142,4 +141,4 @@ async def test_the_spool_of_a_healthy_life_stays_empty(database_url: str, tmp_pa
         await store.durable()
         assert store.spool.empty
         assert store.alarms.given == []
-        assert os.stat(store.spool.path).st_mode & 0o077 == 0
+        assert store.spool.path.stat().st_mode & 0o077 == 0
