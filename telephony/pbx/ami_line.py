@@ -5,7 +5,8 @@ What was found in version 1.4, and is mended here by subclasses of its own parts
 - it guesses when the answer to an action is complete (`Added … to queue` is taken for the beginning of a list, and
   never ends): `Action` goes by AMI's own `EventList` header;
 - it keeps unanswered actions and sends them again after a reconnect, an Originate too: `Protocol.close` fails them;
-- it cuts a UTF-8 letter in two where a packet ends: `Protocol.data_received` decodes across packets;
+- it cuts a UTF-8 letter in two where a packet ends, and loses the last header of a message if its value is empty
+  (`BridgeId:`): `Protocol.data_received` takes messages apart by itself;
 - it reconnects by itself at a fixed pace, pings without looking for the answer, and lets an exception of a callback
   end the connection: `Manager` leaves all that to its owner;
 - it writes line breaks in values as they are, and logs messages with phone numbers and the password in them.
@@ -16,10 +17,11 @@ from __future__ import annotations
 import asyncio
 import codecs
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from panoramisk import actions, ami_protocol, manager
+from panoramisk import actions, ami_protocol, manager, message
 
 from telephony.pbx.ami_types import AmiConnectionLost
 
@@ -28,6 +30,7 @@ Row = Mapping[str, str]
 
 MAX_MESSAGE = 4 * 1024 * 1024  # characters without an end of message
 
+_GREETING = re.compile(r"Asterisk Call Manager/(\S+)")
 _silent = logging.Logger("panoramisk", level=logging.CRITICAL + 1)
 
 
@@ -38,10 +41,10 @@ class Action(actions.Action):  # type: ignore[misc]  # panoramisk has no types
         super().__init__({"Action": name, **_written(fields)})
         self.name = name
 
-    def add_message(self, message: Any) -> bool:
-        self.responses.append(message)
-        opens_list = self.responses[0]["EventList"].lower() == "start" if "EventList" in self.responses[0] else False
-        ends_list = len(self.responses) > 1 and str(message.eventlist).lower() in ("complete", "cancelled")
+    def add_message(self, received: Any) -> bool:
+        self.responses.append(received)
+        opens_list = str(self.responses[0].eventlist).lower() == "start"
+        ends_list = len(self.responses) > 1 and str(received.eventlist).lower() in ("complete", "cancelled")
         complete = ends_list or not opens_list
         if complete and not self.future.done():
             self.future.set_result([_row(each) for each in self.responses])
@@ -55,17 +58,23 @@ class Protocol(ami_protocol.AMIProtocol):  # type: ignore[misc]
         super().connection_made(transport)
         self.log = _silent
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+        self.version: str | None = None
 
     def data_received(self, data: bytes) -> None:
-        text = self._decoder.decode(data)
-        if text:
-            super().data_received(text.encode())
-        if self.queue and len(self.queue[-1]) > MAX_MESSAGE:
+        *blocks, self._rest = (self._rest + self._decoder.decode(data)).split("\r\n\r\n")
+        for block in blocks:
+            if self.version is None and (greeting := _GREETING.match(block)):
+                self.version = greeting[1]
+            received = message.Message.from_line(block.strip("\r\n"))
+            if received is not None:
+                self.handle_message(received)
+        if len(self._rest) > MAX_MESSAGE:
             self.transport.abort()
 
-    def handle_message(self, message: Any) -> None:
+    def handle_message(self, received: Any) -> None:
         try:
-            super().handle_message(message)
+            super().handle_message(received)
         except Exception as error:  # noqa: BLE001  one strange message must not end the line; it is reported
             self.factory.strange(error)
 
@@ -133,9 +142,9 @@ def _written(fields: Fields) -> dict[str, str | list[str]]:
     return written
 
 
-def _row(message: Any) -> dict[str, str]:
+def _row(received: Any) -> dict[str, str]:
     """A message as AMI sent it, without the empty body that panoramisk adds."""
-    return {name: value for name, value in message.items() if name != "content" or value}
+    return {name: value for name, value in received.items() if name != "content" or value}
 
 
 def _text(value: str | int | bool) -> str:

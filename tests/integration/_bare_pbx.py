@@ -52,7 +52,7 @@ exten => queue,1,Answer()
 exten => agi,1,Answer()
  same => n,Set(AGIEXITONHANGUP=yes)
  same => n,AGI(agi://127.0.0.1:${{AGI_PORT}}/login,3001,"a b")
- same => n,Set(GLOBAL(AGI_SEEN)=${{AGISTATUS}}|${{GREETING}}|${{SAY}})
+ same => n,Stasis({app},asked)
 """
 
 
@@ -126,6 +126,8 @@ class BarePbx:
                 "[3001]\ntype=endpoint\ncontext=bare\ndisallow=all\nallow=ulaw\naors=3001\n"
                 "[3001]\ntype=aor\nmax_contacts=1\nqualify_frequency=0\n"
                 f"contact=sip:3001@127.0.0.1:{free_port(socket.SOCK_DGRAM)}\n"
+                "[3002]\ntype=endpoint\ncontext=bare\ndisallow=all\nallow=ulaw\naors=3002\n"
+                "[3002]\ntype=aor\nmax_contacts=1\n"
             ),
             "agi.conf": "", "cel.conf": "", "cdr.conf": "[general]\nenable=no\n", "features.conf": "",
             "udptl.conf": "", "indications.conf": "[general]\ncountry=us\n", "acl.conf": "", "ccss.conf": "",

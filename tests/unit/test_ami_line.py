@@ -158,6 +158,19 @@ async def test_a_list_is_complete_when_ami_says_so_and_not_before() -> None:
             await ami.channels()
 
 
+async def test_a_last_header_without_a_value_is_not_lost() -> None:
+    async with connected() as (ami, script, _):
+        row = "Event: CoreShowChannel\r\nChannel: c\r\nBridgeId: "
+        end = "Event: CoreShowChannelsComplete\r\nEventList: Complete"
+        script.answers["CoreShowChannels"] = None
+        asked = asyncio.ensure_future(ami.channels())
+        await script.asked("CoreShowChannels")
+        number = script.sent("CoreShowChannels")[0]["ActionID"]
+        for part in ("Response: Success\r\nEventList: start", row, end):
+            script.say(f"ActionID: {number}\r\n{part}\r\n\r\n")
+        assert [channel["BridgeId"] for channel in await asked] == [""]
+
+
 async def test_a_plain_answer_that_sounds_like_a_list_is_no_list() -> None:
     async with connected(action_timeout=0.5) as (ami, script, _):
         script.answers["QueueAdd"] = "Response: Success\r\nMessage: Added interface to queue\r\n\r\n"
