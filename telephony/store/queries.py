@@ -123,4 +123,4 @@ async def phone_number(engine: AsyncEngine, token: str) -> str | None:
 
 
 def _rows(kind: type[R], found: Iterable[Mapping[str, Any]]) -> list[R]:
-    return [msgspec.convert(dict(row), kind) for row in found]
+    return [msgspec.convert({str(name): value for name, value in row.items()}, kind) for row in found]
