@@ -264,7 +264,8 @@ class Ami:
                     fields["MatchCriteria"] += ",header(Device),method(starts_with)"
                     fields["Filter"] = self._devices
                 await self._ask(manager, "Filter", fields, self._timeout)
-            await self._ask(manager, "Events", {"EventMask": "on"}, self._timeout)
+            mask = "on" if self._types else "off"  # without a filter, "on" would be everything
+            await self._ask(manager, "Events", {"EventMask": mask}, self._timeout)
         except ActionFailed as error:
             raise LoginRejected(f"the AMI user {self._user!r} may not do what is needed: {error}") from error
 

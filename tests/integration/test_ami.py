@@ -201,6 +201,14 @@ async def test_only_the_devices_asked_for_are_heard_of(pbx: BarePbx) -> None:
         assert not [event for event in here.told if isinstance(event, DeviceStateChange)]
 
 
+async def test_a_client_that_asks_for_no_events_hears_none(pbx: BarePbx) -> None:
+    async with story(pbx, events=()) as here:
+        await here.ami.queue_add("help", "PJSIP/3001")
+        await here.ami.queue_remove("help", "PJSIP/3001")
+        await here.ami.action("Ping")
+        assert [type(message) for message in here.told] == [AmiConnected]
+
+
 async def test_five_hundred_actions_at_once_are_all_answered(pbx: BarePbx) -> None:
     async with story(pbx) as here:
         answers = await asyncio.gather(*(here.ami.action("Ping") for _ in range(500)))
