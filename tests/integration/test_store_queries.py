@@ -1,0 +1,148 @@
+"""What a start reads, what reports read, and the journal out of the database and back."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from telephony.core import events as ev
+from telephony.core import facts as that
+from telephony.store import queries
+from telephony.store.reader import JournalFileError, export_journal, read_file, read_journal
+from telephony.store.rebuild import rebuild
+from telephony.store.tables import call_log
+from telephony.testing.big_database import fill
+from tests.integration._store import NOON, answered_call, at, opened, read_log
+from tests.integration.postgres import database_url, postgres
+
+__all__ = ["database_url", "postgres"]
+
+
+async def test_a_start_finds_who_works_and_which_calls_live(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        store.tell(answered_call(1, "ivanova"))
+        talking = list(answered_call(2, "petrova", start=100))
+        store.tell(iter(talking[:4]))
+        waiting = list(answered_call(3, start=110))
+        store.tell(iter(waiting[:1]))
+        store.append(
+            ev.LogOut(command="c1", login="sidorova"),
+            [
+                that.OperatorChanged(login="sidorova", state="ready", phone="p3", at=at(1)),
+                that.OperatorChanged(login="sidorova", state="offline", at=at(2)),
+            ],
+        )
+        await store.durable()
+        engine = store.database.engine
+        assert await queries.open_calls(engine) == (
+            ev.OpenCall(
+                call="gudok-1.2", kind="inbound", number="1300", caller="token2", arrived=at(100), queue="registry",
+                queued=at(100), answered=at(108), operator="petrova", attempts=1,
+            ),
+            ev.OpenCall(
+                call="gudok-1.3", kind="inbound", number="1300", caller="token3", arrived=at(110), queue="registry",
+                queued=at(110),
+            ),
+        )  # fmt: skip
+        assert await queries.open_operators(engine) == (
+            ev.OpenOperator(login="ivanova", phone="phone-ivanova", state="ready", since=at(78), idle_since=at(78)),
+            ev.OpenOperator(login="petrova", phone="phone-petrova", state="talking", since=at(108)),
+        )
+
+
+async def test_an_operator_who_only_rang_keeps_their_place_in_idleness(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        for second, state in enumerate(["ready", "ringing", "unreachable", "ready", "ringing"]):
+            changed = that.OperatorChanged(login="ivanova", state=state, phone="p1", at=at(second))
+            store.append(ev.PbxLost(reason="any"), [changed])
+        await store.durable()
+        (operator,) = await queries.open_operators(store.database.engine)
+    assert (operator.state, operator.since, operator.idle_since) == ("ringing", at(4), at(0))
+
+
+async def test_the_last_talk_of_each_caller_and_not_older_ones(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        store.tell(answered_call(1, "ivanova", start=0))
+        store.tell(answered_call(2, "petrova", start=3600))
+        again = that.CallMissed(
+            call="gudok-9.9", number="1300", caller="token1", arrived=at(7000), ended=at(7200), answered=at(7010),
+            operator="sidorova", phone="p3", via_fallback=True,
+        )  # fmt: skip
+        store.append(ev.PbxLost(reason="any"), [again])
+        await store.durable()
+        engine = store.database.engine
+        talks = await queries.last_talks(engine, at(0))
+        assert [(talk.caller, talk.login) for talk in talks] == [("token2", "petrova"), ("token1", "sidorova")]
+        assert talks[1].ended == at(7200)
+        assert [talk.caller for talk in await queries.last_talks(engine, at(7000))] == ["token1"]
+
+
+async def test_calls_attempts_and_states_between_two_times(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        for number in range(5):
+            store.tell(answered_call(number, start=100 * number))
+        await store.durable()
+        engine = store.database.engine
+        calls = await queries.calls_between(engine, at(100), at(300))
+        assert [(call.id, call.arrived, call.via_fallback) for call in calls] == [
+            ("gudok-1.1", at(100), False),
+            ("gudok-1.2", at(200), False),
+        ]
+        attempts = await queries.attempts_between(engine, at(105), at(106))
+        assert [(attempt.call, attempt.result) for attempt in attempts] == [("gudok-1.1", "answered")]
+        states = await queries.states_between(engine, at(100), at(200))
+        assert [state.state for state in states] == ["ringing", "talking", "wrap_up", "ready"]
+
+
+async def test_the_journal_travels_through_a_file(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "journal.jsonl"
+    async with opened(database_url, tmp_path) as store:
+        for number in range(200):
+            store.tell(answered_call(number, start=number))
+        await store.durable()
+        engine = store.database.engine
+        recorded = [one async for one in read_journal(engine)]
+        assert await export_journal(engine, file) == len(recorded) == 1200
+        assert list(read_file(file)) == recorded
+        assert await export_journal(engine, file, after=10, until=13) == 3
+        assert [one.entry.seq for one in read_file(file)] == [11, 12, 13]
+    first = json.loads(file.read_text().splitlines()[0])
+    assert set(first) == {"seq", "at", "event", "effects"}
+
+
+async def test_a_damaged_file_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "journal.jsonl"
+    file.write_text('{"seq":1,"at":"2026-03-02T12:00:00Z","event":{"type":"Unheard"},"effects":[]}\n')
+    with pytest.raises(JournalFileError, match=r"journal\.jsonl:1: .*Unheard"):
+        list(read_file(file))
+
+
+async def test_a_long_past_is_what_the_center_would_have_written(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/gudok.db", tmp_path) as store:
+        fill(tmp_path / "gudok.db", 300, NOON)
+        filled = await read_log(store.database)
+        await rebuild(store.database)
+        assert await read_log(store.database) == filled
+    assert len(filled["calls"]) == 300
+    assert len(filled["attempts"]) == 270
+    assert filled["calls"][-1]["ended"] < NOON
+
+
+async def test_a_start_reads_no_history(database_url: str, tmp_path: Path) -> None:
+    """The queries of a start are answered from the indexes of open rows alone."""
+    async with opened(database_url, tmp_path) as store:
+        explain = "EXPLAIN QUERY PLAN " if database_url.startswith("sqlite") else "EXPLAIN "
+        async with store.database.engine.connect() as connection:
+            if not database_url.startswith("sqlite"):
+                await connection.exec_driver_sql("SET enable_seqscan = off")
+            for table in (call_log.calls, call_log.attempts, call_log.operator_states):
+                query = sa.select(table).where(table.c.ended.is_(None))
+                sql = str(query.compile(dialect=store.database.dialect))
+                plan = "\n".join(map(str, await connection.exec_driver_sql(explain + sql)))
+                assert f"ix_{table.name}_open" in plan
+            since = NOON - timedelta(days=1)
+            assert await queries.last_talks(store.database.engine, since) == ()
