@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from handlers import agents, inbound, legs, operators, own_calls, recovery, scripts, transfers, waiting
+from handlers import agents, bridging, inbound, legs, operators, own_calls, recovery, scripts, transfers, waiting
 from handlers.turn import Turn
 from telephony.core import events
 from telephony.core.center import Center
@@ -46,7 +46,7 @@ HANDLERS: dict[type[events.Event], Callable[[Turn, Any], None]] = {
     events.LegReady: legs.leg_ready,
     events.ChannelRinging: legs.channel_ringing,
     events.ChannelAnswered: legs.channel_answered,
-    events.Bridged: legs.bridged,
+    events.Bridged: bridging.bridged,
     events.ChannelHeld: legs.channel_held,
     events.ChannelResumed: legs.channel_resumed,
     events.ChannelGone: legs.channel_gone,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from handlers import agents, own_calls, scripts, transfers, waiting
+from handlers import agents, bridging, own_calls, scripts, transfers, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
-from telephony.core.effects import Alarm, Connect, DialLeg, Dissolve
+from telephony.core.effects import Alarm, DialLeg, Dissolve
 from telephony.core.events import (
-    Bridged,
     ChannelAnswered,
     ChannelGone,
     ChannelHeld,
@@ -23,10 +22,7 @@ from telephony.core.facts import (
     AttemptAnswered,
     AttemptEnded,
     AttemptResult,
-    CallBridged,
-    CallEnded,
     CallKind,
-    Outcome,
 )
 from telephony.core.operators import Agent, State
 
@@ -63,51 +59,7 @@ def channel_answered(turn: Turn, event: ChannelAnswered) -> None:
         turn.hang_up(call, leg.channel)
         return
     turn.do(AttemptAnswered(call=call.id, n=leg.n, at=turn.now))
-    connect(turn, call, leg)
-
-
-def connect(turn: Turn, call: Call, leg: Leg) -> None:
-    """Let the party and the answered leg hear each other."""
-    scripts.drop(turn, call)
-    waiting.stop_waiting(turn, call)
-    if call.offer == leg.channel:
-        call.offer = None
-    if call.transfer is not None and call.transfer.leg == leg.channel:
-        transfers.target_answered(turn, call)
-    if call.kind is CallKind.OWN and call.answered is None:
-        own_calls.answer_origin(turn, call)
-    if call.bridge is not None:
-        turn.do(Dissolve(call=call.id, bridge=call.bridge))
-        call.in_bridge.clear()
-    staff = tuple(channel for channel in (call.party, leg.channel) if is_staff(call, channel))
-    call.bridge, call.held = turn.center.name_bridge(call), False
-    turn.do(Connect(call=call.id, bridge=call.bridge, channels=(call.party, leg.channel), staff=staff))
-    if leg.login is not None:
-        agent = turn.center.agents[leg.login]
-        agent.calls += leg.why != "own"
-        agents.set_state(turn, agent, State.TALKING, call=call.id)
-    if call.origin is not None:
-        agents.set_state(turn, turn.center.agents[call.origin], State.TALKING, reason="own_call", call=call.id)
-
-
-def is_staff(call: Call, channel: ChannelId) -> bool:
-    """Whether the channel is an operator's: its digits are kept from the other side."""
-    leg = call.legs.get(channel)
-    return call.origin is not None if leg is None else leg.role is Role.OPERATOR
-
-
-def bridged(turn: Turn, event: Bridged) -> None:
-    """The PBX confirms: only now the call counts as answered."""
-    call = turn.center.calls.get(event.call)
-    if call is None or call.ended or call.bridge != event.bridge:
-        return
-    call.in_bridge.update(event.channels)
-    others = [call.legs[channel] for channel in event.channels if channel in call.legs]
-    for leg in others:
-        call.talked_to = leg.login
-    if call.answered is None and others:
-        call.answered = turn.now
-        turn.do(CallBridged(call=call.id, operator=others[0].login, at=turn.now))
+    bridging.connect(turn, call, leg)
 
 
 def channel_held(turn: Turn, event: ChannelHeld) -> None:
@@ -165,7 +117,7 @@ def _party_gone(turn: Turn, call: Call, at: datetime) -> None:
     """The one for whom the call exists has gone: the call ends here, its other channels are hung up."""
     scripts.drop(turn, call)
     waiting.stop_waiting(turn, call)
-    end_call(turn, call, at)
+    bridging.end_call(turn, call, at)
     for leg in call.legs.values():
         if leg.state is not LegState.UP:
             leg.result = AttemptResult.CANCELLED
@@ -176,16 +128,6 @@ def _party_gone(turn: Turn, call: Call, at: datetime) -> None:
     turn.center.forget_channel(call, call.party)
     if origin is not None:
         agents.release(turn, origin, call.party)
-
-
-def end_call(turn: Turn, call: Call, at: datetime) -> None:
-    """State the call's end and its outcome, once."""
-    unanswered = Outcome.ABANDONED if call.kind is CallKind.INBOUND else Outcome.NOT_REACHED
-    outcome = Outcome.ANSWERED if call.answered is not None else call.outcome or unanswered
-    by = call.ended_by or ("caller" if call.origin is None else "operator")
-    call.ended = True
-    if not call.end_unknown:
-        turn.do(CallEnded(call=call.id, outcome=outcome, by=by, at=at))
 
 
 def _leg_gone(turn: Turn, call: Call, leg: Leg, event: ChannelGone, at: datetime) -> None:
@@ -267,11 +209,10 @@ def pbx_refused(turn: Turn, event: PbxRefused) -> None:
             turn.hang_up(call, event.channel)
         case "Watch":
             gone(turn, ChannelGone(channel=event.channel), turn.now)
-        case "Play":
+        case "Play" if event.status != 404:
             scripts.play_failed(turn, event)
-        case "Connect" | "Join" if event.status:
-            if call is not None:
-                _not_bridged(turn, call, event)
+        case "Connect" | "Join":
+            bridging.not_bridged(turn, event)
         case _ if event.status == 404:
             pass  # what it was for was gone before we asked: its ChannelGone says the rest
         case _:
@@ -291,17 +232,3 @@ def _never_rang(turn: Turn, event: PbxRefused) -> None:
     if leg is not None:
         leg.result = AttemptResult.UNREACHABLE if event.status == 500 else AttemptResult.CANCELLED
         gone(turn, ChannelGone(channel=event.channel), turn.now)
-
-
-def _not_bridged(turn: Turn, call: Call, event: PbxRefused) -> None:
-    """One of the two was gone already. Its end is reported by itself; whoever is left goes back to the queue."""
-    if call.bridge != event.bridge or call.ended:
-        return
-    turn.do(Dissolve(call=call.id, bridge=event.bridge))
-    call.bridge = None
-    for leg in list(call.legs.values()):
-        if leg.state is LegState.UP and leg.channel not in call.in_bridge:
-            leg.result = AttemptResult.FAILED
-            if call.queue is not None and call.answered is None and call.offer is None:
-                call.offer = leg.channel
-            turn.hang_up(call, leg.channel)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, legs, operators, waiting
+from handlers import agents, bridging, legs, operators, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.effects import Dissolve, HangUp, TakeBack
@@ -91,7 +91,7 @@ def _forget_all(turn: Turn, at: datetime) -> None:
     center = turn.center
     center.pbx_up = False
     for call in list(center.calls.values()):
-        call.outcome, call.ended_by = call.outcome or Outcome.LOST, "pbx"
+        call.outcome, call.ended_by, call.connecting = call.outcome or Outcome.LOST, "pbx", None
         for channel in [call.party, *call.legs]:
             legs.gone(turn, ChannelGone(channel=channel), at)
     for channel in list(center.strangers):
@@ -159,7 +159,7 @@ def _ended_unseen(turn: Turn, channel: str) -> None:
         operator=call.talked_to,
         attempts=call.attempts,
     )
-    call.end_unknown = True
+    call.end_unknown, call.connecting = True, None
     legs.gone(turn, ChannelGone(channel=channel), turn.now)
     if call.recorded is not None:
         call_recorded(turn, call.recorded)
@@ -310,7 +310,7 @@ def _resume_waiting(turn: Turn, call: Call) -> None:
             leg.result = AttemptResult.CANCELLED
             turn.hang_up(call, leg.channel)
     if answered is not None:
-        legs.connect(turn, call, answered)
+        bridging.connect(turn, call, answered)
     elif ringing is not None and call.queue is not None:
         call.offer, call.eligible = ringing.channel, True
         waiting.hold(turn, call)

@@ -7,10 +7,10 @@ target has answered. If it hangs up before (many phones do, right after the REFE
 
 from __future__ import annotations
 
-from handlers import agents, own_calls, scripts, waiting
+from handlers import agents, bridging, own_calls, scripts, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role, Transfer
-from telephony.core.effects import Connect, Dissolve, Join, ReportTransfer, SetVariables
+from telephony.core.effects import Dissolve, Join, ReportTransfer, SetVariables
 from telephony.core.events import ChannelId, HangUpReason, TransferAsked
 from telephony.core.facts import (
     AttemptAnswered,
@@ -200,8 +200,7 @@ def lost_leg(turn: Turn, call: Call, channel: ChannelId) -> None:
     if back is not None and back.result is None:
         _report(turn, call, transfer.by, "unavailable")
         _leave_bridge(turn, call)
-        call.bridge, call.held = turn.center.name_bridge(call), False
-        turn.do(Connect(call=call.id, bridge=call.bridge, channels=(call.party, transfer.by), staff=(transfer.by,)))
+        bridging.bridge_with(turn, call, back)
     elif call.queue is not None:
         waiting.resume(turn, call)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from telephony.core.events import BridgeId, CallId, CallRecorded, ChannelId
 from telephony.core.facts import AttemptResult, CallKind, Outcome
@@ -56,6 +56,13 @@ class Transfer:
     leg: ChannelId
 
 
+class Connecting(NamedTuple):
+    """A Connect that the PBX has not yet answered: into which bridge, with whose leg."""
+
+    bridge: BridgeId
+    login: str | None
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One call, from the first channel to the last. `party` is the channel that stays through every transfer."""
@@ -84,6 +91,7 @@ class Call:
     legs: dict[ChannelId, Leg] = field(default_factory=dict)
     bridge: BridgeId | None = None
     in_bridge: set[ChannelId] = field(default_factory=set)
+    connecting: Connecting | None = None
     held: bool = False
     """The party is in the holding bridge."""
     attempts: int = 0
@@ -97,6 +105,7 @@ class Call:
     """Decided before the end, for calls that the center ends."""
     ended_by: Literal["caller", "operator", "far_end", "center", "pbx"] | None = None
     ended: bool = False
+    ended_at: datetime | None = None
     end_unknown: bool = False
     """It ended while we could not see: the PBX's record will tell when."""
     recorded: CallRecorded | None = None

@@ -142,7 +142,12 @@ class Center:
         self.channels.pop(channel, None)
         call.legs.pop(channel, None)
         call.in_bridge.discard(channel)
-        if call.ended and not call.legs and self.channels.get(call.party) is not call:
+        self.forget_if_over(call)
+
+    def forget_if_over(self, call: Call) -> None:
+        """Its end is stated, no channel is left, and nothing more is awaited of it."""
+        alive = call.legs or call.party in self.channels
+        if call.ended and not alive and call.connecting is None:
             self.calls.pop(call.id, None)
 
     def name_leg(self, call: Call) -> ChannelId:

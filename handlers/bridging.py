@@ -1,0 +1,127 @@
+"""Two channels hear each other: asked for, confirmed by the PBX or refused, and what that means for the call's end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from handlers import agents, own_calls, scripts, transfers, waiting
+from handlers.turn import Turn
+from telephony.core.calls import Call, Connecting, Leg, LegState, Role
+from telephony.core.effects import Connect, Dissolve
+from telephony.core.events import Bridged, ChannelId, PbxRefused
+from telephony.core.facts import AttemptResult, CallBridged, CallEnded, CallKind, Outcome
+from telephony.core.operators import State
+
+
+def connect(turn: Turn, call: Call, leg: Leg) -> None:
+    """Let the party and the answered leg hear each other."""
+    scripts.drop(turn, call)
+    waiting.stop_waiting(turn, call)
+    if call.offer == leg.channel:
+        call.offer = None
+    if call.transfer is not None and call.transfer.leg == leg.channel:
+        transfers.target_answered(turn, call)
+    if call.kind is CallKind.OWN and call.answered is None:
+        own_calls.answer_origin(turn, call)
+    if call.bridge is not None:
+        turn.do(Dissolve(call=call.id, bridge=call.bridge))
+        call.in_bridge.clear()
+    bridge_with(turn, call, leg)
+    if leg.login is not None:
+        agent = turn.center.agents[leg.login]
+        agent.calls += leg.why != "own"
+        agents.set_state(turn, agent, State.TALKING, call=call.id)
+    if call.origin is not None:
+        agents.set_state(turn, turn.center.agents[call.origin], State.TALKING, reason="own_call", call=call.id)
+
+
+def bridge_with(turn: Turn, call: Call, leg: Leg) -> None:
+    """Ask for a new bridge of the two."""
+    channels = (call.party, leg.channel)
+    staff = tuple(channel for channel in channels if is_staff(call, channel))
+    call.bridge, call.held = turn.center.name_bridge(call), False
+    call.connecting = Connecting(call.bridge, leg.login)
+    turn.do(Connect(call=call.id, bridge=call.bridge, channels=channels, staff=staff))
+
+
+def is_staff(call: Call, channel: ChannelId) -> bool:
+    """Whether the channel is an operator's: its digits are kept from the other side."""
+    leg = call.legs.get(channel)
+    return call.origin is not None if leg is None else leg.role is Role.OPERATOR
+
+
+def bridged(turn: Turn, event: Bridged) -> None:
+    """The PBX confirms: only now the call counts as answered. One of the two may have left at that very moment."""
+    call = turn.center.calls.get(event.call)
+    if call is None:
+        return
+    asked = _asked(call, event.bridge)
+    if not call.ended and call.bridge == event.bridge:
+        call.in_bridge.update(event.channels)
+        for leg in [call.legs[channel] for channel in event.channels if channel in call.legs]:
+            call.talked_to = leg.login
+            _heard_each_other(turn, call, leg.login, turn.now)
+    elif asked is not None:
+        _heard_each_other(turn, call, asked.login, call.ended_at or turn.now)
+        settle_end(turn, call)
+
+
+def _asked(call: Call, bridge: str) -> Connecting | None:
+    """What was asked for, and is answered now."""
+    asked = call.connecting
+    if asked is None or asked.bridge != bridge:
+        return None
+    call.connecting = None
+    return asked
+
+
+def _heard_each_other(turn: Turn, call: Call, login: str | None, at: datetime) -> None:
+    if call.answered is None:
+        call.answered = at
+        turn.do(CallBridged(call=call.id, operator=login, at=at))
+
+
+def not_bridged(turn: Turn, event: PbxRefused) -> None:
+    """One of the two was gone already. Its end is reported by itself; whoever is left goes back to the queue."""
+    call = turn.center.calls.get(event.call)
+    if call is None:
+        return
+    _asked(call, event.bridge)
+    if call.ended:
+        settle_end(turn, call)
+    elif call.bridge == event.bridge and event.status:
+        turn.do(Dissolve(call=call.id, bridge=event.bridge))
+        call.bridge = None
+        for leg in list(call.legs.values()):
+            if leg.state is LegState.UP and leg.channel not in call.in_bridge:
+                leg.result = AttemptResult.FAILED
+                if call.queue is not None and call.answered is None and call.offer is None:
+                    call.offer = leg.channel
+                turn.hang_up(call, leg.channel)
+
+
+# -- the end of a call
+
+
+def end_call(turn: Turn, call: Call, at: datetime) -> None:
+    """The party has gone. The outcome waits for the answer to a Connect that is still under way."""
+    call.ended, call.ended_at = True, at
+    if call.connecting is None:
+        _state_end(turn, call, at)
+
+
+def settle_end(turn: Turn, call: Call) -> None:
+    """The answer has come."""
+    if call.ended_at is not None:
+        _state_end(turn, call, call.ended_at)
+        turn.center.forget_if_over(call)
+
+
+def _state_end(turn: Turn, call: Call, at: datetime) -> None:
+    """State the call's end and its outcome, once."""
+    if call.end_unknown:
+        return
+    unanswered = Outcome.ABANDONED if call.kind is CallKind.INBOUND else Outcome.NOT_REACHED
+    outcome = Outcome.ANSWERED if call.answered is not None else call.outcome or unanswered
+    by = call.ended_by or ("caller" if call.origin is None else "operator")
+    turn.do(CallEnded(call=call.id, outcome=outcome, by=by, at=at))
