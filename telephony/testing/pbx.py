@@ -258,6 +258,7 @@ class MemoryPbx:
         name = f"gudok-hold-{effect.music}"
         bridge = self.switch.bridges.setdefault(name, Bridge(name, "holding"))
         yield from self._enter(bridge, effect.channel)
+        yield self._answered()
 
     def _enter(self, bridge: Bridge, name: str) -> Carried:
         channel = self._ours(name)
@@ -265,7 +266,6 @@ class MemoryPbx:
         if channel.gone:
             raise RefusedError(400, "Channel not found")
         self.switch.enter(bridge, (channel,))
-        yield self._answered()
 
     def _play(self, effect: do.Play) -> Carried:
         self.switch.play(self._ours(effect.channel), effect.playback, effect.prompts)
@@ -320,7 +320,7 @@ class MemoryPbx:
             raise RefusedError(409, "Bridge with the same ID already exists")
         bridge = self.switch.bridges[effect.bridge] = Bridge(effect.bridge, "mixing")
         refused: RefusedError | None = None
-        for name in effect.channels:
+        for name in effect.channels:  # sent together: nothing comes between them but a prompt that still plays
             try:
                 yield from self._enter(bridge, name)
             except RefusedError as reason:
