@@ -146,6 +146,12 @@ class Connection(picows.WSListener):
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
         self._end("Asterisk closed the connection")
 
+    def pause_writing(self) -> None:
+        """Asterisk reads slower than we ask: what waits is bounded by `max_pending`."""
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         kind = frame.msg_type
         if kind is _TEXT and frame.fin:
