@@ -44,9 +44,16 @@ def service_numbers(queue: Queue) -> list[str]:
 
 
 def fallback(plan: Plan, queue: Queue) -> list[str]:
-    """The caller waits natively, for what is left of the queue's longest wait."""
+    """The caller waits natively, for what is left of the queue's longest wait. A greeting would keep them from an
+    operator who is free, so only one that must be heard out is played, once."""
     farewell = queue.at_max_wait.prompt if queue.at_max_wait else plan.farewell
-    greeting = [f"Playback({playable(plan, queue.greeting)})"] if queue.greeting else []
+    greeting = []
+    if queue.greeting and queue.hear_out:
+        greeting = [
+            'GotoIf($["${GUDOK_GREETED}" = "1"]?wait)',
+            "Set(GUDOK_GREETED=1)",
+            f"Playback({playable(plan, queue.greeting)})",
+        ]
     left = f"${{MAX(1,$[{queue.max_wait} - ${{EPOCH}} + ${{GUDOK_ARRIVED}}])}}"
     return lines(
         queue.name,
@@ -55,8 +62,6 @@ def fallback(plan: Plan, queue: Queue) -> list[str]:
             f"Set(QUEUE_PRIO={max(0, queue.priority)})",
             'ExecIf($["${GUDOK_ARRIVED}" = ""]?Set(GUDOK_ARRIVED=${STRFTIME(,,%s.%3q)}))',
             "Answer(,i)",
-            'GotoIf($["${GUDOK_GREETED}" = "1"]?wait)',
-            "Set(GUDOK_GREETED=1)",
             *greeting,
             f"(wait) Queue(gudok-{queue.name},,,,{left})",
             f"Playback({playable(plan, farewell)})",

@@ -41,6 +41,8 @@ class EmbeddedPbx:
         self.settings = settings
         self.home = settings.pbx_dir
         self._programs: Mapping[str, Program] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        """Set where this object started it; it outlives us on purpose."""
 
     # --- what it is made of --------------------------------------------------------------------------------
 
@@ -127,7 +129,7 @@ class EmbeddedPbx:
         asterisk = self.program("asterisk")
         output = self.home / "log" / "console.log"
         with output.open("wb") as log:
-            process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 [*asterisk.argv, "-C", str(self.config_file), "-f"],
                 env={**os.environ, **asterisk.env},
                 cwd=self.home,
@@ -156,7 +158,7 @@ class EmbeddedPbx:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
             deadline = time.monotonic() + STOP_SECONDS
-            while alive(pid):
+            while self._alive(pid):
                 if time.monotonic() > deadline:
                     break
                 time.sleep(POLL_SECONDS)
@@ -209,6 +211,16 @@ class EmbeddedPbx:
             return False
         return "fully booted" in said
 
+    def _alive(self, pid: int) -> bool:
+        """Whether the process lives; one that we started is laid to rest when it has ended."""
+        if self._process is not None and self._process.pid == pid:
+            return self._process.poll() is None
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
     def _check_host_name(self) -> None:
         """A host name that does not resolve makes every leg wait seconds for DNS."""
         name = socket.gethostname()
@@ -226,17 +238,6 @@ def link(place: Path, target: Path) -> None:
         place.unlink()
     if target.exists() and not place.exists():
         place.symlink_to(target)
-
-
-def alive(pid: int) -> bool:
-    """Whether the process lives; a child of ours that has ended is laid to rest."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def last_line(file: Path) -> str:

@@ -6,6 +6,7 @@ belong to the PBX and are left alone.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -144,6 +145,7 @@ def values_of(settings: Settings, paths: PbxPaths) -> dict[str, str]:
         "sip_address": address(site.sip_bind, site.sip_port),
         "agi": address(site.agi_host, site.agi_port),
         "nat": nat(site),
+        "media": media(site),
         "ari_password": conf(secrets.ari_password),
         "ami_password": conf(secrets.ami_password),
         "channel_variables": ",".join(CHANNEL_VARIABLES),
@@ -175,6 +177,13 @@ def address(host: str, port: int) -> str:
 
 def blocks(items: Iterable[T], section: Callable[[T], str]) -> str:
     return "\n\n".join(map(section, items))
+
+
+def media(site: Site) -> str:
+    """Media uses the address that SIP is bound to, or Asterisk would take it on every one."""
+    if ipaddress.ip_address(site.sip_bind).is_unspecified:
+        return ""
+    return f"media_address = {site.sip_bind}\nbind_rtp_to_media_address = yes"
 
 
 def nat(site: Site) -> str:
