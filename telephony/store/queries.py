@@ -10,11 +10,11 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from telephony.core.events import LastTalk, OpenCall, OpenOperator, Operator
+from telephony.core.events import LastTalk, OpenAttempt, OpenCall, OpenOperator, Operator
 from telephony.store import tables
 from telephony.store.notes import CelPosition
 from telephony.store.rows import AttemptRow, CallRow, Row, StateRow
-from telephony.store.tables import call_log
+from telephony.store.tables import call_log, to_utc
 
 R = TypeVar("R", bound=Row)
 
@@ -33,41 +33,45 @@ async def last_seq(engine: AsyncEngine) -> int:
     return found or 0
 
 
+OPEN_STATES = sa.select(
+    states.login, states.phone, states.state, states.since, states.reason, states.idle_since, states.until
+).where(states.ended.is_(None))
+OPEN_ATTEMPTS = sa.select(attempts.call, attempts.n, attempts.channel, attempts.operator, attempts.answered).where(
+    attempts.ended.is_(None)
+)
+OPEN_CALLS = sa.select(
+    calls.id.label("call"),
+    calls.kind,
+    calls.number,
+    calls.caller,
+    calls.arrived,
+    calls.queue,
+    calls.queued,
+    calls.priority,
+    calls.answered,
+    calls.attempts,
+).where(calls.ended.is_(None))
+"""Not ordered: an order could make SQLite prefer an index of the whole history."""
+
+
 async def open_operators(engine: AsyncEngine) -> tuple[OpenOperator, ...]:
     """Who is logged in, by login: the open interval of each."""
-    query = (
-        sa.select(
-            states.login, states.phone, states.state, states.since, states.reason, states.idle_since, states.until
-        )
-        .where(states.ended.is_(None))
-        .order_by(states.login)
-    )
-    return tuple(OpenOperator(**{**row, "phone": row["phone"] or ""}) for row in await _all(engine, query))
+    found = [OpenOperator(**{**row, "phone": row["phone"] or ""}) for row in await _all(engine, OPEN_STATES)]
+    return tuple(sorted(found, key=lambda operator: operator.login))
 
 
 async def open_calls(engine: AsyncEngine) -> tuple[OpenCall, ...]:
-    """Calls without an end, by arrival, each with the operator of its latest open attempt."""
-    rings = sa.select(attempts.call, attempts.n, attempts.operator).where(
-        attempts.ended.is_(None), attempts.operator.is_not(None)
-    )
-    operator_of = {row["call"]: row["operator"] for row in await _all(engine, rings.order_by(attempts.n))}
-    query = (
-        sa.select(
-            calls.id.label("call"),
-            calls.kind,
-            calls.number,
-            calls.caller,
-            calls.arrived,
-            calls.queue,
-            calls.queued,
-            calls.priority,
-            calls.answered,
-            calls.attempts,
-        )
-        .where(calls.ended.is_(None))
-        .order_by(calls.arrived, calls.id)
-    )
-    return tuple(OpenCall(**row, operator=operator_of.get(row["call"])) for row in await _all(engine, query))
+    """Calls without an end, by arrival, each with its open attempts; `operator` is that of the latest of them."""
+    open_of: dict[str, list[OpenAttempt]] = {}
+    for row in await _all(engine, OPEN_ATTEMPTS):
+        attempt = OpenAttempt(n=row["n"], channel=row["channel"], operator=row["operator"], answered=row["answered"])
+        open_of.setdefault(row["call"], []).append(attempt)
+    found = []
+    for row in await _all(engine, OPEN_CALLS):
+        rings = sorted(open_of.get(row["call"], ()), key=lambda attempt: attempt.n)
+        operator = next((ring.operator for ring in reversed(rings) if ring.operator is not None), None)
+        found.append(OpenCall(**row, operator=operator, open_attempts=tuple(rings)))
+    return tuple(sorted(found, key=lambda call: (call.arrived, call.call)))
 
 
 async def operators(engine: AsyncEngine) -> tuple[Operator, ...]:
@@ -78,15 +82,19 @@ async def operators(engine: AsyncEngine) -> tuple[Operator, ...]:
 
 
 async def last_talks(engine: AsyncEngine, since: datetime) -> tuple[LastTalk, ...]:
-    """The latest talk of each caller whose call ended after `since`, oldest first."""
-    newest = sa.func.row_number().over(partition_by=calls.caller, order_by=calls.ended.desc())
-    ended = (
-        sa.select(calls.caller, calls.last_operator.label("login"), calls.ended, newest.label("rank"))
+    """The latest talk of each caller whose call ended at or after `since`, oldest first."""
+    ended = sa.type_coerce(calls.ended, sa.Text)  # many rows: only the times that are kept are converted
+    query = (
+        sa.select(calls.caller, calls.last_operator, ended)
         .where(calls.ended >= since, calls.ended.is_not(None), calls.last_operator.is_not(None), calls.caller != "")
-        .subquery()
+        .order_by(calls.ended)
     )
-    query = sa.select(ended.c.caller, ended.c.login, ended.c.ended).where(ended.c.rank == 1).order_by(ended.c.ended)
-    return tuple(LastTalk(**row) for row in await _all(engine, query))
+    latest: dict[str, tuple[str, Any]] = {}
+    async with engine.connect() as connection:
+        for caller, login, at in await connection.execute(query):
+            latest.pop(caller, None)
+            latest[caller] = login, at
+    return tuple(LastTalk(caller=caller, login=login, ended=to_utc(at)) for caller, (login, at) in latest.items())
 
 
 async def calls_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[CallRow]:

@@ -26,6 +26,12 @@ def to_iso(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")
 
 
+def to_utc(stored: str | datetime) -> datetime:
+    """A time as a driver gives it."""
+    at = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
 class UtcTime(TypeDecorator[datetime]):
     """An aware UTC time."""
 
@@ -40,10 +46,7 @@ class UtcTime(TypeDecorator[datetime]):
         return value if value is None or dialect.name == "postgresql" else to_iso(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        at = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return at.astimezone(UTC)
+        return None if value is None else to_utc(value)
 
 
 metadata = sa.MetaData()
