@@ -8,6 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -58,7 +59,7 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self.end: asyncio.Future[Exit] = self._loop.create_future()
         self.orphaned = False
-        self._ready = False
+        self._serving = False
         self._handled_at_beat = -1
         self.stack = contextlib.AsyncExitStack()
         self._clock = Clock()
@@ -92,15 +93,14 @@ class Service:
         router.deliver(started)
         await router.settled()
         await self._open_doors(router, self._pbx)
-        self._ready = True
-        log.info("router ready", run=started.run, cpu_seconds=round(time.process_time(), 3))
+        log.info("router started", run=started.run, after_seconds=age())
 
     def _make_pbx(self) -> AsteriskPbx:
         config = self._settings
         secrets = config.secrets
         self._ami = Ami(config.ami_host, config.ami_port, config.ami_user, secrets.ami_password)
         return AsteriskPbx(
-            ari_url=config.ari_url.removesuffix("/ari"),
+            ari_url=config.ari_url,
             ari_user=config.ari_user,
             ari_password=secrets.ari_password,
             ami=self._ami,
@@ -193,7 +193,7 @@ class Service:
 
     async def close(self) -> None:
         """End all parts in the opposite order. An orphan's callers are handed over once nothing acts any more."""
-        self._ready = False
+        self._serving = False
         if self.orphaned and self._pbx is not None:
             await self._pbx.close()
             await self._rescue()
@@ -221,13 +221,13 @@ class Service:
 
     def state(self) -> bytes | None:
         """What the parent is told each second. None: the inbox stands still, we are as good as dead."""
-        if not self._ready or self._router is None or self._pbx is None:
+        if self._router is None or self._pbx is None:
             return lifeline.STARTING
         handled, before = self._router.handled, self._handled_at_beat
         self._handled_at_beat = handled
         if self._router.waiting and handled == before:
             return None
-        return lifeline.SERVING if self._pbx.connected else lifeline.STARTING
+        return lifeline.SERVING if self._serving and self._pbx.connected else lifeline.STARTING
 
     async def _beat_into_pbx(self) -> None:
         """By the machine's own clock: the dialplan compares it with that."""
@@ -243,8 +243,17 @@ class Service:
     def _from_pbx(self, event: AnyEvent) -> None:
         assert self._router is not None
         self._router.deliver(event)
-        if isinstance(event, PictureTaken) and event.pbx_started is not None and self._record is not None:
-            self._record.pbx_started(event.pbx_started)
+        if isinstance(event, PictureTaken):
+            if event.pbx_started is not None and self._record is not None:
+                self._record.pbx_started(event.pbx_started)
+            if not self._serving and not self.end.done():
+                self._router.settled().add_done_callback(self._begin_serving)
+
+    def _begin_serving(self, _: asyncio.Future[None]) -> None:
+        """The first picture is understood: from here on callers are in good hands."""
+        if not self._serving:
+            self._serving = True
+            log.info("serving calls", after_seconds=age())
 
     def _replaced(self) -> None:
         log.error("another router has taken the PBX over")
@@ -295,6 +304,12 @@ class Service:
             counters=+counters,
             latency={"inbox wait": router.inbox_wait.summary_ms(), "decision": router.decision.summary_ms()},
         )
+
+
+def age() -> float:
+    """Seconds since this process began."""
+    began = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    return round(time.clock_gettime(time.CLOCK_BOOTTIME) - began / os.sysconf("SC_CLK_TCK"), 2)
 
 
 async def _end_task(task: asyncio.Task[None]) -> None:

@@ -1,0 +1,228 @@
+"""The whole service as it is run: `gudok run` on a real Asterisk with real phones, killed, stopped and orphaned."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _gudok_pbx import caller, manager, phone, settings_on_free_ports
+
+from telephony.exits import Exit
+from telephony.pbx.ami_types import QueueCallerJoin
+from telephony.pbx.embedded import EmbeddedPbx
+from telephony.settings import Settings
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
+
+OUTSIDE, OUTSIDE_TOO = "79000000001", "79000000002"
+SKILLS = "booking:3;children:2;house_calls:2;results:2;paid:2;senior:3"
+ROSTER = f"login,name,extension,skills,pin\nanna,Анна,11,{SKILLS},4321\nboris,Борис,12,{SKILLS},8765\n"
+
+
+class Gudok:
+    """The installation under test: its settings, its command, its running service."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.env = {
+            **os.environ,
+            **{name: value for name, value in settings.environment.items() if name.startswith("GUDOK_")},
+            "GUDOK_LOG_FORMAT": "json",
+        }
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def command(self, *words: str) -> tuple[int, str, str]:
+        """Exit status, standard output and standard error of a `gudok` command."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "telephony.cli", *words),
+            env=self.env,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, error = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, out.decode(), error.decode()
+
+    async def does(self, *words: str) -> str:
+        status, out, error = await self.command(*words)
+        assert status == Exit.OK, error
+        return out
+
+    async def router(self) -> int:
+        """The process id of the router."""
+        return int(json.loads(await self.does("status", "--json"))["pid"])
+
+    async def calls(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (await self.does("calls", "--json")).splitlines()]
+
+    async def logged(self, event: str) -> Mapping[str, Any]:
+        """The next line of the service's log that tells of `event`."""
+        assert self.process is not None
+        assert self.process.stderr is not None
+        async with asyncio.timeout(30):
+            while line := await self.process.stderr.readline():
+                entry = json.loads(line) if line.startswith(b"{") else {"event": line.decode()}
+                if entry["event"] == event:
+                    return entry
+        raise AssertionError(f"the service ended without {event!r}")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Gudok]:
+        """`gudok run`, serving calls; stopped in order at the end where it still runs."""
+        self.process = process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "telephony.cli", "run"), env=self.env, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            await self.logged("serving calls")
+            yield self
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await self.ended()
+
+    async def ended(self) -> int:
+        assert self.process is not None
+        await self.process.communicate()
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+
+@pytest.fixture
+def gudok(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gudok]:
+    settings = settings_on_free_ports(tmp_path_factory.mktemp("gudok"))
+    pbx = EmbeddedPbx(settings)
+    pbx.install()
+    pbx.start()
+    yield Gudok(settings)
+    pbx.stop()
+
+
+@pytest.fixture
+async def staffed(gudok: Gudok, tmp_path: Path) -> Gudok:
+    roster = tmp_path / "roster.csv"
+    roster.write_text(ROSTER)
+    await gudok.does("operators", "import", str(roster))
+    return gudok
+
+
+async def until_logged(gudok: Gudok, count: int) -> list[dict[str, Any]]:
+    """The calls of the call log once `count` of them have ended."""
+    async with asyncio.timeout(10):
+        while True:
+            calls = await gudok.calls()
+            if sum(call["ended"] is not None for call in calls) >= count:
+                return calls
+
+
+async def test_a_caller_talks_with_an_operator_and_the_call_is_on_record(staffed: Gudok) -> None:
+    settings = staffed.settings
+    async with staffed.running(), phone(settings, "phone01") as anna, caller(settings, OUTSIDE) as outside:
+        assert "logged-in" in await staffed.does("operators", "login", "anna", "phone01")
+        await outside.dial("1300")
+        await anna.answer()
+        await outside.established()
+        await outside.hears_sound()
+        await outside.hang_up()
+        await anna.closed()
+        [call] = await until_logged(staffed, 1)
+        assert (call["outcome"], call["last_operator"], call["queue"]) == ("answered", "anna", "booking")
+        assert OUTSIDE not in json.dumps(call)
+        status = json.loads(await staffed.does("status", "--json"))
+        assert status["picture"]["totals"]["answered"] == 1
+        assert "Регистратура" not in status["counters"]
+        export = str(settings.state_dir / "journal.jsonl")
+        await staffed.does("journal", "export", export)
+    replayed = await staffed.does("replay", "--quiet", export)
+    assert "none decided differently" in replayed
+
+
+async def test_killed_router_talks_go_on_and_waiting_callers_are_served(staffed: Gudok) -> None:
+    settings = staffed.settings
+    async with (
+        staffed.running(),
+        phone(settings, "phone01") as anna,
+        caller(settings, OUTSIDE) as talking,
+        caller(settings, OUTSIDE_TOO) as waiting,
+    ):
+        await staffed.does("operators", "login", "anna", "phone01")
+        await talking.dial("1300")
+        first = await anna.answer()
+        await waiting.dial("1300")
+        await waiting.established()
+        os.kill(await staffed.router(), signal.SIGKILL)
+        back = await staffed.logged("serving calls")
+        assert back["after_seconds"] < 5
+        await anna.hears_sound()
+        await talking.hang_up()
+        await anna.closed(first)
+        await anna.answer(within=20)
+        await waiting.hears_sound()
+        await anna.hang_up()
+        await waiting.closed()
+        calls = await until_logged(staffed, 2)
+    assert [(call["outcome"], call["last_operator"]) for call in calls] == [("answered", "anna")] * 2
+
+
+async def test_a_stopped_service_leaves_its_waiting_callers_to_the_native_queue(staffed: Gudok) -> None:
+    settings = staffed.settings
+    async with manager(settings) as (ami, native), caller(settings, OUTSIDE) as outside:
+        async with staffed.running():
+            await outside.dial("1301")
+            await outside.established()
+        joined = await native.until(QueueCallerJoin)
+        assert joined.queue == "gudok-children"
+        assert float(await ami.get_variable(joined.channel, "GUDOK_ARRIVED")) > 0
+        assert outside.calls()[0].ended is None if callable(outside.calls) else outside.calls[0].ended is None
+        await outside.hang_up()
+    assert staffed.process is not None
+    assert staffed.process.returncode == Exit.OK
+
+
+async def test_a_killed_parent_leaves_no_router_and_no_caller_behind(staffed: Gudok) -> None:
+    settings = staffed.settings
+    async with manager(settings) as (_, native), caller(settings, OUTSIDE) as outside, staffed.running():
+        await outside.dial("1301")
+        await outside.established()
+        router = await staffed.router()
+        assert staffed.process is not None
+        staffed.process.kill()
+        joined = await native.until(QueueCallerJoin)
+        assert joined.queue == "gudok-children"
+        await staffed.ended()  # the log's last writer, the router, has gone too
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(router, 0)
+            raise AssertionError("the router lives on")
+        async with staffed.running() as again:
+            await again.does("status")
+        await outside.hang_up()
+
+
+async def test_a_second_service_keeps_out_of_the_way(staffed: Gudok) -> None:
+    async with staffed.running():
+        router = await staffed.router()
+        second = Gudok(staffed.settings)
+        status, _, error = await second.command("run")
+        assert status == Exit.REPLACED
+        assert "another router" in error
+        assert await staffed.router() == router
+
+
+async def test_a_wrong_configuration_does_not_start(staffed: Gudok, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "all.yaml").write_text("queues:\n  main:\n    label: Main\n    wrap_up: -5\n    musik: jazz\n")
+    for command in ("check", "run"):
+        status, _, error = await staffed.command(command, "--config", str(config))
+        assert status == Exit.MISTAKE
+        assert "all.yaml:4" in error
+        assert "all.yaml:5" in error
+        assert "did you mean music?" in error
