@@ -86,9 +86,11 @@ class Spool:
         """Up to `most` entries from `offset` (first: `start`), and the offset behind them."""
         data = os.pread(self._file, min(_READ_BYTES, self.end - offset), offset)
         lines, position = self._frames(data, most)
-        if not lines and self.end - offset > _READ_BYTES:
-            data = os.pread(self._file, self.end - offset, offset)
-            lines, position = self._frames(data, most)
+        if not lines and len(data) == _READ_BYTES:
+            length, _ = FRAME.unpack_from(data)
+            whole = FRAME.size + length
+            if _READ_BYTES < whole <= self.end - offset:
+                lines, position = self._frames(os.pread(self._file, whole, offset), 1)
         return lines, offset + position
 
     def clear(self) -> None:
@@ -148,7 +150,8 @@ class Spool:
 
     def _reserve(self) -> None:
         """Take the room now, while the disk has it; on a small disk at most a quarter of what is free."""
-        free = os.fstatvfs(self._file)
-        room = min(self.limit, os.fstat(self._file).st_size + free.f_bavail * free.f_frsize // 4)
-        os.posix_fallocate(self._file, 0, room)
-        os.fsync(self._file)
+        size, disk = os.fstat(self._file).st_size, os.fstatvfs(self._file)
+        room = min(self.limit, size + disk.f_bavail * disk.f_frsize // 4)
+        if room > size:
+            os.posix_fallocate(self._file, 0, room)
+            os.fsync(self._file)

@@ -1,0 +1,79 @@
+"""The list of operators as a file: forgiving in form, strict in content."""
+
+from __future__ import annotations
+
+import pytest
+
+from telephony.core.events import Operator
+from telephony.store.roster import RosterError, parse_roster, parse_skills
+
+HEAD = "login,name,extension,skills,pin\n"
+
+
+def mistakes(text: str) -> list[str]:
+    return [str(mistake) for mistake in parse_roster(text.encode())[1]]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (HEAD + "ivanova,Иванова Анна,101,terapia:3;senior:1,4821\n").encode(),
+        ("\ufeff" + HEAD + "\n ivanova , Иванова Анна ,101, terapia:3 senior:1 ,4821\n\n").encode(),
+        (HEAD + "ivanova,Иванова Анна,101,terapia:3;senior:1,4821").replace("\n", "\r\n").encode("cp1251"),
+        'login;name;extension;skills;pin\nivanova;"Иванова Анна";101;"terapia:3;senior:1";4821\n'.encode("cp1251"),
+        ("PIN,Skills,Extension,Name,Login\n4821,terapia:3;senior:1,101,Иванова Анна,ivanova\n").encode(),
+    ],
+)
+def test_the_forms_a_file_may_have(data: bytes) -> None:
+    entries, wrong = parse_roster(data)
+    assert wrong == []
+    (entry,) = entries
+    skills = {"terapia": 3, "senior": 1}
+    assert entry.operator == Operator(login="ivanova", name="Иванова Анна", extension="101", skills=skills)
+    assert entry.pin == "4821"
+
+
+def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
+    told = mistakes(
+        HEAD
+        + "ivanova,Иванова,101,terapia:0,4821\n"
+        + "petrova,,1,,12\n"
+        + "ivanova,Другая,101,,1234\n"
+        + "too,few\n"
+        + "x y,Имя,105,a:1;a:2,123456789\n"
+    )
+    assert told == [
+        "line 2: skill 'terapia:0': expected NAME:LEVEL with a level from 1 to 9",
+        "line 3: extension '1': 2 to 10 digits",
+        "line 3: the name is missing",
+        "line 3: the PIN must have 4 to 8 digits",
+        "line 5: 2 columns instead of 5",
+        "line 6: login 'x y': 1 to 32 Latin letters, digits, '.', '_' or '-'",
+        "line 6: the PIN must have 4 to 8 digits",
+        "line 6: skill 'a' is there twice",
+        "line 4: login 'ivanova' is already in line 2",
+        "line 4: extension '101' is already in line 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        (b"", "line 1: the first line must name the columns login, name"),
+        (b"login,name\n", "missing: extension, skills, pin"),
+        (HEAD.encode() + b'ivanova,"open,101,,1234\n', "line 2: not CSV"),
+        (b"\x98\xff\xfe", "neither UTF-8 nor Windows-1251"),
+    ],
+)
+def test_what_cannot_be_read_at_all(data: bytes, wrong: str) -> None:
+    with pytest.raises(RosterError, match=wrong):
+        parse_roster(data)
+
+
+def test_a_pin_is_never_in_a_message() -> None:
+    assert "1234567890" not in "".join(mistakes(HEAD + "a,b,1,,1234567890\n"))
+
+
+def test_skills() -> None:
+    assert parse_skills("") == {}
+    assert parse_skills("terapia:3; senior:1,") == {"terapia": 3, "senior": 1}
