@@ -51,6 +51,15 @@ class OpenOperator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """End of the wrap-up, where one runs."""
 
 
+class OpenAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A ring attempt without an end in the call log: it rings, or it is the talk that came of it."""
+
+    n: int
+    channel: ChannelId
+    operator: str | None = None
+    answered: datetime | None = None
+
+
 class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call without an end in the call log: what the database remembers of it."""
 
@@ -67,6 +76,8 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     operator: str | None = None
     """Whose attempt is open (ringing or talking), if one is."""
     attempts: int = 0
+    """How many were made: the next has the number after this."""
+    open_attempts: tuple[OpenAttempt, ...] = ()
 
 
 class LastTalk(msgspec.Struct, frozen=True, kw_only=True):

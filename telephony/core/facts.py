@@ -132,6 +132,9 @@ class CallMissed(Fact, frozen=True, kw_only=True):
     """A finished call taken from the PBX's record, for which no other fact exists, as one."""
 
     call: CallId
+    kind: CallKind = CallKind.INBOUND
+    origin: str | None = None
+    """The operator whose own call it was."""
     number: str
     caller: str
     arrived: datetime

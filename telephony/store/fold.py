@@ -138,7 +138,7 @@ def _attempt_made(fact: fact_types.AttemptMade, place: Place, family: Family) ->
     )
     if family.call is None:
         return (attempt,)
-    return attempt, replace(family.call, attempts=family.call.attempts + 1)
+    return attempt, replace(family.call, attempts=max(family.call.attempts + 1, fact.n))
 
 
 def _attempt_answered(fact: fact_types.AttemptAnswered, place: Place, family: Family) -> tuple[AnyRow, ...]:
@@ -199,14 +199,16 @@ def _call_missed(fact: fact_types.CallMissed, place: Place, family: Family) -> t
     """The PBX does not record who hung up first, nor when which phone began to ring."""
     if family.call is not None:
         return ()
-    outcome = Outcome.ABANDONED if fact.answered is None else Outcome.ANSWERED
+    unanswered = Outcome.ABANDONED if fact.kind is CallKind.INBOUND else Outcome.NOT_REACHED
+    outcome = unanswered if fact.answered is None else Outcome.ANSWERED
+    caller = "caller" if fact.kind is CallKind.INBOUND else "operator"
     return (
         CallRow(
             id=fact.call,
-            kind=CallKind.INBOUND.value,
+            kind=fact.kind.value,
             number=fact.number,
             caller=fact.caller,
-            operator=None,
+            operator=fact.origin,
             arrived=fact.arrived,
             via_fallback=fact.via_fallback,
             answered=fact.answered,
@@ -214,7 +216,7 @@ def _call_missed(fact: fact_types.CallMissed, place: Place, family: Family) -> t
             last_operator=fact.operator,
             ended=fact.ended,
             outcome=outcome.value,
-            ended_by="caller" if fact.answered is None else "pbx",
+            ended_by=caller if fact.answered is None else "pbx",
         ),
     )
 
