@@ -13,13 +13,15 @@ import signal
 import socket
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
 from telephony.testing.phones.sip import SipMessage, TraceReader
+
+_LONGEST_FOLDER = 127 - len("/dump-2000-01-01-00-00-00-enc.wav")
 
 
 class Program(Protocol):
@@ -37,6 +39,10 @@ class PhoneError(Exception):
     """The phone program refused a command, ended by itself, or did not start."""
 
 
+class _PortTakenError(PhoneError):
+    """Between our look and its start somebody took one of its ports; it wants more of them than it is told."""
+
+
 def free_port(kind: socket.SocketKind) -> int:
     """A loopback port nobody holds at this moment."""
     with socket.socket(socket.AF_INET, kind) as probe:
@@ -51,9 +57,8 @@ net_interface 127.0.0.1
 call_max_calls 4
 call_hold_other_calls yes
 audio_path {folder}
-audio_source {source}
-audio_player aufile,{folder}/now.wav
-ausrc_srate {rate}
+audio_source ausine,{tone}
+ausrc_srate 48000
 auplay_srate 8000
 ausrc_channels 1
 auplay_channels 1
@@ -64,11 +69,12 @@ jitter_buffer_delay 1-5
 module_path {modules}
 module g711.so
 module ausine.so
-module aufile.so
+module sndfile.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control_port}
+snd_path {heard}
 ring_aufile none
 ringback_disabled yes
 statmode_default off
@@ -84,7 +90,6 @@ class Baresip:
         self._heard = heard
         self._trace = TraceReader(server)
         self._tokens = itertools.count(1)
-        self._recordings = itertools.count(1)
         self._answers: dict[str, asyncio.Future[str]] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -98,35 +103,36 @@ class Baresip:
         heard: Callable[[SipMessage], None],
         *,
         tone: int,
-        speech: Path | None,
         lifetime: int,
     ) -> Baresip:
-        """Start it without any account. `server` is host:port of the PBX; it plays a `tone` in Hz or the wav file
-        `speech`, and ends by itself after `lifetime` seconds, whatever becomes of us. Raises PhoneError."""
-        control_port = free_port(socket.SOCK_STREAM)
-        config = _CONFIG.format(
-            sip_port=free_port(socket.SOCK_DGRAM),
-            control_port=control_port,
-            rate=8000 if speech else 48000,  # ausine knows no other
-            folder=folder,
-            modules=program.module_dir,
-            source=f"aufile,{speech}" if speech else f"ausine,{tone}",
-        )
-        (folder / "config").write_text(config)
+        """Start it without any account. `server` is host:port of the PBX; it plays a `tone` in Hz and ends by itself
+        after `lifetime` seconds, whatever becomes of us. Raises PhoneError."""
+        recordings = _recordings(folder, lifetime)
         (folder / "accounts").touch()
         (folder / "contacts").touch()
-        process = await asyncio.create_subprocess_exec(
-            *program.argv, "-4", "-s", "-f", str(folder), "-t", str(lifetime),
-            env={**os.environ, **program.env},
-            stdin=DEVNULL, stdout=PIPE, stderr=STDOUT,
-            start_new_session=True,  # Ctrl-C in the terminal is ours to pass on, in order
-        )  # fmt: skip
-        phone = cls(process, folder, server, heard)
-        try:
-            await phone._ready(control_port)
-        except BaseException:
-            await phone.stop(grace=0)
-            raise
+        for attempt in range(1, 6):
+            control_port = free_port(socket.SOCK_STREAM)
+            settings: dict[str, object] = {
+                "sip_port": free_port(socket.SOCK_STREAM),
+                "control_port": control_port,
+                "tone": tone,
+            }
+            settings |= {"folder": folder, "heard": recordings, "modules": program.module_dir}
+            (folder / "config").write_text(_CONFIG.format(**settings))
+            process = await asyncio.create_subprocess_exec(
+                *program.argv, "-4", "-s", "-f", str(folder), "-t", str(lifetime),
+                env={**os.environ, **program.env, "TZ": "UTC"},
+                stdin=DEVNULL, stdout=PIPE, stderr=STDOUT,
+                start_new_session=True,  # Ctrl-C in the terminal is ours to pass on, in order
+            )  # fmt: skip
+            phone = cls(process, folder, server, heard)
+            try:
+                await phone._ready(control_port)
+                break
+            except BaseException as error:
+                await phone.stop(grace=0)
+                if not isinstance(error, _PortTakenError) or attempt == 5:
+                    raise
         return phone
 
     async def _ready(self, control_port: int) -> None:
@@ -136,9 +142,11 @@ class Baresip:
             async with asyncio.timeout(10):
                 while b"baresip is ready" not in said:
                     line = await self._process.stdout.readline()
+                    said += line
+                    if b"already in use" in line:
+                        raise _PortTakenError(line.decode(errors="replace"))
                     if not line:
                         raise PhoneError(f"baresip ended at start: {said.decode(errors='replace')[-500:]}")
-                    said += line
                 reader, self._writer = await asyncio.open_connection("127.0.0.1", control_port)
         except (TimeoutError, OSError) as error:
             raise PhoneError(f"baresip does not take commands: {said.decode(errors='replace')[-500:]}") from error
@@ -204,13 +212,26 @@ class Baresip:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
-    def keep_recording(self) -> None:
-        """Put what is being recorded aside under the next number; it goes on there until its media session ends.
-        The player opens now.wav anew, truncating, whenever a session starts or changes, and all sessions share it."""
-        with contextlib.suppress(FileNotFoundError):
-            (self.folder / "now.wav").rename(self.folder / f"heard-{next(self._recordings):03}.wav")
-
     def kill(self) -> None:
         """End it as a power cut would: nothing is said to the PBX."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
+
+
+def _recordings(folder: Path, lifetime: int) -> Path:
+    """The folder where baresip's sndfile filter writes what it receives, one file per media session, named by the
+    second it began in.
+
+    The filter comes in pairs, for sending and receiving; a hold drops the receiving one alone, and none comes back
+    while the other of the pair is there. So there must be none for sending: it fails to open its file where a
+    directory has that name. (The other way to record, aufile as a player, can leave a thread behind that writes to
+    freed memory when a hold is answered at once.)
+    """
+    heard = folder / "heard"
+    if len(str(heard)) > _LONGEST_FOLDER:
+        raise PhoneError(f"the temporary folder's name is too long for baresip: {heard}")
+    heard.mkdir()
+    now = datetime.now(UTC)
+    for second in range(-1, lifetime + 2):
+        (heard / f"dump-{now + timedelta(seconds=second):%Y-%m-%d-%H-%M-%S}-enc.wav").mkdir()
+    return heard

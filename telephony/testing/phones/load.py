@@ -71,6 +71,15 @@ class Crowd:
         """Until the process has done all its calls. Raises TimeoutError."""
         await asyncio.wait_for(self.process.wait(), within)
 
+    async def idle(self, within: float) -> None:
+        """Until every call it has seen is over: the other side's end of the last talk may still be on its way.
+        Raises TimeoutError. A log gives no event: it is looked at twenty times a second."""
+        for _ in range(int(within * 20)):
+            if all(call.ended for call in self.calls()):
+                return
+            await asyncio.sleep(0.05)
+        raise TimeoutError(f"calls go on after {within} s")
+
     async def stop(self) -> None:
         """End the process at once: calls still up get no BYE. The marks stay readable. Idempotent."""
         if self.process.returncode is None:

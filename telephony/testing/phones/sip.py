@@ -124,9 +124,11 @@ class Dialog:
         """Re-INVITEs of ours that the peer accepted: hold and resume."""
         self.held = False
         """Put on hold by this phone."""
+        self._offers_hold = False
+        self.transfer_answer = 0
+        """The PBX's answer to our REFER: 202, or a refusal."""
         self.transfer_status = 0
-        """Last status of our REFER: that of its answer, then those of the NOTIFYs (100, 180, 200, …)."""
-        self.transfer_done = False
+        """How the transfer goes, as the NOTIFYs tell: 100, 180, 200, …"""
 
     @property
     def live(self) -> bool:
@@ -148,19 +150,23 @@ class Dialog:
         record = self.record
         if message.method in ("BYE", "CANCEL"):
             self._end(message.at, "phone" if message.sent else "peer", record.code)
+        elif message.method == "INVITE" and message.sent:
+            self._offers_hold = "a=sendonly" in message.body or "a=inactive" in message.body
         elif message.method == "NOTIFY" and (found := re.match(r"SIP/2\.0 (\d+)", message.body)):
             self.transfer_status = int(found[1])
-            self.transfer_done = self.transfer_status >= 200
 
     def _response(self, message: SipMessage) -> None:
         record, status = self.record, message.status
+        if status in (401, 407):
+            return
         if message.method == "REFER":
-            self.transfer_status = status
-            self.transfer_done = status >= 300 and status not in (401, 407)
-        if message.method != "INVITE" or status in (401, 407):
+            self.transfer_answer = status
+        if message.method != "INVITE":
             return
         if record.answered is not None:
-            self.media_changes += 200 <= status < 300 and not message.sent
+            if 200 <= status < 300 and not message.sent:
+                self.media_changes += 1
+                self.held = self._offers_hold
         elif status < 200:
             record.rang = record.rang or (message.at if status in (180, 183) else None)
         elif status < 300:

@@ -37,6 +37,7 @@ class Softphone:
         self._by_call_id: dict[str, Dialog] = {}
         self._registered = False
         self._register_code = 0
+        self._told_password = False
         self._changed = asyncio.Event()
         self._program: Baresip | None = None
 
@@ -49,16 +50,15 @@ class Softphone:
         server: tuple[str, int],
         *,
         tone: int = 440,
-        speech: Path | None = None,
         lifetime: int = 3600,
     ) -> Softphone:
-        """Start the phone, not yet registered. It sends a sine `tone` (Hz), or the 8 kHz mono wav `speech`, and ends
-        by itself after `lifetime` seconds. Raises PhoneError."""
+        """Start the phone, not yet registered. It sends a sine `tone` (Hz) while it talks, and ends by itself after
+        `lifetime` seconds. Raises PhoneError."""
         folder = Path(tempfile.mkdtemp(prefix=f"gudok-phone-{number}-"))
         phone = cls(number, password, server, folder)
         try:
             phone._program = await Baresip.start(
-                program, folder, phone._server, phone._see, tone=tone, speech=speech, lifetime=lifetime
+                program, folder, phone._server, phone._see, tone=tone, lifetime=lifetime
             )
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -94,17 +94,38 @@ class Softphone:
         return self._registered
 
     def recordings(self) -> list[Recording]:
-        """Audio received so far, oldest first, in real time (nothing received is silence). A call, its hold and its
-        resumption are three recordings. The newest is the one that grows."""
-        paths = [*sorted(self.folder.glob("heard-*.wav")), self.folder / "now.wav"]
-        return [Recording.read(path) for path in paths if path.exists()]
+        """Audio received so far, oldest first: one recording per media session, in which only what came from the PBX
+        counts (nothing received takes no time). A call, its hold and its resumption are three sessions."""
+        return [Recording.read(path) for path in self._recorded()]
+
+    async def hears_tone(self, hertz: int, within: float = 5.0) -> None:
+        """Wait until the next half second received is that pure tone: the phone that sends it is on the line."""
+        await self._hears(lambda part: part.seconds >= 0.4 and part.tone(hertz) > 0.8, f"a tone of {hertz} Hz", within)
+
+    async def hears_silence(self, within: float = 5.0) -> None:
+        """Wait for half a second in which nothing comes, or nothing loud."""
+        await self._hears(lambda part: part.loudness() < 0.003, "silence", within)
+
+    async def hears_sound(self, within: float = 5.0) -> None:
+        """Music, speech or a tone."""
+        await self._hears(lambda part: part.seconds >= 0.4 and part.loudness() > 0.01, "any sound", within)
+
+    async def _hears(self, told: Callable[[Recording], bool], what: str, within: float) -> None:
+        """Judge what comes in, half a second at a time: a file that grows gives no event."""
+        for _ in range(max(1, round(within * 2))):
+            before = {path: path.stat().st_size for path in self._recorded()}
+            await asyncio.sleep(0.5)
+            news = [Recording.read(path, start=before.get(path, 0)) for path in self._recorded()]
+            if told(max(news, key=lambda part: part.seconds, default=Recording.nothing())):
+                return
+        raise TimeoutError(f"phone {self.number}: did not hear {what} within {within} s")
+
+    def _recorded(self) -> list[Path]:
+        return sorted(self.folder.glob("heard/dump-*-dec.wav"))
 
     def _see(self, message: SipMessage) -> None:
         if message.method == "REGISTER":
-            if message.status not in (0, 401, 407):
-                self._register_code = message.status
-                gone = "expires=0" in message.headers.get("contact", "") or "contact" not in message.headers
-                self._registered = message.status == 200 and not gone
+            self._see_register(message)
         elif dialog := self._by_call_id.get(message.call_id):
             dialog.see(message)
         elif message.method == "INVITE" and not message.status:
@@ -112,6 +133,15 @@ class Softphone:
             self.dialogs.append(dialog)
             self._by_call_id[message.call_id] = dialog
         self._changed.set()
+
+    def _see_register(self, message: SipMessage) -> None:
+        """A 401 asks for the password; one that answers the password refuses it."""
+        if not message.status:
+            self._told_password = "authorization" in message.headers
+        elif message.status not in (401, 407) or self._told_password:
+            self._register_code = message.status
+            gone = "expires=0" in message.headers.get("contact", "") or "contact" not in message.headers
+            self._registered = message.status == 200 and not gone
 
     async def _until(self, happened: Callable[[], bool], what: str, within: float) -> None:
         try:
@@ -131,6 +161,10 @@ class Softphone:
         if not self._registered:
             raise PhoneError(f"phone {self.number}: registration refused with {self._register_code}")
 
+    async def use_trunk(self) -> None:
+        """Be a caller from outside: no registration, the PBX knows the trunk by its address."""
+        await self._use_account(0)
+
     async def _use_account(self, expires: int) -> None:
         self._register_code = 0
         await self._baresip.command(
@@ -147,9 +181,9 @@ class Softphone:
     # --- calls ------------------------------------------------------------------------------------------------
 
     async def dial(self, number: str, within: float = 5.0) -> Dialog:
-        """Send an INVITE; returns once it is on the wire. A phone that talks puts that call on hold first."""
+        """Send an INVITE; returns once it is on the wire. A call in progress goes on hold when the new one is
+        established, where it was not before."""
         before = len(self.dialogs)
-        await self._hold_others(None, within)
         await self._baresip.command("dial", f"sip:{number}@{self._server};transport=udp")
         await self._until(lambda: len(self._placed(before)) > 0, f"INVITE to {number}", within)
         return self._placed(before)[0]
@@ -161,6 +195,13 @@ class Softphone:
         """Wait for an incoming call that is neither answered nor over. Left alone, the phone just rings on."""
         await self._until(lambda: any(d.waiting for d in self.dialogs), "incoming call", within)
         return next(d for d in self.dialogs if d.waiting)
+
+    async def rings(self, call: Dialog | None = None, within: float = 10.0) -> Dialog:
+        """Wait until the far end of an outgoing call rings (180 or 183)."""
+        call = call or self._newest()
+        record = call.record
+        await self._until(lambda: record.rang is not None or not call.live, "ringing at the far end", within)
+        return call
 
     async def established(self, call: Dialog | None = None, within: float = 10.0) -> Dialog:
         """Wait until the call is answered; PhoneError with the status when it is refused instead."""
@@ -179,7 +220,6 @@ class Softphone:
 
     async def answer(self, call: Dialog | None = None, within: float = 5.0) -> Dialog:
         call = call or await self.ringing(within)
-        await self._hold_others(call, within)
         await self._baresip.command("accept", call.record.sip_call_id)
         return await self.established(call, within)
 
@@ -203,7 +243,6 @@ class Softphone:
     async def _change_media(self, command: str, call: Dialog | None, within: float) -> None:
         call = call or self._newest()
         before = call.media_changes
-        self._baresip.keep_recording()
         try:
             await self._baresip.command(command, call.record.sip_call_id)
         except PhoneError as error:
@@ -211,14 +250,6 @@ class Softphone:
             if command != "resume" or "Invalid argument" not in str(error):
                 raise
         await self._until(lambda: call.media_changes > before, command, within)
-        call.held = command == "hold"
-
-    async def _hold_others(self, call: Dialog | None, within: float) -> None:
-        """baresip would do it by itself, but then two calls would write one recording."""
-        for other in self.dialogs:
-            if other is not call and other.live and other.record.answered and not other.held:
-                await self.hold(other, within)
-        self._baresip.keep_recording()
 
     async def send_digits(self, digits: str, call: Dialog | None = None) -> None:
         """Send each digit as an RFC 4733 event; they take about 0.2 s each on the wire."""
@@ -245,15 +276,15 @@ class Softphone:
 
     async def transferred(self, call: Dialog, within: float = 30.0) -> int:
         """Wait for the last word on the transfer of `call`: 200 done, else the status of its failure."""
-        await self._until(lambda: call.transfer_done or not call.live, "end of the transfer", within)
+        await self._until(lambda: call.transfer_status >= 200 or not call.live, "end of the transfer", within)
         return call.transfer_status
 
     async def _refer(self, target: str, call: Dialog, within: float) -> int:
-        call.transfer_status, call.transfer_done = 0, False
+        call.transfer_answer = call.transfer_status = 0
         await self._select(call)
         await self._baresip.command("transfer", target)
-        await self._until(lambda: call.transfer_status > 0 or not call.live, "answer to the REFER", within)
-        return call.transfer_status
+        await self._until(lambda: call.transfer_answer >= 200, "answer to the REFER", within)
+        return call.transfer_answer
 
     async def _select(self, call: Dialog) -> None:
         await self._baresip.command("callfind", call.record.sip_call_id)

@@ -20,17 +20,21 @@ class Recording(msgspec.Struct, frozen=True):
     samples: Sequence[int]
 
     @classmethod
-    def read(cls, path: Path) -> Recording:
+    def read(cls, path: Path, start: int = 0) -> Recording:
         """Read a 16 bit mono wav file with a plain header, also one still being written (whose header knows no
-        length yet)."""
+        length yet); from byte `start` of the file on."""
         data = path.read_bytes()
         samples = array("h")
-        samples.frombytes(data[_HEADER : len(data) // 2 * 2])
+        samples.frombytes(data[max(start // 2 * 2, _HEADER) : len(data) // 2 * 2])
         return cls(int.from_bytes(data[24:28], "little") or 8000, samples)
 
     @property
     def seconds(self) -> float:
         return len(self.samples) / self.rate
+
+    @classmethod
+    def nothing(cls) -> Recording:
+        return cls(8000, array("h"))
 
     def loudness(self, start: float = 0.0, end: float | None = None) -> float:
         """Root mean square of the part from `start` to `end` seconds, 0 to 1; below 0.003 is silence on a line."""
