@@ -69,12 +69,13 @@ class Database:
     def dialect(self) -> Dialect:
         return self.engine.dialect
 
-    async def transact(self, work: Callable[[Connection], T]) -> T:
+    async def transact(self, work: Callable[[Connection], T], within: float | None = None) -> T:
         """Run `work` in one write transaction: committed when it returns, rolled back when it raises.
 
-        For SQLite `work` runs in another thread. Raises what `work` and the database raise.
+        For SQLite `work` runs in another thread, and a lock is waited for BUSY_MILLISECONDS. For PostgreSQL
+        TimeoutError is raised after `within` seconds, if given. Raises what `work` and the database raise.
         """
-        return await self._writer.transact(work)
+        return await self._writer.transact(work, within)
 
     @property
     def guards(self) -> list[Guard]:
@@ -93,7 +94,7 @@ class Database:
 class _Writer(Protocol):
     guards: list[Guard]
 
-    async def transact(self, work: Callable[[Connection], T]) -> T: ...
+    async def transact(self, work: Callable[[Connection], T], within: float | None) -> T: ...
 
     async def disconnect(self) -> None: ...
 
@@ -125,7 +126,7 @@ class _SqliteWriter:
         self._connection: Connection | None = None
         self.guards: list[Guard] = []
 
-    async def transact(self, work: Callable[[Connection], T]) -> T:
+    async def transact(self, work: Callable[[Connection], T], within: float | None) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
@@ -158,8 +159,8 @@ class _PostgresWriter:
         self._turn = asyncio.Lock()
         self.guards: list[Guard] = []
 
-    async def transact(self, work: Callable[[Connection], T]) -> T:
-        async with self._turn:
+    async def transact(self, work: Callable[[Connection], T], within: float | None) -> T:
+        async with asyncio.timeout(within), self._turn:
             if self._connection is None:
                 await self._connect()
             assert self._connection is not None

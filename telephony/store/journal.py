@@ -37,6 +37,8 @@ RETURN_ENTRIES = 500
 CATCH_UP_BYTES = 256 * 1024
 """With less than this left in the spool, new entries wait until the rest is returned."""
 MEMORY_ENTRIES = 50_000
+COMMIT_SECONDS = 2.0
+"""After so long PostgreSQL counts as away (SQLite gives up by itself)."""
 RETRY_SECONDS = (0.25, 5.0)
 """First and longest pause between attempts to reach the database or the spool."""
 
@@ -207,7 +209,7 @@ class JournalWriter:
             notes.write(connection)
 
         try:
-            await self._database.transact(work)
+            await self._database.transact(work, COMMIT_SECONDS)
         except BaseException:
             self._log.forget()
             self._notes.give_back(notes)
@@ -294,7 +296,7 @@ class JournalWriter:
     async def _return_some(self) -> None:
         lines, behind = await asyncio.to_thread(self._spool.read, self._returned, RETURN_ENTRIES)
         try:
-            await self._database.transact(lambda connection: self._log.store(connection, lines))
+            await self._database.transact(lambda connection: self._log.store(connection, lines), COMMIT_SECONDS)
         except BaseException:
             self._log.forget()
             raise

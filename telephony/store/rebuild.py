@@ -74,6 +74,7 @@ class _Rebuild:
         self.old = CallLogTables(sa.MetaData(), OLD, self.generation)
         for table in (*self.next.all(), *self.old.all()):
             table.drop(connection, checkfirst=True)
+        self.next.add_indexes()
         for table in self.next.all():
             table.create(connection)
         self._log = CallLog(connection.dialect, self.next)

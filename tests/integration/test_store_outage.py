@@ -214,6 +214,19 @@ def test_a_full_disk_is_an_outage_like_any_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.postgres
+async def test_a_postgres_that_does_not_answer(postgres: PostgresServer, tmp_path: Path) -> None:
+    async with opened(postgres.new_database(), tmp_path) as store:
+        async with store.database.engine.connect() as holder:
+            await holder.exec_driver_sql("LOCK TABLE journal IN ACCESS EXCLUSIVE MODE")
+            store.tell(answered_call(1))
+            await store.durable(seconds=5)
+            assert not store.journal.online
+            await store.alarms.wait_for("journal_spooling")
+        await store.alarms.wait_for("journal_back")
+        assert await seqs(store) == list(range(1, 7))
+
+
+@pytest.mark.postgres
 async def test_a_postgres_that_crashes_and_returns(postgres: PostgresServer, tmp_path: Path) -> None:
     async with opened(postgres.new_database(), tmp_path) as store:
         store.tell(answered_call(1))

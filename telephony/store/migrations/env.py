@@ -2,12 +2,12 @@
 
 from alembic import context
 
-from telephony.store.tables import metadata
+from telephony.store.tables import whole_metadata
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=metadata,
+    target_metadata=whole_metadata(),
     render_as_batch=connection.dialect.name == "sqlite",
     transactional_ddl=True,
 )

@@ -88,7 +88,7 @@ def make_calls() -> None:
     index("calls", "calls_arrived", "arrived")
     index("calls", "calls_open", "id", only="ended IS NULL")
     talked = "last_operator IS NOT NULL AND ended IS NOT NULL"
-    index("calls", "calls_last_talk", "ended", "caller", "last_operator", only=talked)
+    index("calls", "calls_ended", "ended", "caller", "last_operator", only=talked)
 
 
 def make_attempts() -> None:
