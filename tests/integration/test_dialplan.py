@@ -118,8 +118,8 @@ async def answers_sip(port: int, true_port: int) -> bool:
     own = transport.get_extra_info("sockname")[1]
     for to in (port, true_port):
         request = (
-            f"OPTIONS sip:ping@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{own};branch=z9hG4bK{to};rport\r\n"
-            f"From: <sip:ping@127.0.0.1>;tag=1\r\nTo: <sip:ping@127.0.0.1>\r\nCall-ID: ping-{to}\r\n"
+            f"OPTIONS sip:ping@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{own};branch=z9hG4bK{own}.{to};rport\r\n"
+            f"From: <sip:ping@127.0.0.1>;tag=1\r\nTo: <sip:ping@127.0.0.1>\r\nCall-ID: ping-{own}-{to}\r\n"
             "CSeq: 1 OPTIONS\r\nMax-Forwards: 1\r\nContent-Length: 0\r\n\r\n"
         )
         transport.sendto(request.encode(), ("127.0.0.1", to))
@@ -346,10 +346,6 @@ async def test_without_gudok_codes_say_that_the_service_is_away(pbx: EmbeddedPbx
 
 
 async def test_a_gudok_that_never_answers_a_code_is_given_five_seconds(settings: Settings) -> None:
-    async def never(request: AgiRequest) -> Mapping[str, str]:
-        await asyncio.Event().wait()
-        return {}
-
     async def hold_the_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -359,9 +355,9 @@ async def test_a_gudok_that_never_answers_a_code_is_given_five_seconds(settings:
         call = await softphone.dial("*14")
         await softphone.established(call)
         begun = time.monotonic()
+        await softphone.hears_sound(within=10)
+        assert time.monotonic() - begun > 4.5
         await softphone.closed(call, within=15)
-        assert time.monotonic() - begun > 5
-        assert softphone.recordings()[-1].loudness(start=4.5) > 0.02, "it was said after the wait"
 
 
 async def test_without_gudok_a_colleague_is_reached_where_they_logged_in(pbx: EmbeddedPbx, settings: Settings) -> None:
@@ -427,6 +423,7 @@ async def test_without_gudok_the_transfer_key_leads_where_phones_can_dial(pbx: E
     ):
         call = await outside.dial("1300")
         await operator.answer(await operator.ringing())
+        await outside.hears_tone(440)
         assert await operator.transfer("202") == 202
         await doctor.answer(await doctor.ringing())
         await operator.closed()
