@@ -10,7 +10,19 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from handlers import agents, bridging, inbound, legs, operators, own_calls, recovery, scripts, transfers, waiting
+from handlers import (
+    agents,
+    bridging,
+    inbound,
+    legs,
+    operators,
+    own_calls,
+    records,
+    recovery,
+    scripts,
+    transfers,
+    waiting,
+)
 from handlers.turn import Turn
 from telephony.core import events
 from telephony.core.center import Center
@@ -32,7 +44,8 @@ def digit_pressed(turn: Turn, event: events.DigitPressed) -> None:
 TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
     waiting.WAIT_TIMER: waiting.wait_over,
     agents.WRAP_UP_TIMER: agents.wrap_up_over,
-    recovery.RECORD_TIMER: recovery.record_overdue,
+    records.RECORD_TIMER: records.record_overdue,
+    recovery.PICTURE_TIMER: recovery.picture_due,
 }
 
 HANDLERS: dict[type[events.Event], Callable[[Turn, Any], None]] = {
@@ -40,7 +53,7 @@ HANDLERS: dict[type[events.Event], Callable[[Turn, Any], None]] = {
     events.PictureTaken: recovery.picture_taken,
     events.PbxLost: recovery.pbx_lost,
     events.PbxRestarted: recovery.pbx_restarted,
-    events.CallRecorded: recovery.call_recorded,
+    events.CallRecorded: records.call_recorded,
     events.CallerArrived: inbound.caller_arrived,
     events.OwnCallStarted: own_calls.own_call_started,
     events.LegReady: legs.leg_ready,

@@ -86,11 +86,13 @@ def not_bridged(turn: Turn, event: PbxRefused) -> None:
     call = turn.center.calls.get(event.call)
     if call is None:
         return
-    _asked(call, event.bridge)
-    if call.ended:
-        settle_end(turn, call)
-    elif call.bridge == event.bridge and event.status:
+    asked = _asked(call, event.bridge)
+    if asked is not None and event.status:
         turn.do(Dissolve(call=call.id, bridge=event.bridge))
+    if call.ended:
+        if asked is not None:
+            settle_end(turn, call)
+    elif call.bridge == event.bridge and event.status:
         call.bridge = None
         for leg in list(call.legs.values()):
             if leg.state is LegState.UP and leg.channel not in call.in_bridge:

@@ -38,6 +38,7 @@ def open_inbound(turn: Turn, event: CallerArrived, queue: Queue | None) -> Call:
         number=event.number,
         caller=event.caller,
         arrived=event.arrived if known is None else known.arrived,
+        opened=turn.now,
         party=event.channel,
         attempts=0 if known is None else known.attempts,
         answered=None if known is None else known.answered,

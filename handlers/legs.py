@@ -205,7 +205,7 @@ def pbx_refused(turn: Turn, event: PbxRefused) -> None:
         case "CreateLeg":
             _never_rang(turn, event)
         case "DialLeg" if call is not None and event.channel in call.legs:
-            call.legs[event.channel].result = AttemptResult.FAILED
+            call.legs[event.channel].result = AttemptResult.FAILED if event.status else AttemptResult.CANCELLED
             turn.hang_up(call, event.channel)
         case "Watch":
             gone(turn, ChannelGone(channel=event.channel), turn.now)
@@ -213,8 +213,8 @@ def pbx_refused(turn: Turn, event: PbxRefused) -> None:
             scripts.play_failed(turn, event)
         case "Connect" | "Join":
             bridging.not_bridged(turn, event)
-        case _ if event.status == 404:
-            pass  # what it was for was gone before we asked: its ChannelGone says the rest
+        case _ if event.status in (0, 404):
+            pass  # the channel, or the connection, was gone before we asked: ChannelGone, or a picture, says more
         case _:
             turn.do(
                 Alarm(

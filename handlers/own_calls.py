@@ -33,6 +33,7 @@ def own_call_started(turn: Turn, event: OwnCallStarted) -> None:
         number=event.number,
         caller="",
         arrived=turn.now,
+        opened=turn.now,
         party=event.channel,
         origin=None if agent is None else agent.login,
     )

@@ -33,6 +33,14 @@ def play_ended(turn: Turn, event: PlayEnded) -> None:
         _go_on(turn, call)
 
 
+def skip(turn: Turn, call: Call) -> None:
+    """Go on as if what is being said had ended: its end may have been lost."""
+    script = call.script
+    drop(turn, call)
+    call.script = script
+    _go_on(turn, call)
+
+
 def _go_on(turn: Turn, call: Call) -> None:
     due, call.script = advance(call.script)
     for step in due:

@@ -161,6 +161,8 @@ def _set_timer(turn: Turn, call: Call, queue: Queue) -> None:
 def wait_over(turn: Turn, event: TimerFired) -> None:
     """An overflow step or the longest wait is due."""
     call = turn.center.calls.get(event.key.removeprefix(WAIT_TIMER))
+    if not turn.center.pbx_up:
+        return  # nothing could be said to them now: the next picture looks at every caller's wait
     if call is not None and call.timer == event.generation and turn.center.matcher.is_waiting(call.id):
         turn.center.matcher.remove_caller(call.id)
         resume(turn, call)

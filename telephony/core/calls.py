@@ -72,6 +72,8 @@ class Call:
     number: str
     caller: str
     arrived: datetime
+    opened: datetime
+    """When this life of the router took it up."""
     party: ChannelId
     origin: str | None = None
     """The operator whose own call this is."""

@@ -1,0 +1,437 @@
+"""Taking over what is there: channels and bridges of a picture become calls, legs and busy operators again, and every
+call goes on where it stands: talking, ringing, or waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec.structs import replace
+
+from handlers import agents, bridging, records, scripts, waiting
+from handlers.turn import Turn
+from telephony.core.calls import Call, Leg, LegState, Role
+from telephony.core.center import Center
+from telephony.core.effects import Dissolve, HangUp, TakeBack
+from telephony.core.events import OpenAttempt, OpenCall, PictureTaken, SeenBridge, SeenChannel
+from telephony.core.facts import (
+    AttemptAnswered,
+    AttemptMade,
+    AttemptResult,
+    CallBridged,
+    CallKind,
+    CallOpened,
+    CallQueued,
+    Outcome,
+    Repaired,
+)
+from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
+from telephony.core.script import farewell
+
+
+class Picture:
+    """A picture of the PBX, looked up by channel."""
+
+    def __init__(self, event: PictureTaken) -> None:
+        self.starting = event.why == "start"
+        self.bridges = event.bridges
+        self.alive: dict[str, SeenChannel] = {seen.channel: seen for seen in event.channels}
+        self.together: dict[str, SeenBridge] = {}
+        """Who stands in which mixing bridge."""
+        self.on_hold: set[str] = set()
+        for bridge in event.bridges:
+            for channel in bridge.channels:
+                if bridge.kind == "mixing":
+                    self.together[channel] = bridge
+                elif bridge.kind == "holding":
+                    self.on_hold.add(channel)
+
+    def unknown(self, center: Center) -> list[SeenChannel]:
+        """Channels in our application that we know nothing of, oldest first."""
+        known = center.channels.keys() | center.strangers.keys()
+        found = [seen for seen in self.alive.values() if seen.where == "ours" and seen.channel not in known]
+        return sorted(found, key=lambda seen: (seen.created, seen.channel))
+
+    def same_bridge(self, one: str, other: str) -> bool:
+        return one in self.together and self.together[one] is self.together.get(other)
+
+
+def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
+    """Make our state what the picture shows; with `only`, as far as these channels are concerned."""
+    center = turn.center
+    unknown = [seen for seen in picture.unknown(center) if only is None or seen.channel in only]
+    opened = {}
+    for seen in unknown:
+        if _is_party(seen):
+            known = _adopt_party(turn, seen, picture)
+            opened[known.call] = list(known.open_attempts)
+    for seen in unknown:
+        if not _is_party(seen):
+            _adopt_leg(turn, seen, picture, opened)
+    for call_id, attempts in opened.items():
+        records.close_attempts(turn, call_id, tuple(attempts), turn.now)
+    _note_strangers(turn, picture)
+    calls = [call for call in center.calls.values() if only is None or call.id in opened]
+    for call in calls:
+        _note_talk(turn, call, picture)
+    center.pbx_up = True
+    _settle_operators(turn, starting=picture.starting, picture=picture)
+    for call in calls:
+        _go_on(turn, call, picture)
+    look_around(turn, picture)
+    waiting.match_all(turn)
+
+
+# -- who is there
+
+
+def _is_party(seen: SeenChannel) -> bool:
+    """The channel a call exists for: it came by itself, or has become it by a transfer."""
+    return "GUDOK_CALL" not in seen.variables or seen.variables.get("GUDOK_ROLE") == "party"
+
+
+def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
+    """Open the call again, under the record it had, or under a new one."""
+    center = turn.center
+    call_id = seen.variables.get("GUDOK_CALL", seen.channel)
+    known = center.remembered.pop(call_id, None)
+    own = known.kind == CallKind.OWN if known is not None else seen.phone is not None
+    agent = _operator_at(turn, seen)
+    record = known or OpenCall(
+        call=call_id,
+        kind=CallKind.OWN if own else CallKind.INBOUND,
+        number=seen.number,
+        caller="" if own else seen.caller,
+        arrived=_arrival(seen),
+    )
+    call = Call(
+        id=call_id,
+        kind=CallKind(record.kind),
+        number=record.number,
+        caller=record.caller,
+        arrived=record.arrived,
+        opened=turn.now,
+        party=seen.channel,
+        origin=None if agent is None else agent.login,
+        attempts=max((attempt.n for attempt in record.open_attempts), default=0),
+        answered=record.answered,
+        priority=record.priority,
+        queued=record.queued,
+        held=seen.channel in picture.on_hold,
+    )
+    call.attempts = max(call.attempts, record.attempts)
+    center.open(call)
+    if agent is not None:
+        agent.channels.add(call.party)
+    if known is None:
+        _open_late(turn, call, picture)
+    _stand_in_queue(turn, call, known, seen)
+    return record
+
+
+def _operator_at(turn: Turn, seen: SeenChannel) -> Agent | None:
+    """Whose channel this is: the operator's who was rung on it, or who works on its phone."""
+    agent = turn.center.at_phone.get(seen.phone or "")
+    login = seen.variables.get("GUDOK_OPERATOR")
+    return agent if agent is not None and login in (None, agent.login) else None
+
+
+def _arrival(seen: SeenChannel) -> datetime:
+    stamp = seen.variables.get("GUDOK_ARRIVED", "")
+    try:
+        return datetime.fromtimestamp(float(stamp), tz=seen.created.tzinfo)
+    except (ValueError, OverflowError):
+        return seen.created
+
+
+def _open_late(turn: Turn, call: Call, picture: Picture) -> None:
+    """Its arrival was swallowed: the router died, or the line broke, at that moment."""
+    turn.do(
+        CallOpened(
+            call=call.id,
+            kind=call.kind,
+            number=call.number,
+            caller=call.caller,
+            operator=call.origin,
+            arrived=call.arrived,
+        )
+    )
+    if not picture.starting:
+        turn.do(Repaired(what="unknown_caller", subject=call.id, at=turn.now))
+
+
+def _stand_in_queue(turn: Turn, call: Call, known: OpenCall | None, seen: SeenChannel) -> None:
+    center = turn.center
+    name = (known.queue if known is not None else None) or seen.variables.get("GUDOK_QUEUE")
+    queue = center.queues.get(name or "")
+    if queue is None and call.kind is CallKind.INBOUND:
+        queue = center.by_number.get(call.number)
+    if queue is None:
+        return
+    call.queue, call.priority = queue.name, queue.priority
+    call.queued = call.queued or call.arrived
+    if known is None or known.queue != queue.name:
+        turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why="arrival", at=call.queued))
+
+
+def _adopt_leg(turn: Turn, seen: SeenChannel, picture: Picture, opened: dict[str, list[OpenAttempt]]) -> None:
+    """A leg of ours: it talks, it rings, or nobody needs it any more."""
+    center = turn.center
+    agent = _operator_at(turn, seen)
+    if agent is not None:
+        agent.channels.add(seen.channel)
+    call = center.calls.get(seen.variables["GUDOK_CALL"])
+    if call is None or call.id not in opened:
+        near = (center.calls[call_id] for call_id in opened)
+        call = next((one for one in near if picture.same_bridge(one.party, seen.channel)), None)
+    if call is None:
+        _hang_up_stray(turn, seen, agent)
+        return
+    n, answered = _attempt_of(turn, call, seen, agent, opened[call.id])
+    queue = center.queues.get(call.queue or "")
+    state = {"up": LegState.UP, "ringing": LegState.RINGING, "down": LegState.DIALED}[seen.state]
+    if n and state is LegState.UP and not answered:
+        turn.do(AttemptAnswered(call=call.id, n=n, at=turn.now))
+    role = Role.OPERATOR if seen.variables.get("GUDOK_ROLE") == "operator" else Role.FAR
+    ring = queue.ring if queue is not None else center.plan.default_ring
+    login = None if agent is None else agent.login
+    center.add_leg(call, Leg(seen.channel, role, n, ring, seen.created, login, _why(seen), state))
+
+
+def _attempt_of(
+    turn: Turn, call: Call, seen: SeenChannel, agent: Agent | None, attempts: list[OpenAttempt]
+) -> tuple[int, bool]:
+    """The attempt under which this leg is on record, and whether its answer is; stated anew if the record was lost."""
+    for attempt in attempts:
+        if attempt.channel == seen.channel:
+            attempts.remove(attempt)
+            return attempt.n, attempt.answered is not None
+    if seen.variables.get("GUDOK_ATTEMPT") == "0":
+        return 0, True
+    call.attempts += 1
+    turn.do(
+        AttemptMade(
+            call=call.id,
+            n=call.attempts,
+            channel=seen.channel,
+            why=_why(seen),
+            operator=None if agent is None else agent.login,
+            phone=seen.phone,
+            queue=call.queue,
+            at=seen.created,
+        )
+    )
+    return call.attempts, False
+
+
+def _why(seen: SeenChannel) -> Literal["queue", "transfer", "own"]:
+    match seen.variables.get("GUDOK_WHY"):
+        case "transfer":
+            return "transfer"
+        case "own":
+            return "own"
+        case _:
+            return "queue"
+
+
+def _hang_up_stray(turn: Turn, seen: SeenChannel, agent: Agent | None) -> None:
+    """A leg whose call is gone: end it; its operator is free when the PBX says so."""
+    if agent is not None:
+        turn.center.strangers[seen.channel] = agent
+    turn.do(HangUp(call=seen.channel, channel=seen.channel))
+
+
+def _note_strangers(turn: Turn, picture: Picture) -> None:
+    """Operators' phones in calls that are not ours: the fallback's, or a feature code's."""
+    center = turn.center
+    for seen in picture.alive.values():
+        agent = center.at_phone.get(seen.phone or "")
+        if agent is not None and seen.where != "ours" and seen.channel not in center.strangers:
+            agents.occupy(turn, agent, seen.channel, watch=True)
+
+
+# -- operators
+
+
+def _settle_operators(turn: Turn, *, starting: bool, picture: Picture) -> None:
+    """Set every operator's state to what the picture shows."""
+    for agent in list(turn.center.agents.values()):
+        if not agent.at_work:
+            continue
+        held = sorted(agent.channels)
+        call = next((turn.center.channels[channel] for channel in held if channel in turn.center.channels), None)
+        if call is not None:
+            _settle_busy(turn, agent, call)
+        elif any(channel in picture.together for channel in held):
+            if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
+                agent.rona = agent.reason
+            if agent.state is not State.TALKING:
+                agents.set_state(turn, agent, State.TALKING, reason="native_call")
+        elif not held:
+            _settle_free(turn, agent)
+        if agent.state is State.WRAP_UP:
+            _wrap_up_on(turn, agent)
+        if starting:
+            agents.mirror(turn, agent)
+
+
+def _settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
+    agent.call = agent.call or call.id  # the database does not tell
+    rings = any(unanswered(leg) for leg in call.legs.values() if leg.login == agent.login)
+    if rings:
+        if agent.state is not State.RINGING:
+            agents.set_state(turn, agent, State.RINGING, call=call.id)
+    elif agent.state not in IN_CALL:
+        if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
+            agent.rona = agent.reason
+        reason = "own_call" if call.origin == agent.login else ""
+        agents.set_state(turn, agent, State.TALKING, reason=reason, call=call.id)
+
+
+def _settle_free(turn: Turn, agent: Agent) -> None:
+    if agent.state is State.UNREACHABLE:
+        if agent.reason == PHONE_LOST and agent.phone not in turn.center.unreachable:
+            agents.make_ready(turn, agent, "phone_back")
+    elif agent.state is not State.WRAP_UP:
+        if agent.state is State.READY:
+            agent.idle_since = agent.idle_since or agent.since or turn.now
+        agents.settle(turn, agent)
+
+
+def _wrap_up_on(turn: Turn, agent: Agent) -> None:
+    """For what is left of it."""
+    agent.generation += 1
+    left = (agent.until or turn.now) - turn.now
+    turn.wake(agents.WRAP_UP_TIMER + agent.login, agent.generation, max(left, timedelta()))
+
+
+# -- calls
+
+
+def unanswered(leg: Leg) -> bool:
+    return leg.state is not LegState.UP
+
+
+def _note_talk(turn: Turn, call: Call, picture: Picture) -> None:
+    """Who of the call hears whom."""
+    if call.party not in picture.alive or call.transfer is not None:
+        return
+    call.held = call.party in picture.on_hold
+    bridge = picture.together.get(call.party)
+    call.bridge = None if bridge is None else bridge.bridge
+    here = () if bridge is None else bridge.channels
+    call.in_bridge = {channel for channel in here if channel == call.party or channel in call.legs}
+    talking = _talks_with(call)
+    if talking is not None:
+        talking.state, call.connecting, call.talked_to = LegState.UP, None, talking.login
+        if call.answered is None:
+            call.answered = turn.now
+            turn.do(CallBridged(call=call.id, operator=talking.login, at=turn.now))
+
+
+def _talks_with(call: Call) -> Leg | None:
+    return next((leg for leg in call.legs.values() if leg.channel in call.in_bridge), None)
+
+
+def _go_on(turn: Turn, call: Call, picture: Picture) -> None:
+    """Go on where the call stands. What we had asked for while the line was down is asked for again."""
+    legs = [leg for leg in call.legs.values() if leg.channel in picture.alive]
+    for leg in legs:
+        _note_leg(turn, call, leg, picture.alive[leg.channel])
+    if call.ended or call.party not in picture.alive:
+        return
+    live = [leg for leg in call.legs.values() if leg.result is None]
+    up = next((leg for leg in live if leg.state is LegState.UP), None)
+    if call.transfer is not None:
+        target = call.legs.get(call.transfer.leg)
+        if target is not None and target.state is LegState.UP:
+            bridging.connect(turn, call, target)
+    elif _talks_with(call) is not None:
+        return
+    elif call.ended_by == "center":
+        _say_farewell(turn, call)
+    elif up is not None:
+        for leg in live:
+            if leg is not up:
+                _cancel(turn, call, leg)
+        bridging.connect(turn, call, up)
+    elif live:
+        _let_ring(turn, call, live)
+    else:
+        _wait_on(turn, call)
+
+
+def _note_leg(turn: Turn, call: Call, leg: Leg, seen: SeenChannel) -> None:
+    """What we may have missed of a leg's life."""
+    if call.ended or leg.result is not None:
+        turn.hang_up(call, leg.channel)
+    elif unanswered(leg) and seen.state == "up":
+        leg.state = LegState.UP
+        turn.do(AttemptAnswered(call=call.id, n=leg.n, at=turn.now))
+    elif unanswered(leg) and seen.state == "ringing":
+        leg.state = LegState.RINGING
+
+
+def _cancel(turn: Turn, call: Call, leg: Leg) -> None:
+    leg.result = AttemptResult.CANCELLED
+    turn.hang_up(call, leg.channel)
+
+
+def _let_ring(turn: Turn, call: Call, live: list[Leg]) -> None:
+    """One leg goes on ringing; one that never began to, or rings beside it, is given up."""
+    ringing = next((leg for leg in live if leg.state is LegState.RINGING), None)
+    for leg in live:
+        if leg is not ringing:
+            _cancel(turn, call, leg)
+    if call.queue is not None and (call.kind is CallKind.INBOUND or call.eligible):
+        call.offer, call.eligible = (ringing or live[0]).channel, True
+        waiting.hold(turn, call)
+
+
+def _say_farewell(turn: Turn, call: Call) -> None:
+    """It was being sent away: to the end of that, as nobody knows how much of it was heard."""
+    call.script = ()
+    scripts.drop(turn, call)
+    turn.hang_up(call, call.party)
+
+
+def _wait_on(turn: Turn, call: Call) -> None:
+    """Nobody is with the caller: they wait, are told something, or their talk is over."""
+    queued = call.queued or call.arrived
+    if call.answered is not None and not call.held and queued <= call.answered:
+        call.ended_by = "operator"
+        turn.hang_up(call, call.party)
+    elif call.script or call.playback is not None:
+        scripts.skip(turn, call)
+    elif call.queue is not None:
+        waiting.resume(turn, call)
+    elif call.kind is CallKind.INBOUND:
+        scripts.run(turn, call, farewell(turn.center.plan.unknown_number, Outcome.UNKNOWN_NUMBER))
+    else:
+        call.outcome, call.ended_by = call.outcome or Outcome.NOT_REACHED, "center"
+        turn.hang_up(call, call.party)
+
+
+# -- what is left over
+
+
+def look_around(turn: Turn, picture: Picture) -> None:
+    """Callers in the fallback come back to us, operators' other calls are noticed, empty bridges are removed."""
+    center = turn.center
+    _note_strangers(turn, picture)
+    for seen in picture.alive.values():
+        if seen.where == "fallback" and seen.channel not in picture.together:
+            queue = seen.variables.get("GUDOK_QUEUE", "")
+            turn.do(TakeBack(call=seen.channel, channel=seen.channel, queue=queue))
+    for call_id, known in list(center.remembered.items()):
+        if call_id in picture.alive and known.open_attempts:
+            records.close_attempts(turn, call_id, known.open_attempts, turn.now)
+            center.remembered[call_id] = replace(known, open_attempts=())
+    records.expect_records(turn, picture.alive.keys())
+    used = {call.bridge for call in center.calls.values()}
+    used |= {call.connecting.bridge for call in center.calls.values() if call.connecting is not None}
+    for bridge in picture.bridges:
+        if bridge.kind == "mixing" and not bridge.channels and bridge.bridge not in used:
+            turn.do(Dissolve(call=bridge.bridge, bridge=bridge.bridge))
