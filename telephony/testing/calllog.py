@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from telephony.core import facts
-from telephony.core.events import LastTalk, OpenCall, OpenOperator
+from telephony.core.events import LastTalk, OpenAttempt, OpenCall, OpenOperator
 from telephony.core.facts import AttemptResult, CallKind
 from telephony.core.operators import State
 
@@ -109,18 +109,20 @@ class CallLog:
     def _missed(self, fact: facts.CallMissed) -> None:
         if fact.call not in self.calls:
             answered = fact.answered is not None
+            inbound = fact.kind is CallKind.INBOUND
+            unanswered = facts.Outcome.ABANDONED if inbound else facts.Outcome.NOT_REACHED
             self.calls[fact.call] = Call(
                 fact.call,
-                CallKind.INBOUND,
+                fact.kind,
                 fact.number,
                 fact.caller,
-                None,
+                fact.origin,
                 fact.arrived,
                 answered=fact.answered,
                 answered_by=fact.operator,
                 ended=fact.ended,
-                outcome=facts.Outcome.ANSWERED if answered else facts.Outcome.ABANDONED,
-                ended_by="pbx" if answered else "caller",
+                outcome=facts.Outcome.ANSWERED if answered else unanswered,
+                ended_by="pbx" if answered else "caller" if inbound else "operator",
             )
 
     def _in_call(self, call: Call, fact: facts.AnyFact) -> bool:
@@ -214,5 +216,10 @@ def _open(call: Call) -> OpenCall:
         priority=call.priority,
         answered=call.answered,
         operator=live[-1].operator if live else None,
-        attempts=len(call.attempts),
+        attempts=max(call.attempts, default=0),
+        open_attempts=tuple(
+            OpenAttempt(n=one.n, channel=one.channel, operator=one.operator, answered=one.answered)
+            for one in call.attempts.values()
+            if one.ended is None
+        ),
     )

@@ -49,7 +49,7 @@ class NativeQueue:
         stranded = [
             channel
             for channel in self._switch.channels.values()
-            if channel.where == "ours" and channel.id in self._switch.truth and not _talks(channel)
+            if channel.where == "ours" and _came_in(self._switch, channel) and not _talks(channel)
         ]
         for channel in stranded:
             queue = channel.variables.get("GUDOK_QUEUE")
@@ -62,11 +62,11 @@ class NativeQueue:
                 self._switch.end(channel, *NORMAL_CLEARING)
         return len(stranded)
 
-    def give_back(self, channel: Channel) -> None:
+    def give_back(self, channel: Channel, queue: str) -> None:
         """AMI Redirect to gudok-return: the caller enters our application, or stays where nobody takes callers."""
         self._drop_legs_of(channel)
         self._switch.leave_bridge(channel)
-        queue, channel.waits_in, channel.where = channel.waits_in, None, "ours"
+        channel.waits_in, channel.where = None, "ours"
         self._switch.tell(
             channel,
             ev.CallerArrived(
@@ -125,6 +125,12 @@ class NativeQueue:
                     self._switch.leave_bridge(leg)
                 self._switch.end(leg, *NORMAL_CLEARING)
                 del self._legs[name]
+
+
+def _came_in(switch: Switch, channel: Channel) -> bool:
+    """From outside, on a service number."""
+    truth = switch.truth.get(channel.id)
+    return truth is not None and truth.phone is None
 
 
 def _talks(channel: Channel) -> bool:

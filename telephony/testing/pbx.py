@@ -137,7 +137,7 @@ class MemoryPbx:
             self._later(ANSWER, finish)
 
         def finish() -> None:
-            self._gone_during_picture.remove(gone)
+            self._gone_during_picture = [one for one in self._gone_during_picture if one is not gone]
             bridges = tuple(_seen_bridge(bridge, gone) for bridge in self.switch.bridges.values())
             self._say(
                 ev.PictureTaken(
@@ -365,7 +365,7 @@ class MemoryPbx:
         channel = self.switch.channels.get(effect.channel)
         if channel is None or channel.where != "fallback":
             raise RefusedError(404, "No such channel")
-        self.native.give_back(channel)
+        self.native.give_back(channel, effect.queue)
         yield self._answered()
 
     def _watch(self, effect: do.Watch) -> Carried:

@@ -75,19 +75,22 @@ class Bridge:
 
 @dataclass(slots=True)
 class Truth:
-    """What really became of a call on a service number; `answered` when a second live channel stood with the
-    caller's in a bridge."""
+    """What really became of a call that reached us; `answered` when a second live channel stood with the first in a
+    bridge."""
 
     call: str
     number: str
     caller: str
     arrived: datetime
+    phone: str | None = None
+    """The operator's phone whose own call it is."""
     answered: datetime | None = None
     answered_by: str | None = None
     via_fallback: bool = False
     ended: datetime | None = None
     crashed: bool = False
-    """It ended with the PBX itself: there is no record of it."""
+    """It ended with the PBX itself."""
+    told: bool = False
 
 
 class Switch:
@@ -151,6 +154,7 @@ class Switch:
         channel.variables = {"GUDOK_PHONE": phone.name, "GUDOK_NUMBER": number, "GUDOK_ROLE": "own"}
         if self._takes_callers():
             channel.where = "ours"
+            self.truth[channel.id] = Truth(channel.id, number, "", channel.created, phone.name)
             trunk = self._trunk_to(number)
             self.tell(channel, ev.OwnCallStarted(channel=channel.id, phone=phone.name, number=number, trunk=trunk))
         else:
@@ -244,18 +248,24 @@ class Switch:
             return
         truth = self.truth.get(linked)
         if truth is not None and truth.ended is not None:
-            self.records.append(
-                ev.CallRecorded(
-                    call=truth.call,
-                    number=truth.number,
-                    caller=truth.caller,
-                    arrived=truth.arrived,
-                    ended=truth.ended,
-                    answered=truth.answered,
-                    answered_by=truth.answered_by,
-                    via_fallback=truth.via_fallback,
-                )
+            if truth.phone is not None:
+                truth.ended = self.clock.now()
+            self._write(truth, truth.ended)
+
+    def _write(self, truth: Truth, ended: datetime) -> None:
+        self.records.append(
+            ev.CallRecorded(
+                call=truth.call,
+                number=truth.number,
+                caller=truth.caller,
+                phone=truth.phone,
+                arrived=truth.arrived,
+                ended=ended,
+                answered=truth.answered,
+                answered_by=truth.answered_by,
+                via_fallback=truth.via_fallback,
             )
+        )
 
     def _stop_ringing(self, channel: Channel) -> None:
         if channel.ring_over is not None:
@@ -335,13 +345,14 @@ class Switch:
     # -- the process itself
 
     def die(self) -> None:
-        """Asterisk is killed: no channel lives on, nothing is said or written about their end."""
+        """Asterisk is killed: no channel lives on, nothing is said of their end."""
         now = self.clock.now()
         for channel in list(self.channels.values()):
-            channel.gone = True
+            channel.gone, channel.playback = True, None
             self._stop_ringing(channel)
-            if channel.id in self.truth:
-                self.truth[channel.id].ended, self.truth[channel.id].crashed = now, True
+            truth = self.truth.get(channel.linked)
+            if truth is not None and (truth.ended is None or truth.phone is not None):
+                truth.ended, truth.crashed = now, True
         self.channels.clear()
         self.bridges.clear()
         self.playbacks.clear()
@@ -350,9 +361,14 @@ class Switch:
         self.beat, self.up = 0.0, False
 
     def come_up(self) -> None:
+        """A new process. The reader of the record closes what the old one left open, when it was last heard of."""
         self.up = True
         self.started = self.clock.now()
         self._lives += 1
+        for truth in self.truth.values():
+            if truth.crashed and truth.ended is not None and not truth.told:
+                truth.told = True
+                self._write(truth, truth.ended)
 
     def later(self, least: float, most: float, action: Callable[[], None]) -> Alarm:
         """After a delay of the network."""
