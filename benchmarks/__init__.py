@@ -1,0 +1,1 @@
+"""Measuring and showing a whole center on one machine: the demo, the benchmark, the chaos runs."""

@@ -1,0 +1,285 @@
+"""A whole center on this machine, for the demo, the benchmarks, chaos runs and tests: a real Asterisk, a real
+`gudok run`, real SIP phones. Everything lies in one folder and on loopback ports of its own, and ends with `stop`.
+
+    async with World.of(config, operators_csv) as world:
+        anna = await world.phone("phone01")
+        await world.log_in("anna", "phone01")
+        caller = await world.caller("79000000101")
+        call = await caller.dial("1300")
+        await anna.answer()
+        await world.until(lambda center: center.totals.talking == 1)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from telephony import settings, wire
+from telephony.board import OperatorRow, Snapshot
+from telephony.core.effects import Reply
+from telephony.core.events import LogIn, LogOut, TellState
+from telephony.pbx.embedded import EmbeddedPbx
+from telephony.pbx.install import ensure
+from telephony.store import queries
+from telephony.store.database import Database
+from telephony.store.migrate import ensure_current
+from telephony.store.operators import import_roster
+from telephony.store.rows import AttemptRow, CallRow
+from telephony.testing.phones.softphone import Softphone
+
+A = TypeVar("A", wire.StatusAnswer, wire.WatchAnswer, wire.DoAnswer)
+R = TypeVar("R")
+
+START_SECONDS = 20.0
+STOP_SECONDS = 15.0
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody uses now, for TCP and UDP alike."""
+    with contextlib.ExitStack() as held:
+        ports: list[int] = []
+        while len(ports) < count:
+            tcp = held.enter_context(socket.socket())
+            udp = held.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            tcp.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                udp.bind(tcp.getsockname())
+                ports.append(tcp.getsockname()[1])
+        return ports
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """The variables that keep a world to itself."""
+    sip, http, ami, agi = free_ports(4)
+    return {
+        "GUDOK_STATE_DIR": str(folder / "state"),
+        "GUDOK_SIP_PORT": str(sip),
+        "GUDOK_HTTP_PORT": str(http),
+        "GUDOK_AMI_PORT": str(ami),
+        "GUDOK_AGI_PORT": str(agi),
+        "GUDOK_RTP_FROM": "30000",
+        "GUDOK_RTP_TO": "39999",
+        "GUDOK_LOG_FORMAT": "json",
+        **more,
+    }
+
+
+class ServiceFailedError(Exception):
+    """The service did not start; the text is the last it said."""
+
+
+class World:
+    """One center. Its parts can be started, killed and started again one by one."""
+
+    def __init__(self, config: Path, folder: Path, **env: str) -> None:
+        self.folder = folder
+        self.config = config
+        self.env = environment(folder, **env)
+        self.settings = settings.load(config, self.env)
+        self.pbx = EmbeddedPbx(self.settings)
+        self.service: asyncio.subprocess.Process | None = None
+        self.phones: list[Softphone] = []
+        self.log = folder / "service.log"
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, config: Path, operators: str, **env: str) -> AsyncIterator[World]:
+        """A started world: PBX, operators (CSV text), service. Its folder is deleted at the end."""
+        folder = Path(tempfile.mkdtemp(prefix="gudok-"))
+        world = cls(config, folder, **env)
+        try:
+            await asyncio.to_thread(world.pbx.install)
+            await asyncio.to_thread(world.pbx.start)
+            await world.import_operators(operators)
+            await world.start_service()
+            yield world
+        finally:
+            await world.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    async def stop(self) -> None:
+        """End everything that was started, phones first."""
+        await asyncio.gather(*(phone.stop() for phone in self.phones), return_exceptions=True)
+        self.phones.clear()
+        await self.stop_service()
+        await asyncio.to_thread(self.pbx.stop)
+
+    # -- the service
+
+    async def import_operators(self, csv: str) -> None:
+        database = Database(self.settings.database_url)
+        try:
+            self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+            await ensure_current(database)
+            await import_roster(database, csv.encode())
+        finally:
+            await database.close()
+
+    async def start_service(self) -> None:
+        """`gudok run`, until its router answers. Raises ServiceFailedError."""
+        with self.log.open("ab") as log:
+            self.service = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "telephony.cli", "run", "--config", str(self.config)),
+                env={**os.environ, **self.env},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        await self.serving()
+
+    async def serving(self, within: float = START_SECONDS) -> wire.StatusAnswer:
+        """Wait until a router serves the control socket."""
+        deadline = time.monotonic() + within
+        while True:
+            try:
+                return await self.status()
+            except OSError:
+                if self.service is not None and self.service.returncode is not None:
+                    raise ServiceFailedError(self.last_words()) from None
+                if time.monotonic() > deadline:
+                    raise ServiceFailedError(f"no router within {within:.0f} s: {self.last_words()}") from None
+                await asyncio.sleep(0.02)  # a socket that is not there yet cannot be awaited
+
+    def last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(lines[-20:])
+
+    async def stop_service(self) -> None:
+        if self.service is None or self.service.returncode is not None:
+            return
+        self.service.terminate()
+        try:
+            await asyncio.wait_for(self.service.wait(), STOP_SECONDS)
+        except TimeoutError:
+            self.service.kill()
+            await self.service.wait()
+
+    async def kill_router(self, how: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal to the router (not to its parent); its process id."""
+        pid = (await self.status()).pid
+        os.kill(pid, how)
+        return pid
+
+    # -- the control socket
+
+    @asynccontextmanager
+    async def _line(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        reader, writer = await asyncio.open_unix_connection(str(self.settings.control_socket))
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+
+    async def status(self) -> wire.StatusAnswer:
+        """Raises OSError while no router serves."""
+        async with self._line() as (reader, writer):
+            writer.write(wire.frame(wire.Status(1)))
+            return await _answer(reader, wire.StatusAnswer)
+
+    async def do(self, command: wire.AnyDo) -> Reply:
+        async with self._line() as (reader, writer):
+            writer.write(wire.frame(wire.Do(1, command)))
+            return (await _answer(reader, wire.DoAnswer)).reply
+
+    async def log_in(self, login: str, phone: str) -> Reply:
+        return await self.do(LogIn(command="", login=login, phone=phone))
+
+    async def log_out(self, login: str) -> Reply:
+        return await self.do(LogOut(command="", login=login))
+
+    async def until(self, holds: Callable[[Snapshot], bool], what: str = "", within: float = 15.0) -> Snapshot:
+        """Wait until the center's picture satisfies `holds`, through restarts of the router."""
+        async with asyncio.timeout(within) as limit:
+            try:
+                while True:
+                    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                        async with self._line() as (reader, writer):
+                            writer.write(wire.frame(wire.Watch(1)))
+                            while True:
+                                await _answer(reader, wire.WatchAnswer)
+                                picture = (await self.status()).picture
+                                if holds(picture):
+                                    return picture
+                    await asyncio.sleep(0.02)  # between two routers
+            except TimeoutError:
+                if limit.expired():
+                    raise TimeoutError(f"did not come to pass within {within:.0f} s: {what}") from None
+                raise
+
+    async def operator(self, login: str, state: str, within: float = 15.0) -> OperatorRow:
+        """Wait until the operator is in `state`."""
+
+        def holds(picture: Snapshot) -> bool:
+            return any(row.login == login and row.state == state for row in picture.operators)
+
+        picture = await self.until(holds, f"{login} {state}", within)
+        return next(row for row in picture.operators if row.login == login)
+
+    # -- phones
+
+    async def phone(self, name: str, **more: int | Path) -> Softphone:
+        """An operator's softphone, registered."""
+        phone = await self._softphone(name, self.settings.secrets.phone_password(name), **more)
+        await phone.register()
+        return phone
+
+    async def caller(self, number: str, **more: int | Path) -> Softphone:
+        """A caller behind the trunk, with an account that needs no registration."""
+        caller = await self._softphone(number, "", **more)
+        await caller.use_trunk()
+        return caller
+
+    async def _softphone(self, name: str, password: str, **more: int | Path) -> Softphone:
+        program = ensure("baresip")["baresip"]
+        server = ("127.0.0.1", self.settings.sip_port)
+        phone = await Softphone.start(program, name, password, server, **more)  # type: ignore[arg-type]
+        self.phones.append(phone)
+        return phone
+
+    # -- the record
+
+    async def calls(self) -> list[CallRow]:
+        """The call log of the last day, with all that the router has decided so far."""
+        await self.committed()
+        return await self._read(queries.calls_between)
+
+    async def attempts(self) -> list[AttemptRow]:
+        await self.committed()
+        return await self._read(queries.attempts_between)
+
+    async def committed(self) -> None:
+        """Wait until all that was decided is on record: the answer to a command is given only then."""
+        with contextlib.suppress(OSError):  # no router: what is to be committed is
+            await self.do(TellState(command="", phone=""))
+
+    async def _read(self, query: Callable[[Any, datetime, datetime], Awaitable[R]]) -> R:
+        database = Database(self.settings.database_url)
+        now, day = datetime.now(UTC), timedelta(days=1)
+        try:
+            return await query(database.engine, now - day, now + day)
+        finally:
+            await database.close()
+
+
+async def _answer(reader: asyncio.StreamReader, kind: type[A]) -> A:
+    (length,) = wire.LENGTH.unpack(await reader.readexactly(wire.LENGTH.size))
+    answer = msgspec.msgpack.decode(await reader.readexactly(length), type=kind | wire.Refusal)
+    if isinstance(answer, wire.Refusal):
+        raise ServiceFailedError(answer.error)
+    return answer

@@ -1,0 +1,298 @@
+"""Calls end to end: a real Asterisk, a real `gudok run`, real phones. One center serves all stories of this file."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.world import World
+from telephony.board import Snapshot
+from telephony.store.rows import CallRow
+from telephony.testing.phones.baresip import PhoneError
+from telephony.testing.phones.softphone import Softphone
+
+CENTER = Path(__file__).parent.parent / "fixtures" / "small_center"
+OPERATORS = """login,name,extension,skills,pin
+anna,Анна,3001,booking:3,1234
+boris,Борис,3002,children:2,2345
+"""
+BUSY = ("talking", "ringing", "on_hold")
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world() -> AsyncIterator[World]:
+    async with World.of(CENTER, OPERATORS) as world:
+        yield world
+
+
+async def _at_work(world: World, login: str, name: str) -> AsyncIterator[Softphone]:
+    phone = await world.phone(name)
+    reply = await world.log_in(login, name)
+    assert reply.ok, reply.code
+    await world.operator(login, "ready")
+    yield phone
+    await phone.stop()
+    world.phones.remove(phone)
+    await world.until(lambda center: not any(row.login == login and row.state in BUSY for row in center.operators))
+    await world.log_out(login)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def anna(world: World) -> AsyncIterator[Softphone]:
+    """She takes bookings."""
+    async for phone in _at_work(world, "anna", "phone01"):
+        yield phone
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def boris(world: World) -> AsyncIterator[Softphone]:
+    """He serves the children's clinic."""
+    async for phone in _at_work(world, "boris", "phone02"):
+        yield phone
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def caller(world: World) -> AsyncIterator[Softphone]:
+    phone = await world.caller("79000000101")
+    yield phone
+    await phone.stop()
+    world.phones.remove(phone)
+
+
+async def finished(world: World) -> CallRow:
+    """The row of the last call from outside, once all calls have ended."""
+    await world.until(lambda center: center.totals.calls == 0, "all calls over")
+    return [row for row in await world.calls() if row.kind == "inbound"][-1]
+
+
+def waiting(number: int) -> object:
+    def holds(picture: Snapshot) -> bool:
+        return picture.totals.waiting == number
+
+    return holds
+
+
+async def test_a_caller_reaches_the_operator_and_the_call_is_on_record(
+    world: World, anna: Softphone, caller: Softphone
+) -> None:
+    call = await caller.dial("1300")
+    await anna.answer()
+    await world.operator("anna", "talking")
+    record = await caller.hang_up(call)
+    await anna.closed()
+    await world.operator("anna", "wrap_up")
+    row = await finished(world)
+    assert (row.number, row.queue, row.outcome, row.answered_by) == ("1300", "booking", "answered", "anna")
+    assert row.ended is not None and record.ended is not None
+    assert abs((row.ended - record.ended).total_seconds()) < 1
+
+
+async def test_who_hangs_up_before_an_answer_has_abandoned(world: World, caller: Softphone) -> None:
+    call = await caller.dial("1300")
+    await caller.established(call)  # answered by the center, which plays the greeting
+    await world.until(lambda center: center.totals.waiting == 1)
+    await caller.hang_up(call)
+    row = await finished(world)
+    assert (row.outcome, row.answered, row.attempts) == ("abandoned", None, 0)
+
+
+async def test_a_rejected_ring_sends_the_caller_on_and_the_operator_is_not_rung_again(
+    world: World, anna: Softphone, caller: Softphone
+) -> None:
+    call = await caller.dial("1300")
+    await anna.reject()
+    row = await world.operator("anna", "unreachable")
+    assert row.reason == "busy"  # 486 is all that this phone can say
+    await world.until(lambda center: center.totals.waiting == 1)
+    with pytest.raises(TimeoutError):
+        await anna.ringing(within=1.0)
+    await anna.dial("*13")  # I am back
+    await anna.closed(within=15)
+    await anna.answer()
+    await caller.hang_up(call)
+    assert (await finished(world)).attempts == 2
+
+
+async def test_a_ring_without_answer_ends_after_the_rings_time(
+    world: World, anna: Softphone, caller: Softphone
+) -> None:
+    call = await caller.dial("1300")
+    ring = await anna.ringing()
+    record = await anna.closed(ring)
+    assert record.answered is None
+    row = await world.operator("anna", "unreachable")
+    assert row.reason == "no_answer"
+    await caller.hang_up(call)
+    attempts = [one for one in await world.attempts() if one.call == (await finished(world)).id]
+    assert [one.result for one in attempts] == ["no_answer"]
+
+
+async def test_an_operator_logs_in_and_out_with_codes(world: World) -> None:
+    phone = await world.phone("phone03")
+    await _dial_login(phone, "3001", "1234")
+    row = await world.operator("anna", "ready")
+    assert row.phone == "phone03"
+    call = await phone.dial("*12")
+    await phone.closed(call, within=15)
+    await world.until(lambda center: all(row.login != "anna" for row in center.operators))
+    await _dial_login(phone, "3001", "9999")
+    await world.until(lambda center: all(row.login != "anna" for row in center.operators))
+    heard = phone.recordings()[-1]
+    assert len(heard.samples) > 8000, "the refusal is spoken"
+
+
+async def _dial_login(phone: Softphone, extension: str, pin: str) -> None:
+    call = await phone.dial("*11")
+    await phone.established(call)
+    await phone.send_digits(f"{extension}#", call)
+    await phone.send_digits(f"{pin}#", call)
+    await phone.closed(call, within=20)
+
+
+async def test_a_blind_transfer_keeps_one_record(
+    world: World, anna: Softphone, boris: Softphone, caller: Softphone
+) -> None:
+    call = await caller.dial("1300")
+    talk = await anna.answer()
+    await world.operator("anna", "talking")
+    await anna.transfer("3002", talk)
+    await boris.answer()
+    assert await anna.transferred(talk) == 200
+    await world.operator("boris", "talking")
+    await caller.hang_up(call)
+    row = await finished(world)
+    assert (row.outcome, row.answered_by, row.last_operator, row.transfers) == ("answered", "anna", "boris", 1)
+    assert len([one for one in await world.calls() if one.id == row.id]) == 1
+
+
+async def test_a_failed_transfer_brings_the_caller_back(
+    world: World, anna: Softphone, boris: Softphone, caller: Softphone
+) -> None:
+    call = await caller.dial("1300")
+    talk = await anna.answer()
+    await world.operator("anna", "talking")
+    await anna.transfer("3002", talk)
+    await boris.reject()
+    assert await anna.transferred(talk) >= 400
+    row = await world.until(lambda center: any(one.login == "anna" and one.state in BUSY for one in center.operators))
+    print(row.operators)
+    assert talk.live and call.live
+    await caller.hang_up(call)
+    assert (await finished(world)).last_operator == "anna"
+
+
+async def test_an_attended_transfer_joins_the_caller_to_the_colleague(
+    world: World, anna: Softphone, boris: Softphone, caller: Softphone
+) -> None:
+    call = await caller.dial("1300")
+    talk = await anna.answer()
+    await anna.hold(talk)
+    await world.operator("anna", "on_hold")
+    consultation = await anna.dial("3002")
+    await boris.answer()
+    await anna.established(consultation)
+    assert await anna.transfer_to(consultation, talk) == 202
+    assert await anna.transferred(talk) == 200
+    await anna.closed(talk)
+    await world.operator("boris", "talking")
+    assert call.live
+    await caller.hang_up(call)
+    row = await finished(world)
+    assert (row.last_operator, row.transfers) == ("boris", 1)
+
+
+async def test_a_transfer_to_a_queue_keeps_the_arrival(
+    world: World, anna: Softphone, boris: Softphone, caller: Softphone
+) -> None:
+    call = await caller.dial("1300")
+    talk = await anna.answer()
+    await world.operator("anna", "talking")
+    await anna.transfer("802", talk)
+    await boris.answer()
+    await world.operator("boris", "talking")
+    await caller.hang_up(call)
+    row = await finished(world)
+    assert (row.queue, row.last_operator, row.transfers) == ("children", "boris", 1)
+
+
+async def test_operators_call_each_other_and_the_call_is_on_record(
+    world: World, anna: Softphone, boris: Softphone
+) -> None:
+    call = await anna.dial("3002")
+    await boris.answer()
+    await anna.established(call)
+    await world.operator("anna", "talking")
+    await world.operator("boris", "talking")
+    await anna.hang_up(call)
+    await world.operator("boris", "ready")
+    await world.operator("anna", "ready")
+    row = [one for one in await world.calls() if one.kind == "own"][-1]
+    assert (row.number, row.operator, row.outcome) == ("3002", "anna", "answered")
+
+
+async def test_a_number_nobody_serves_is_told_so_and_logged(world: World, caller: Softphone) -> None:
+    call = await caller.dial("1399")
+    await caller.closed(call, within=20)
+    row = await finished(world)
+    assert (row.number, row.outcome) == ("1399", "unknown_number")
+
+
+async def test_nobody_logged_in_is_said_where_the_queue_says_so(world: World, caller: Softphone) -> None:
+    call = await caller.dial("1305")
+    await caller.closed(call, within=20)
+    assert (await finished(world)).outcome == "sent_away"
+
+
+async def test_a_killed_router_loses_nobody(world: World, anna: Softphone, caller: Softphone) -> None:
+    talking = await caller.dial("1300")
+    talk = await anna.answer()
+    await world.operator("anna", "talking")
+    second = await world.caller("79000000102")
+    waits = await second.dial("1300")
+    await world.until(lambda center: center.totals.waiting == 1)
+    before = await world.kill_router(signal.SIGKILL)
+    await world.until(lambda center: center.totals.talking == 1 and center.totals.waiting == 1)
+    assert (await world.status()).pid != before
+    assert talk.live and talking.live and waits.live
+    await caller.hang_up(talking)
+    await anna.answer(within=15)  # the caller who waited
+    await second.hang_up(waits)
+    await world.until(lambda center: center.totals.calls == 0)
+    rows = [row for row in await world.calls() if row.kind == "inbound"][-2:]
+    assert [row.outcome for row in rows] == ["answered", "answered"]
+
+
+async def test_without_the_service_the_native_queue_answers(world: World, anna: Softphone, caller: Softphone) -> None:
+    await world.committed()
+    await world.stop_service()
+    call = await caller.dial("1300")
+    talk = await anna.answer(within=30)
+    assert talk.record.call is None, "not rung by Gudok"
+    await world.start_service()
+    await world.operator("anna", "talking")
+    await caller.hang_up(call)
+    await world.operator("anna", "ready")
+    row = await finished_by_record(world)
+    assert (row.outcome, row.answered_by, row.via_fallback) == ("answered", "anna", True)
+
+
+async def finished_by_record(world: World) -> CallRow:
+    """Like `finished`, for a call that only the PBX's own record tells of."""
+    before = len(await world.calls())
+    for _ in range(100):
+        rows = await world.calls()
+        if len(rows) > before or rows[-1].via_fallback:
+            return rows[-1]
+    raise AssertionError("the call did not come into the log")
+
+
+async def test_a_refused_number_is_told_to_the_phone(world: World, anna: Softphone) -> None:
+    call = await anna.dial("3002")  # boris is at home
+    with pytest.raises(PhoneError, match="486"):
+        await anna.established(call)
