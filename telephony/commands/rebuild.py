@@ -15,20 +15,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from telephony.store.database import Database
-    from telephony.store.lock import LockedError, hold
-    from telephony.store.rebuild import Progress, RebuildError, rebuild
+    from telephony.store.lock import LockedError
+    from telephony.store.rebuild import Progress, rebuild
 
     def report(progress: Progress) -> None:
         if sys.stderr.isatty():
             print(f"\rentry {progress.seq} of {progress.last} ", end="", file=sys.stderr, flush=True)
 
     async def make(database: Database) -> int:
-        async with hold(database, "rebuild"):
-            return await rebuild(database, report)
+        return await rebuild(database, report)
 
     try:
         count = with_database(settings_of(args), make)
-    except (LockedError, RebuildError) as error:
+    except LockedError as error:
         raise Problem(str(error)) from error
     print(f"the call log was made again from {count} entries")
     return Exit.OK

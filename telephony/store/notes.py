@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from telephony.store.database import Database
 from telephony.store.dialects import insert
 from telephony.store.tables import cel_position, phone_numbers
 
@@ -19,6 +21,12 @@ class CelPosition(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     inode: int
     offset: int
+
+
+async def forget_number(database: Database, token: str) -> bool:
+    """Erase a number for good; False: there was none. What speaks of the call keeps the token."""
+    erase = sa.delete(phone_numbers).where(phone_numbers.c.token == token)
+    return await database.transact(lambda connection: connection.execute(erase).rowcount) > 0
 
 
 class Notes:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from telephony.core import events as ev
 from telephony.core import facts as that
 from telephony.store import queries
-from telephony.store.notes import CelPosition
+from telephony.store.notes import CelPosition, forget_number
 from telephony.store.reader import read_journal
-from telephony.store.tables import journal, phone_numbers
+from telephony.store.tables import journal
 from tests.integration._store import answered_call, at, count_rows, opened, read_log
 from tests.integration.postgres import database_url, postgres
 
@@ -106,7 +104,9 @@ async def test_numbers_and_the_position_in_the_pbx_record_are_kept_beside(databa
         assert await queries.phone_number(engine, "token1") == "79000000001"
         assert await queries.phone_number(engine, "token2") is None
         assert await queries.cel_position(engine, "gudok.csv") == CelPosition(file="gudok.csv", inode=7, offset=250)
-        await store.database.transact(lambda connection: connection.execute(sa.delete(phone_numbers)))
+        assert await forget_number(store.database, "token1")
+        assert not await forget_number(store.database, "token1")
+        assert await queries.phone_number(engine, "token1") is None
     async with opened(database_url, tmp_path) as store:
         store.journal.remember_number("token1", "79000000001")
         await store.durable(store.append(ev.PbxLost(reason="restart")))
