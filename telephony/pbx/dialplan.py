@@ -9,6 +9,10 @@ from telephony.core.plan import DirectoryEntry, Plan, Queue
 from telephony.pbx.prompts import playable
 
 
+NAMED = "b(gudok-named^s^1)"
+"""Option of Queue() and Dial(): the leg's INVITE carries the call's id, as on the legs that Gudok makes."""
+
+
 def blocks_of(plan: Plan) -> dict[str, str]:
     """Placeholder of extensions.conf -> its lines."""
     made = {
@@ -63,7 +67,7 @@ def fallback(plan: Plan, queue: Queue) -> list[str]:
             'ExecIf($["${GUDOK_ARRIVED}" = ""]?Set(GUDOK_ARRIVED=${STRFTIME(,,%s.%3q)}))',
             "Answer(,i)",
             *greeting,
-            f"(wait) Queue(gudok-{queue.name},,,,{left})",
+            f"(wait) Queue(gudok-{queue.name},{NAMED},,,{left})",
             f"Playback({playable(plan, farewell)})",
             "Hangup()",
         ],
@@ -92,7 +96,8 @@ def transfer_number(queue: Queue) -> list[str]:
 
 def directory_number(entry: DirectoryEntry) -> list[str]:
     to = f"PJSIP/{entry.phone}" if entry.phone is not None else f"PJSIP/{entry.dial}@{entry.trunk}"
-    return lines(entry.number, [f"Dial({to},{entry.ring})", "Hangup(${HANGUPCAUSE})"])
+    named = f",{NAMED}" if entry.phone is not None else ""
+    return lines(entry.number, [f"Dial({to},{entry.ring}{named})", "Hangup(${HANGUPCAUSE})"])
 
 
 def outbound_rules(plan: Plan) -> list[str]:
