@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from handlers import agents, bridging, own_calls, scripts, transfers, waiting
 from handlers.turn import Turn
@@ -33,6 +33,9 @@ UNREACHABLE_CAUSES = frozenset({1, 3, 20, 27, 34, 38})
 NO_ANSWER_CAUSES = frozenset({18, 19})
 STICKY_MEMORY = 200_000
 """Callers whose last operator is remembered."""
+
+GIVE_BACK = timedelta(seconds=1)
+"""A phone that hangs up sooner after its transfer has failed did not take the caller back."""
 
 
 def leg_ready(turn: Turn, event: LegReady) -> None:
@@ -174,11 +177,16 @@ def _call_without(turn: Turn, call: Call, leg: Leg, result: AttemptResult) -> No
     elif call.bridge is not None and not call.legs:
         turn.do(Dissolve(call=call.id, bridge=call.bridge))
         call.bridge = None
-        if call.answered is None and call.queue is not None:  # gone before the two heard each other
-            waiting.resume(turn, call)
+        if call.queue is not None and (call.answered is None or _gave_up(turn, call)):
+            waiting.resume(turn, call)  # gone before the two heard each other (again)
         else:
             call.ended_by = call.ended_by or ("operator" if leg.role is Role.OPERATOR else "far_end")
             turn.hang_up(call, call.party)
+
+
+def _gave_up(turn: Turn, call: Call) -> bool:
+    """Phones that hang up by themselves when their transfer has failed (baresip does) mean no harm to the caller."""
+    return call.given_back is not None and turn.now - call.given_back < GIVE_BACK
 
 
 def _result_of(event: ChannelGone) -> AttemptResult:

@@ -210,6 +210,7 @@ def lost_leg(turn: Turn, call: Call, channel: ChannelId) -> None:
         _report(turn, call, transfer.by, "unavailable")
         _leave_bridge(turn, call)
         bridging.bridge_with(turn, call, back)
+        call.given_back = turn.now
     elif call.queue is not None:
         waiting.resume(turn, call)
     else:

@@ -101,6 +101,8 @@ class Call:
     playbacks: int = 0
     answered: datetime | None = None
     transfer: Transfer | None = None
+    given_back: datetime | None = None
+    """When a failed transfer brought the party back to the operator."""
     talked_to: str | None = None
     """The operator whose leg is bridged now, or was last."""
     outcome: Outcome | None = None
