@@ -116,7 +116,11 @@ async def router(settings: Settings) -> AsyncIterator[tuple[AriClient, Heard]]:
 async def phone(settings: Settings, name: str) -> AsyncIterator[Softphone]:
     """The phone `name` of the plan, registered."""
     async with await Softphone.start(
-        ensure("baresip")["baresip"], name, settings.secrets.phone_password(name), ("127.0.0.1", settings.sip_port)
+        ensure("baresip")["baresip"],
+        name,
+        settings.secrets.phone_password(name),
+        ("127.0.0.1", settings.sip_port),
+        lifetime=90,
     ) as softphone:
         await softphone.register()
         yield softphone
@@ -126,7 +130,7 @@ async def phone(settings: Settings, name: str) -> AsyncIterator[Softphone]:
 async def caller(settings: Settings, number: str) -> AsyncIterator[Softphone]:
     """Somebody outside. The trunk knows no accounts: it refuses the registration, and takes the calls."""
     async with await Softphone.start(
-        ensure("baresip")["baresip"], number, "none", ("127.0.0.1", settings.sip_port)
+        ensure("baresip")["baresip"], number, "none", ("127.0.0.1", settings.sip_port), lifetime=90
     ) as softphone:
         try:
             await softphone.register()
