@@ -33,4 +33,4 @@ class Clock:
 
     def reached(self, at: datetime) -> None:
         """A timer for `at` has run off: from now on it is at least `at`."""
-        self._last = max(self._last, at.timestamp())
+        self._last = max(self.epoch(), at.timestamp())
