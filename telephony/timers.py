@@ -30,9 +30,7 @@ class Timers:
     def set(self, timer: SetTimer) -> None:
         self.cancel(timer.key)
         delay = max(0.0, (timer.at - self._clock.now()).total_seconds())
-        self._handles[timer.key] = self._loop.call_later(
-            delay, self._fire, timer.key, timer.generation, timer.at
-        )
+        self._handles[timer.key] = self._loop.call_later(delay, self._fire, timer.key, timer.generation, timer.at)
 
     def cancel(self, key: str) -> None:
         """Forget the timer of this key, if one runs."""

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from telephony.core.plan import DirectoryEntry, Plan, Queue
 from telephony.pbx.prompts import playable
 
-
 NAMED = "b(gudok-named^s^1)"
 """Option of Queue() and Dial(): the leg's INVITE carries the call's id, as on the legs that Gudok makes."""
 

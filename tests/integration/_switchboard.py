@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from _bare_pbx import BarePbx
+from tests.integration._bare_pbx import BarePbx
 
 PHONES = tuple(str(number) for number in range(101, 113))
 PASSWORD = "only-for-this-test"

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Iterator, Mapping
 
 import pytest
-from _bare_pbx import BarePbx, free_port
 
 from telephony.pbx.agi import AgiProblem, AgiRequest, Handler, Limits, serve
 from telephony.pbx.ari import AriClient, Message, RequestFailed
 from telephony.pbx.ari.events import StasisStart
+from tests.integration._bare_pbx import BarePbx, free_port
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
 

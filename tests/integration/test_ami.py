@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import pytest
-from _bare_pbx import BarePbx
 
 from telephony.pbx.ami import (
     ActionFailed,
@@ -30,6 +29,7 @@ from telephony.pbx.ami_types import (
     QueueMemberPause,
     QueueMemberRemoved,
 )
+from tests.integration._bare_pbx import BarePbx
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
 

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import pytest
-from _bare_pbx import BarePbx, free_port
 
 from telephony.pbx.ari import (
     ApplicationTaken,
@@ -40,6 +39,7 @@ from telephony.pbx.ari.events import (
     StasisStart,
 )
 from telephony.pbx.ari.listing import check_listing, fetch_listing
+from tests.integration._bare_pbx import BarePbx, free_port
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
 

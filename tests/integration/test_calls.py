@@ -89,7 +89,8 @@ async def test_a_caller_reaches_the_operator_and_the_call_is_on_record(
     await world.operator("anna", "wrap_up")
     row = await finished(world)
     assert (row.number, row.queue, row.outcome, row.answered_by) == ("1300", "booking", "answered", "anna")
-    assert row.ended is not None and record.ended is not None
+    assert row.ended is not None
+    assert record.ended is not None
     assert abs((row.ended - record.ended).total_seconds()) < 1
 
 
@@ -260,7 +261,7 @@ async def test_a_killed_router_loses_nobody(world: World, anna: Softphone, calle
     before = await world.kill_router(signal.SIGKILL)
     await world.until(lambda center: center.totals.talking == 1 and center.totals.waiting == 1)
     assert (await world.status()).pid != before
-    assert talk.live and talking.live and waits.live
+    assert all(one.live for one in (talk, talking, waits))
     await caller.hang_up(talking)
     await anna.answer(within=15)  # the caller who waited
     await second.hang_up(waits)

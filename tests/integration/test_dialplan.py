@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from _gudok_pbx import caller, complaints, manager, phone, router, settings_on_free_ports
 
 from telephony.pbx.agi import AgiRequest, AgiServer
 from telephony.pbx.ami_types import QueueCallerAbandon, QueueCallerJoin, QueueMemberAdded
@@ -20,6 +19,7 @@ from telephony.pbx.embedded import EmbeddedPbx
 from telephony.resources import default_folder
 from telephony.settings import Settings
 from telephony.testing.phones.softphone import Softphone
+from tests.integration._gudok_pbx import caller, complaints, manager, phone, router, settings_on_free_ports
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
 

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from _switchboard import PASSWORD, Switchboard
 
 from telephony.core.events import CallRecorded
 from telephony.pbx.cel import CelReader, sip_call_ids
@@ -18,6 +17,7 @@ from telephony.testing.phones.load import CallerPlan, OperatorPlan, start_caller
 from telephony.testing.phones.marks import overlaps
 from telephony.testing.phones.softphone import Softphone
 from telephony.testing.reconcile import LoggedCall, reconcile
+from tests.integration._switchboard import PASSWORD, Switchboard
 
 pytestmark = pytest.mark.asterisk
 TONES = {"101": 400, "102": 600, "103": 900}

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _gudok_pbx import caller, manager, phone, settings_on_free_ports
 
 from telephony.exits import Exit
 from telephony.pbx.ami_types import QueueCallerJoin
 from telephony.pbx.embedded import EmbeddedPbx
 from telephony.settings import Settings
+from tests.integration._gudok_pbx import caller, manager, phone, settings_on_free_ports
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
 
@@ -70,6 +70,7 @@ class Gudok:
         assert self.process.stderr is not None
         async with asyncio.timeout(30):
             while line := await self.process.stderr.readline():
+                print(line.decode(), end="")  # shown by pytest when the test fails
                 entry = json.loads(line) if line.startswith(b"{") else {"event": line.decode()}
                 if entry["event"] == event:
                     return entry
@@ -91,7 +92,8 @@ class Gudok:
 
     async def ended(self) -> int:
         assert self.process is not None
-        await self.process.communicate()
+        _, rest = await self.process.communicate()
+        print((rest or b"").decode(), end="")
         assert self.process.returncode is not None
         return self.process.returncode
 
@@ -181,7 +183,7 @@ async def test_a_stopped_service_leaves_its_waiting_callers_to_the_native_queue(
         joined = await native.until(QueueCallerJoin)
         assert joined.queue == "gudok-children"
         assert float(await ami.get_variable(joined.channel, "GUDOK_ARRIVED")) > 0
-        assert outside.calls()[0].ended is None if callable(outside.calls) else outside.calls[0].ended is None
+        assert outside.calls[0].ended is None
         await outside.hang_up()
     assert staffed.process is not None
     assert staffed.process.returncode == Exit.OK

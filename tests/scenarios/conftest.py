@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from small_center import PLAN
 
 import handlers
 from telephony.core.plan import Plan
 from telephony.testing.promises import Promises
 from telephony.testing.story import Story
+from tests.scenarios.small_center import PLAN
 
 NewStory = Callable[..., Story]
 

@@ -11,7 +11,6 @@ from datetime import timedelta
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from small_center import PLAN
 
 import handlers
 from telephony.core import events as ev
@@ -20,6 +19,7 @@ from telephony.testing.people import dial_code
 from telephony.testing.promises import Promises, state_of
 from telephony.testing.story import Story
 from telephony.testing.switch import BUSY, DECLINED, Channel, Phone
+from tests.scenarios.small_center import PLAN
 
 for name, examples, steps in (("short", 60, 40), ("long", 3000, 80), ("hunt", 300, 50)):
     settings.register_profile(

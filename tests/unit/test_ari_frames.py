@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import picows
 import pytest
-from _scripted_asterisk import CHANNEL, event, line
 
 from telephony.pbx.ari.events import ChannelDestroyed, StasisStart
+from tests.unit._scripted_asterisk import CHANNEL, event, line
 
 
 async def test_an_event_is_decoded_with_its_channel_and_the_time_of_the_pbx() -> None:

@@ -7,11 +7,11 @@ import inspect
 from typing import Any
 
 import pytest
-from _scripted_asterisk import line
 
 from telephony.pbx.ari import OPERATIONS, AriClient, ConnectionLost, RequestFailed, RequestTimeout, TooManyRequests
 from telephony.pbx.ari.connection import Connection
 from telephony.pbx.ari.operation import Operation, Resource, Response
+from tests.unit._scripted_asterisk import line
 
 
 def send(connection: Connection, uri: str = "channels/c1/answer", **given: Any) -> asyncio.Future[Any]:
