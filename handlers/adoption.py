@@ -14,7 +14,7 @@ from handlers import agents, bridging, records, scripts, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.center import Center
-from telephony.core.effects import Dissolve, HangUp, TakeBack
+from telephony.core.effects import Answer, Dissolve, HangUp, TakeBack
 from telephony.core.events import OpenAttempt, OpenCall, PictureTaken, SeenBridge, SeenChannel
 from telephony.core.facts import (
     AttemptAnswered,
@@ -342,6 +342,8 @@ def _go_on(turn: Turn, call: Call, picture: Picture) -> None:
         _note_leg(turn, call, leg, picture.alive[leg.channel])
     if call.ended or call.party not in picture.alive:
         return
+    if picture.alive[call.party].state != "up" and _must_be_answered(call):
+        turn.do(Answer(call=call.id, channel=call.party))
     live = [leg for leg in call.legs.values() if leg.result is None]
     up = next((leg for leg in live if leg.state is LegState.UP), None)
     if call.transfer is not None:
@@ -359,8 +361,15 @@ def _go_on(turn: Turn, call: Call, picture: Picture) -> None:
         bridging.connect(turn, call, up)
     elif live:
         _let_ring(turn, call, live)
+    elif call.offer is not None:
+        waiting.hold(turn, call)  # until the leg that is being given up has gone
     else:
         _wait_on(turn, call)
+
+
+def _must_be_answered(call: Call) -> bool:
+    """An operator's own call is, when the far end has been."""
+    return call.kind is CallKind.INBOUND or call.queue is not None or _talks_with(call) is not None
 
 
 def _note_leg(turn: Turn, call: Call, leg: Leg, seen: SeenChannel) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from handlers import agents, own_calls, scripts, transfers, waiting
+from handlers import agents, own_calls, records, scripts, transfers, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Connecting, Leg, LegState, Role
 from telephony.core.effects import Connect, Dissolve
 from telephony.core.events import Bridged, ChannelId, PbxRefused
-from telephony.core.facts import AttemptResult, CallBridged, CallEnded, CallKind, Outcome
+from telephony.core.facts import AttemptEnded, AttemptResult, CallBridged, CallEnded, CallKind, Outcome
 from telephony.core.operators import State
 
 
@@ -119,11 +119,24 @@ def settle_end(turn: Turn, call: Call) -> None:
         turn.center.forget_if_over(call)
 
 
+def end_attempts(turn: Turn, call: Call, at: datetime) -> None:
+    """The call's legs are being hung up: their attempts end with it, on record at the same moment, so that no attempt
+    stays open should this be the last that the router does."""
+    for leg in call.legs.values():
+        if leg.n:
+            result = AttemptResult.ANSWERED if leg.state is LegState.UP else AttemptResult.CANCELLED
+            turn.do(AttemptEnded(call=call.id, n=leg.n, result=leg.result or result, at=at))
+            leg.n = 0
+
+
 def _state_end(turn: Turn, call: Call, at: datetime) -> None:
     """State the call's end and its outcome, once."""
+    end_attempts(turn, call, at)
     if call.end_unknown:
         return
     unanswered = Outcome.ABANDONED if call.kind is CallKind.INBOUND else Outcome.NOT_REACHED
     outcome = Outcome.ANSWERED if call.answered is not None else call.outcome or unanswered
     by = call.ended_by or ("caller" if call.origin is None else "operator")
     turn.do(CallEnded(call=call.id, outcome=outcome, by=by, at=at))
+    if call.recorded is not None:
+        turn.do(records.as_fact(turn, call.recorded))

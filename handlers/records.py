@@ -27,21 +27,22 @@ RECORD_PATIENCE = 10
 """Seconds we wait for the PBX's own record of a call that ended unseen."""
 
 
-def ended_unseen(turn: Turn, channel: str) -> None:
+def ended_unseen(turn: Turn, channel: str, lost: datetime | None = None) -> None:
     """A channel went while we could not see. A party's true end is in the PBX's record: the call is remembered
-    until that is read. A leg's end is now, as far as anybody can tell."""
+    until that is read. A leg's end is now, as far as anybody can tell. `lost`: when the PBX died with them all."""
     call = turn.center.channels.get(channel)
+    gone = ChannelGone(channel=channel)
     if call is None or channel != call.party or call.ended:
-        legs.gone(turn, ChannelGone(channel=channel), turn.now)
+        legs.gone(turn, gone, lost or turn.now)
         return
-    _remember(turn, call)
+    _remember(turn, call, lost)
     call.end_unknown, call.connecting = True, None
-    legs.gone(turn, ChannelGone(channel=channel), turn.now)
+    legs.gone(turn, gone, lost or turn.now)
     if call.recorded is not None:
         call_recorded(turn, call.recorded)
 
 
-def _remember(turn: Turn, call: Call) -> None:
+def _remember(turn: Turn, call: Call, lost: datetime | None) -> None:
     """Its legs are reported by themselves."""
     turn.center.remembered[call.id] = OpenCall(
         call=call.id,
@@ -54,6 +55,7 @@ def _remember(turn: Turn, call: Call) -> None:
         priority=call.priority,
         answered=call.answered,
         attempts=call.attempts,
+        lost=lost,
     )
 
 
@@ -75,7 +77,7 @@ def call_recorded(turn: Turn, event: CallRecorded) -> None:
         return
     known = center.remembered.pop(event.call, None)
     if known is None:
-        turn.do(_missed(turn, event))
+        turn.do(as_fact(turn, event))
         return
     turn.forget_timer(RECORD_TIMER + event.call)
     answered = known.answered is not None
@@ -84,14 +86,15 @@ def call_recorded(turn: Turn, event: CallRecorded) -> None:
         answered = True
     else:
         close_attempts(turn, known.call, known.open_attempts, event.ended)
-    unanswered = Outcome.ABANDONED if known.kind == CallKind.INBOUND else Outcome.NOT_REACHED
+    inbound = known.kind == CallKind.INBOUND
+    unanswered = Outcome.LOST if known.lost else Outcome.ABANDONED if inbound else Outcome.NOT_REACHED
+    by: Literal["pbx", "operator", "caller"] = "pbx" if known.lost else "caller" if inbound else "operator"
     outcome = Outcome.ANSWERED if answered else unanswered
-    by: Literal["operator", "caller"] = "operator" if known.kind == CallKind.OWN else "caller"
     turn.do(CallEnded(call=event.call, outcome=outcome, by=by, at=event.ended))
 
 
-def _missed(turn: Turn, event: CallRecorded) -> CallMissed:
-    """Counts only for a call of which the log knows nothing."""
+def as_fact(turn: Turn, event: CallRecorded) -> CallMissed:
+    """Counts for a call of which the log does not know, or not that it was answered."""
     return CallMissed(
         call=event.call,
         kind=CallKind.INBOUND if event.phone is None else CallKind.OWN,
@@ -156,7 +159,7 @@ def record_overdue(turn: Turn, event: TimerFired) -> None:
 
 def close_lost(turn: Turn, known: OpenCall) -> None:
     """A call older than the PBX's process died with the one before: it had ended when this one started."""
-    started = turn.center.pbx_started
+    started = known.lost or turn.center.pbx_started
     at = turn.now if started is None or known.arrived >= started else min(started, turn.now)
     close_attempts(turn, known.call, known.open_attempts, at)
     outcome = Outcome.ANSWERED if known.answered else Outcome.LOST

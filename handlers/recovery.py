@@ -7,12 +7,11 @@ from __future__ import annotations
 from collections.abc import Set
 from datetime import datetime, timedelta
 
-from handlers import adoption, legs, operators, records
+from handlers import adoption, operators, records
 from handlers.turn import Turn
 from telephony.core.calls import Call
 from telephony.core.effects import TakePicture
 from telephony.core.events import (
-    ChannelGone,
     OpenOperator,
     PbxLost,
     PbxRestarted,
@@ -21,7 +20,7 @@ from telephony.core.events import (
     Started,
     TimerFired,
 )
-from telephony.core.facts import Outcome, Repaired
+from telephony.core.facts import Repaired
 from telephony.core.operators import Agent, State
 
 PICTURE_TIMER = "picture:"
@@ -71,17 +70,16 @@ def pbx_restarted(turn: Turn, event: PbxRestarted) -> None:
 
 
 def _forget_old_process(turn: Turn, started: datetime, alive: Set[str]) -> None:
-    """The calls of the old process are closed at the moment it was lost; what is alive belongs to the new one."""
+    """The calls of the old process have ended, as its record tells; what is alive belongs to the new one."""
     center = turn.center
     at = center.pbx_lost or started
     center.pbx_up, center.pbx_started = False, started
     for call in list(center.calls.values()):
         if call.party not in alive and not _is_young(turn, call):
-            call.outcome, call.ended_by, call.connecting = call.outcome or Outcome.LOST, "pbx", None
             for channel in [call.party, *call.legs]:
-                legs.gone(turn, ChannelGone(channel=channel), at)
+                records.ended_unseen(turn, channel, lost=at)
     for channel in [channel for channel in center.strangers if channel not in alive]:
-        legs.gone(turn, ChannelGone(channel=channel), at)
+        records.ended_unseen(turn, channel, lost=at)
 
 
 # -- the picture

@@ -78,6 +78,8 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: int = 0
     """How many were made: the next has the number after this."""
     open_attempts: tuple[OpenAttempt, ...] = ()
+    lost: datetime | None = None
+    """When the PBX was lost, if it died with this call."""
 
 
 class LastTalk(msgspec.Struct, frozen=True, kw_only=True):

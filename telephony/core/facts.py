@@ -129,7 +129,8 @@ class CallEnded(Fact, frozen=True, kw_only=True):
 
 
 class CallMissed(Fact, frozen=True, kw_only=True):
-    """A finished call taken from the PBX's record, for which no other fact exists, as one."""
+    """A finished call as the PBX's own record has it. It is the whole record of a call for which no other fact exists;
+    of a call that is on record it corrects when it was first answered, should we have seen that late or not at all."""
 
     call: CallId
     kind: CallKind = CallKind.INBOUND

@@ -198,7 +198,7 @@ def _call_ended(fact: fact_types.CallEnded, place: Place, family: Family) -> tup
 def _call_missed(fact: fact_types.CallMissed, place: Place, family: Family) -> tuple[AnyRow, ...]:
     """The PBX does not record who hung up first, nor when which phone began to ring."""
     if family.call is not None:
-        return ()
+        return _corrected(fact, family.call)
     unanswered = Outcome.ABANDONED if fact.kind is CallKind.INBOUND else Outcome.NOT_REACHED
     outcome = unanswered if fact.answered is None else Outcome.ANSWERED
     caller = "caller" if fact.kind is CallKind.INBOUND else "operator"
@@ -217,6 +217,21 @@ def _call_missed(fact: fact_types.CallMissed, place: Place, family: Family) -> t
             ended=fact.ended,
             outcome=outcome.value,
             ended_by=caller if fact.answered is None else "pbx",
+        ),
+    )
+
+
+def _corrected(fact: fact_types.CallMissed, call: CallRow) -> tuple[AnyRow, ...]:
+    """The router was killed, or blind, at the moment of the answer: the PBX was not."""
+    if fact.answered is None or call.ended is None or (call.answered is not None and call.answered <= fact.answered):
+        return ()
+    return (
+        replace(
+            call,
+            answered=fact.answered,
+            answered_by=call.answered_by or fact.operator,
+            last_operator=call.last_operator or fact.operator,
+            outcome=Outcome.ANSWERED.value,
         ),
     )
 
