@@ -107,7 +107,12 @@ class CallLog:
         self.calls[fact.call] = Call(fact.call, fact.kind, fact.number, fact.caller, fact.operator, fact.arrived)
 
     def _missed(self, fact: facts.CallMissed) -> None:
-        if fact.call not in self.calls:
+        known = self.calls.get(fact.call)
+        if known is not None:
+            if fact.answered is not None and known.ended and (known.answered or fact.ended) > fact.answered:
+                known.answered, known.outcome = fact.answered, facts.Outcome.ANSWERED
+                known.answered_by = known.answered_by or fact.operator
+        else:
             answered = fact.answered is not None
             inbound = fact.kind is CallKind.INBOUND
             unanswered = facts.Outcome.ABANDONED if inbound else facts.Outcome.NOT_REACHED

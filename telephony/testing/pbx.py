@@ -128,6 +128,8 @@ class MemoryPbx:
 
     def take_picture(self, why: Literal["start", "reconnect", "overflow", "audit"]) -> None:
         """Channels and bridges are counted one after the other, while life goes on."""
+        if not self.connected:
+            return
         gone: set[str] = set()
         seen: list[ev.SeenChannel] = []
         self._gone_during_picture.append(gone)

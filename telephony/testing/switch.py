@@ -253,6 +253,7 @@ class Switch:
             self._write(truth, truth.ended)
 
     def _write(self, truth: Truth, ended: datetime) -> None:
+        truth.told = True
         self.records.append(
             ev.CallRecorded(
                 call=truth.call,
@@ -351,8 +352,8 @@ class Switch:
             channel.gone, channel.playback = True, None
             self._stop_ringing(channel)
             truth = self.truth.get(channel.linked)
-            if truth is not None and (truth.ended is None or truth.phone is not None):
-                truth.ended, truth.crashed = now, True
+            if truth is not None:
+                truth.ended, truth.crashed = truth.ended or now, True
         self.channels.clear()
         self.bridges.clear()
         self.playbacks.clear()
@@ -367,7 +368,6 @@ class Switch:
         self._lives += 1
         for truth in self.truth.values():
             if truth.crashed and truth.ended is not None and not truth.told:
-                truth.told = True
                 self._write(truth, truth.ended)
 
     def later(self, least: float, most: float, action: Callable[[], None]) -> Alarm:
