@@ -125,8 +125,12 @@ class EmbeddedPbx:
         """
         if (running := self.pid) is not None:
             return running
+        if not self.config_file.exists():
+            raise PbxError(f"there is no PBX in {self.home} yet: install it first")
         self._check_host_name()
         asterisk = self.program("asterisk")
+        if self._process is not None:
+            self._process.poll()  # the one before has ended, and is laid to rest
         output = self.home / "log" / "console.log"
         with output.open("wb") as log:
             process = self._process = subprocess.Popen(

@@ -1,6 +1,6 @@
 """Prompts: texts of the plan, spoken once into sound files of the PBX.
 
-Beside each file stands a stamp, a hash of voice and text, so that only what changed is spoken again.
+What was spoken is kept in the cache under a hash of voice and text, so that no text is spoken twice on a machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from operator import mul
 from pathlib import Path
 
 from telephony.core.plan import Plan
-from telephony.pbx.install import Program
+from telephony.pbx.install import Program, cache_dir
 
 FOLDER = "gudok"
 """Of the prompts below the PBX's sounds."""
@@ -40,39 +40,45 @@ def playable(plan: Plan, name: str) -> str:
     return prompt.sound if prompt is not None and prompt.sound is not None else f"{FOLDER}/{name}"
 
 
-def speak_prompts(plan: Plan, sounds: Path, espeak: Program) -> list[Path]:
-    """Speak every prompt with a text into `sounds`/gudok; returns the files made. What is right already stays, what
-    the plan no longer has goes.
+def speak_prompts(plan: Plan, sounds: Path, espeak: Program, cached: Path | None = None) -> list[Path]:
+    """Put every prompt with a text into `sounds`/gudok, spoken; returns the files that changed. What the plan no
+    longer has goes.
 
-    The files are WAV, 8 kHz, mono, 16 bit. Raises SpeechError.
+    The files are WAV, 8 kHz, mono, 16 bit. `cached` is where speech is kept. Raises SpeechError.
     """
-    folder = sounds / FOLDER
+    folder, cached = sounds / FOLDER, cached or cache_dir() / "speech"
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {prompt.name: prompt.text for prompt in plan.prompts if prompt.text is not None}
+    cached.mkdir(parents=True, exist_ok=True)
+    texts = {f"{prompt.name}.wav": prompt.text for prompt in plan.prompts if prompt.text is not None}
     for stray in folder.iterdir():
-        if stray.name.split(".")[0] not in texts:
+        if stray.name not in texts:
             stray.unlink()
-    voice = VOICES[plan.language]
-    return [folder / f"{name}.wav" for name, text in texts.items() if _speak(folder, name, text, voice, espeak)]
+    changed = []
+    for name, text in texts.items():
+        speech = _spoken(text, VOICES[plan.language], espeak, cached).read_bytes()
+        file = folder / name
+        if not file.exists() or file.read_bytes() != speech:
+            draft = folder / f"{name}.{os.getpid()}"
+            draft.write_bytes(speech)
+            draft.replace(file)
+            changed.append(file)
+    return changed
 
 
-def _speak(folder: Path, name: str, text: str, voice: tuple[str, ...], espeak: Program) -> bool:
-    """Speak one prompt; False where it stands there already."""
-    file, stamp = folder / f"{name}.wav", folder / f"{name}.stamp"
-    mark = hashlib.sha256("\0".join([*voice, str(RATE), text]).encode()).hexdigest()
-    if file.exists() and stamp.exists() and stamp.read_text() == mark:
-        return False
-    stamp.unlink(missing_ok=True)
-    speech, rate = _speech(text, voice, espeak)
-    draft = folder / f"{name}.wav.{os.getpid()}"
-    with wave.open(str(draft), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(RATE)
-        out.writeframes(_little_endian(resample(speech, rate)).tobytes())
-    draft.replace(file)
-    stamp.write_text(mark)
-    return True
+def _spoken(text: str, voice: tuple[str, ...], espeak: Program, cached: Path) -> Path:
+    """The text as a sound file in the cache."""
+    mark = hashlib.sha256("\0".join([*voice, str(RATE), espeak.version, text]).encode()).hexdigest()
+    file = cached / f"{mark[:32]}.wav"
+    if not file.exists():
+        samples, rate = _speech(text, voice, espeak)
+        draft = cached / f"{file.name}.{os.getpid()}"
+        with wave.open(str(draft), "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(2)
+            out.setframerate(RATE)
+            out.writeframes(_little_endian(resample(samples, rate)).tobytes())
+        draft.replace(file)
+    return file
 
 
 def _speech(text: str, voice: tuple[str, ...], espeak: Program) -> tuple[array[int], int]:
