@@ -39,6 +39,7 @@ async def serve(config: Settings, beat: int | None, *, first: bool) -> int:
     line = None
     if beat is not None:
         line = await lifeline.Lifeline.open(beat, service.state, service.orphan)
+        service.begins_serving = line.beat
     try:
         await service.open()
         return await service.live()

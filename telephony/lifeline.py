@@ -47,6 +47,12 @@ class Lifeline(asyncio.Protocol):
         if not self._closing:
             self._orphaned()
 
+    def beat(self) -> None:
+        """Say at once how we are, besides the beat each second."""
+        beat = self._state()
+        if beat is not None and self._transport is not None and not self._closing:
+            self._transport.write(beat)
+
     def close(self) -> None:
         self._closing = True
         if self._transport is not None:
@@ -55,7 +61,5 @@ class Lifeline(asyncio.Protocol):
     def _beat(self) -> None:
         if self._transport is None or self._closing:
             return
-        beat = self._state()
-        if beat is not None:
-            self._transport.write(beat)
+        self.beat()
         asyncio.get_running_loop().call_later(self._seconds, self._beat)

@@ -101,7 +101,8 @@ class Parent:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-        if status != Exit.REPLACED and self._ever_alive:
+        untouched = status == Exit.MISTAKE and not self._ever_alive
+        if status != Exit.REPLACED and not untouched:
             await self._save_callers("the service stops")
         return status
 

@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ class Service:
         self.stack = contextlib.AsyncExitStack()
         self._clock = Clock()
         self._board = Board(self._clock.epoch())
+        self.begins_serving: Callable[[], None] = lambda: None
         self._early_alarms: list[Alarm] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._router: Router[Center] | None = None
@@ -253,6 +254,7 @@ class Service:
         """The first picture is understood: from here on callers are in good hands."""
         if not self._serving:
             self._serving = True
+            self.begins_serving()
             log.info("serving calls", after_seconds=age())
 
     def _replaced(self) -> None:
