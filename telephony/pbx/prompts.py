@@ -46,9 +46,8 @@ def speak_prompts(plan: Plan, sounds: Path, espeak: Program, cached: Path | None
 
     The files are WAV, 8 kHz, mono, 16 bit. `cached` is where speech is kept. Raises SpeechError.
     """
-    folder, cached = sounds / FOLDER, cached or cache_dir() / "speech"
+    folder, cached = sounds / FOLDER, cached or _speech_cache(sounds)
     folder.mkdir(parents=True, exist_ok=True)
-    cached.mkdir(parents=True, exist_ok=True)
     texts = {f"{prompt.name}.wav": prompt.text for prompt in plan.prompts if prompt.text is not None}
     for stray in folder.iterdir():
         if stray.name not in texts:
@@ -65,11 +64,22 @@ def speak_prompts(plan: Plan, sounds: Path, espeak: Program, cached: Path | None
     return changed
 
 
+def _speech_cache(sounds: Path) -> Path:
+    """The cache of this user; one made by root for all may be read only, then speech is kept beside the sounds."""
+    shared = cache_dir() / "speech"
+    try:
+        shared.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return sounds.parent / "speech"
+    return shared if os.access(shared, os.W_OK) else sounds.parent / "speech"
+
+
 def _spoken(text: str, voice: tuple[str, ...], espeak: Program, cached: Path) -> Path:
     """The text as a sound file in the cache."""
     mark = hashlib.sha256("\0".join([*voice, str(RATE), espeak.version, text]).encode()).hexdigest()
     file = cached / f"{mark[:32]}.wav"
     if not file.exists():
+        cached.mkdir(parents=True, exist_ok=True)
         samples, rate = _speech(text, voice, espeak)
         draft = cached / f"{file.name}.{os.getpid()}"
         with wave.open(str(draft), "wb") as out:
