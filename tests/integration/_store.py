@@ -143,7 +143,7 @@ async def opened(url: str, folder: Path, **settings: Any) -> AsyncIterator[Store
     await ensure_current(database)
     spool = Spool(folder / "journal.spool", settings.pop("limit", 1_000_000))
     alarms = Alarms()
-    settings = {"group_seconds": 0.01, "retry_seconds": (0.02, 0.1)} | settings
+    settings = dict[str, Any](group_seconds=0.01, retry_seconds=(0.02, 0.1)) | settings
     journal = JournalWriter(database, spool, alarm=alarms, **settings)
     try:
         yield Store(database, journal, spool, alarms, await journal.open())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from telephony.core import events as ev
@@ -46,11 +47,15 @@ async def test_entries_wait_for_company_but_not_when_somebody_waits_for_them(dat
 async def test_what_waits_is_called_in_order_and_after_its_entry(database_url: str, tmp_path: Path) -> None:
     called: list[tuple[int, bool]] = []
     async with opened(database_url, tmp_path) as store:
+
+        def note(seq: int) -> None:
+            called.append((seq, store.journal.durable_seq >= seq))
+
         for _ in range(20):
             seq = store.append(ev.ChannelRinging(channel="gudok-1.1"))
-            store.journal.when_durable(seq, lambda seq=seq: called.append((seq, store.journal.durable_seq >= seq)))
+            store.journal.when_durable(seq, partial(note, seq))
         await store.durable()
-        store.journal.when_durable(3, lambda: called.append((3, True)))
+        store.journal.when_durable(3, partial(note, 3))
         await store.durable()
     assert called == [(seq, True) for seq in range(1, 21)] + [(3, True)]
 

@@ -39,6 +39,8 @@ async def main():
                     seq = store.append(*step)
                     store.journal.when_durable(seq, lambda seq=seq: sys.stdout.write(f"{{seq}}\\n"))
                 sys.stdout.flush()
+                if seq - store.journal.durable_seq > 100:
+                    await store.durable()
                 await asyncio.sleep(0.001)
 
 asyncio.run(main())

@@ -27,7 +27,7 @@ async def test_migrations_make_the_tables_of_the_code(database_url: str) -> None
     database = Database(database_url)
 
     def compare(connection: Connection) -> object:
-        return compare_metadata(MigrationContext.configure(connection, {"compare_type": True}), whole_metadata())
+        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), whole_metadata())
 
     async with database.engine.connect() as connection:
         assert await connection.run_sync(compare) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ async def live_and_again(url: str, batches: list[list[list[that.AnyFact]]], rest
                 log = CallLog(database.dialect)
             lines = [line_of(seq + n, facts) for n, facts in enumerate(batch, 1)]
             seq += len(batch)
-            await database.transact(lambda connection, log=log, lines=lines: log.store(connection, lines))
+            await database.transact(partial(log.store, lines=lines))
         live = await read_log(database)
         assert await rebuild(database) == seq
         assert await read_log(database) == live

@@ -188,7 +188,7 @@ def test_rows_and_tables_have_the_same_columns_in_the_same_order() -> None:
 def test_what_the_folds_change_is_what_the_upserts_write() -> None:
     """Whatever differs between two versions of a row must be among the columns that are written again."""
     rows = Rows()
-    facts = [
+    facts: list[that.AnyFact] = [
         OPENED,
         that.CallQueued(call="c", queue="a", priority=3, why="return", at=at(1)),
         rung(1),
