@@ -14,7 +14,7 @@ import signal
 import socket
 import tempfile
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -116,10 +116,10 @@ async def start_callers(
 ) -> Crowd:
     """Let the callers dial in the order of `plans`, `per_second` of them, at most `at_once` at the same time. With
     `audio` each sends a tone. The process ends with the last call, at the latest after `seconds`."""
-    rows = [f"{plan.number};{plan.service};{plan.stay_ms}" for plan in plans]
+    files = {"caller": [f"{plan.number};{plan.service};{plan.stay_ms}" for plan in plans]}
     play = '<exec rtp_stream="tone.wav,-1,8,PCMA/8000"/>' if audio else ""
-    arguments = ["-m", str(len(plans)), "-l", str(at_once), *_rate(per_second)]
-    return await _start(program, "caller", rows, server, arguments, seconds=seconds, play=play)
+    arguments = ["-sf", "caller.xml", "-m", str(len(plans)), "-l", str(at_once), *_rate(per_second)]
+    return await _start(program, files, server, arguments, seconds=seconds, play=play)
 
 
 async def start_operators(
@@ -135,31 +135,34 @@ async def start_operators(
     """Operators' phones, all on one loopback port (`port`, for static contacts, else a random one); registered unless
     told otherwise. With `echo` they send back what they hear. Raises PhoneError when a registration fails."""
     # SIPp cannot look up what stands in line 0: for it, a variable that is 0 is unset.
-    rows = ["nobody;0;0;0", *(f"{plan.phone};{plan.ring_ms};{plan.talk_ms};{plan.code}" for plan in plans)]
+    files = {
+        "operator": ["nobody;0;0;0", *(f"{plan.phone};{plan.ring_ms};{plan.talk_ms};{plan.code}" for plan in plans)]
+    }
     arguments = ["-infindex", "operator.csv", "0", *(["-rtp_echo"] if echo else [])]
-    crowd = await _start(program, "operator", rows, server, arguments, port=port, seconds=seconds)
-    if register:
-        try:
-            await register_operators(program, plans, server, crowd.port)
-        except BaseException:
-            await crowd.stop()
-            raise
+    if not register:
+        return await _start(program, files, server, ["-sf", "operator.xml", *arguments], port=port, seconds=seconds)
+    files["register"] = [
+        f"{plan.phone};[authentication username={plan.phone} password={plan.password}]" for plan in plans
+    ]
+    arguments += ["-sf", "register.xml", "-rxsf", "operator.xml", "-l", str(len(plans)), *_rate(200.0)]
+    crowd = await _start(program, files, server, arguments, port=port, seconds=seconds)
+    try:
+        await _registered(crowd, {plan.phone for plan in plans})
+    except BaseException:
+        await crowd.stop()
+        raise
     return crowd
 
 
-async def register_operators(
-    program: Program, plans: Sequence[OperatorPlan], server: Server, port: int, *, expires: int = 3600
-) -> None:
-    """REGISTER (or, with `expires` 0, take off) all phones at loopback `port`. Raises PhoneError when any is refused
-    or silent."""
-    rows = [f"{plan.phone};[authentication username={plan.phone} password={plan.password}]" for plan in plans]
-    arguments = ["-m", str(len(plans)), *_rate(200.0), "-recv_timeout", "5000"]
-    arguments += ["-key", "contact_port", str(port), "-key", "expires", str(expires)]
-    async with await _start(program, "register", rows, server, arguments, seconds=30) as crowd:
-        await crowd.wait(40)
-        missing = {plan.phone for plan in plans} - {mark.phone for mark in crowd.marks()}
-        if missing:
-            raise PhoneError(f"not registered: {', '.join(sorted(missing))}; {crowd.complaints()[-500:]}")
+async def _registered(crowd: Crowd, phones: set[str], within: float = 10.0) -> None:
+    for _ in range(int(within * 50)):
+        missing = phones - {mark.phone for mark in crowd.marks() if mark.what == "registered"}
+        if not missing:
+            return
+        if crowd.process.returncode is not None:
+            break
+        await asyncio.sleep(0.02)
+    raise PhoneError(f"not registered: {', '.join(sorted(missing))}; {crowd.complaints()[-500:]}")
 
 
 def _rate(per_second: float) -> list[str]:
@@ -169,8 +172,7 @@ def _rate(per_second: float) -> list[str]:
 
 async def _start(
     program: Program,
-    scenario: str,
-    rows: Sequence[str],
+    files: Mapping[str, Sequence[str]],
     server: Server,
     arguments: Sequence[str],
     *,
@@ -178,16 +180,21 @@ async def _start(
     seconds: int,
     play: str = "",
 ) -> Crowd:
-    folder = Path(tempfile.mkdtemp(prefix=f"gudok-{scenario}s-"))
+    """`files`: scenario -> rows of its injection file."""
+    folder = Path(tempfile.mkdtemp(prefix="gudok-crowd-"))
     port = port or free_port(socket.SOCK_DGRAM)
-    text = (SCENARIOS / f"{scenario}.xml").read_text()
-    (folder / f"{scenario}.xml").write_text(text.replace("@AUDIO@", play))
-    (folder / f"{scenario}.csv").write_text("SEQUENTIAL\n" + "".join(f"{row}\n" for row in rows))
+    inject: list[str] = []
+    for scenario, rows in files.items():
+        text = (SCENARIOS / f"{scenario}.xml").read_text()
+        (folder / f"{scenario}.xml").write_text(text.replace("@AUDIO@", play))
+        (folder / f"{scenario}.csv").write_text("SEQUENTIAL\n" + "".join(f"{row}\n" for row in rows))
+        # The file that comes first is the one for fields without a file's name.
+        inject[:0] = ["-inf", f"{scenario}.csv"]
     if play:
         (folder / "tone.wav").write_bytes(alaw_tone(660, seconds=2))
     process = await asyncio.create_subprocess_exec(
         *program.argv, f"{server[0]}:{server[1]}",
-        "-sf", f"{scenario}.xml", "-inf", f"{scenario}.csv", *arguments,
+        *inject, *arguments,
         "-i", "127.0.0.1", "-bind_local", "-p", str(port), "-mi", "127.0.0.1",
         "-ci", "127.0.0.1", "-cp", str(free_port(socket.SOCK_DGRAM)),
         "-min_rtp_port", str(_rtp_base(port)), "-max_rtp_port", str(_rtp_base(port) + 4000),
