@@ -103,7 +103,7 @@ def reconcile(
     """Compare. `phones`: records of callers' and operators' phones; leave out what is no call, like feature codes.
     `call_ids`: SIP Call-ID of callers -> call id (telephony.pbx.cel.sip_call_ids). `talks`, where given, are compared
     with the operators' phones one by one, so that it must have been that phone which talked at that time."""
-    phone_calls = list(phones)
+    phone_calls, pbx_calls, logged_calls = list(phones), list(recorded), list(logged)
     callers, unreached = _callers(phone_calls, call_ids)
     legs: dict[str, list[PhoneCall]] = defaultdict(list)
     for leg in phone_calls:
@@ -112,11 +112,11 @@ def reconcile(
     found: dict[str, dict[Source, list[View]]] = defaultdict(lambda: defaultdict(list))
     for call, records in callers.items():
         found[call]["phones"] = [_seen_by_phones(record, legs[call]) for record in records]
-    for record in recorded:
+    for record in pbx_calls:
         found[record.call]["PBX"].append(
             _span(record.arrived, record.answered, record.ended, record.answered is not None)
         )
-    for row in logged:
+    for row in logged_calls:
         found[row.call]["Gudok"].append(_span(row.arrived, row.answered, row.ended, row.outcome == "answered"))
     differences = [Difference(call=call, what=what) for call in sorted(found) for what in _compare(found[call])]
     differences += [
@@ -125,9 +125,9 @@ def reconcile(
         if call not in found
     ]
     if talks is not None:
-        differences += _compare_talks(
-            [leg for leg in phone_calls if leg.direction == "in" and leg.answered], list(talks)
-        )
+        known = list(talks)
+        answered = [leg for leg in phone_calls if leg.direction == "in" and leg.answered]
+        differences += _compare_talks(answered, known + _missed(known, logged_calls, pbx_calls))
     calls = {call: {source: views[0] for source, views in found[call].items() if views} for call in sorted(found)}
     return Reconciliation(calls=calls, differences=differences, unreached=unreached)
 
@@ -209,7 +209,23 @@ def _compare_talks(legs: Sequence[PhoneCall], talks: Sequence[LoggedTalk]) -> It
 
 
 def _same_talk(leg: PhoneCall, talk: LoggedTalk) -> bool:
+    """The log may have a later end: that of an operator's leg, with the caller still there, is seen late when no
+    router lives at that moment."""
     assert leg.answered is not None
     if abs(leg.answered - talk.answered) > TOLERANCE:
         return False
-    return leg.ended is None or talk.ended is None or abs(leg.ended - talk.ended) <= TOLERANCE
+    return leg.ended is None or talk.ended is None or talk.ended >= leg.ended - TOLERANCE
+
+
+def _missed(
+    talks: Iterable[LoggedTalk], logged: Iterable[LoggedCall], recorded: Iterable[CallRecorded]
+) -> list[LoggedTalk]:
+    """Talks of calls that wholly passed while no router lived. The log has each as one row without attempts, with
+    the operator from the PBX's record, which names the phone."""
+    known = {talk.call for talk in talks}
+    phone_of = {record.call: record.answered_by for record in recorded if record.answered_by}
+    return [
+        LoggedTalk(call=row.call, phone=phone_of[row.call], answered=row.answered, ended=row.ended)
+        for row in logged
+        if row.answered is not None and row.call not in known and row.call in phone_of
+    ]

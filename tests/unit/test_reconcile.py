@@ -119,7 +119,7 @@ def test_equal_witnesses_show_no_difference(day: Day) -> None:
         (lambda day: change(day.logged, 1, ended=None), "lost: without an end in Gudok"),
         (lambda day: change(day.phones, 3, ended=None), "lost: without an end in phones"),
         (lambda day: day.call_ids.pop("sip-2"), "SIP sip-2: missing in PBX"),
-        (lambda day: day.talks.clear(), "talk: the log has no such talk at 101"),
+        (lambda day: change(day.talks, 0, answered=at(9)), "talk: the log has no such talk at 101"),
         (lambda day: change(day.talks, 0, phone="103"), "talk: phone 103 knows nothing of this talk"),
         (lambda day: change(day.talks, 0, ended=at(50)), "talk: the log has no such talk at 101"),
         (
@@ -157,6 +157,18 @@ def test_a_call_that_the_pbx_never_saw_is_counted_apart(day: Day) -> None:
     assert day.told() == []
     assert day.reconcile().unreached == 1
     assert "1 calls never reached the PBX" in day.reconcile().table()
+
+
+def test_an_operators_end_that_no_router_saw_may_be_logged_later(day: Day) -> None:
+    change(day.phones, 2, ended=at(40))
+    assert day.told() == []
+
+
+def test_a_call_that_no_router_saw_has_its_talk_at_the_phone_that_the_pbx_names(day: Day) -> None:
+    day.talks.clear()
+    assert day.told() == []
+    change(day.recorded, 0, answered_by="103")
+    assert "talk: phone 103 knows nothing of this talk" in day.told()
 
 
 def test_two_calls_of_one_phone_are_not_taken_for_each_other(day: Day) -> None:
