@@ -48,7 +48,13 @@ KEYED: dict[type, str] = {
     Trunk: "name",
 }
 SHORT: dict[type, str] = {Farewell: "prompt", Prompt: "text", Code: "action"}
-OTHER_VARIABLES = frozenset({"GUDOK_CONFIG", "GUDOK_CACHE", "GUDOK_DEBIAN_MIRROR", *SECRET_VARIABLES})
+OTHER_VARIABLES = frozenset(
+    {
+        *("GUDOK_CONFIG", "GUDOK_CACHE", "GUDOK_DEBIAN_MIRROR"),
+        *("GUDOK_ADDRESS", "GUDOK_CONFIG_DIR"),  # of docker/compose.yaml
+        *SECRET_VARIABLES,
+    }
+)
 """Variables that are ours but no key of a config file. GUDOK_CONFIG names the config directory."""
 UNIX_PATH_MAX = 107
 PATHS = ("state_dir", "control_socket", "cel_file")
