@@ -43,9 +43,10 @@ def digit_pressed(turn: Turn, event: events.DigitPressed) -> None:
 
 TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
     waiting.WAIT_TIMER: waiting.wait_over,
+    waiting.DOUBT_TIMER: waiting.doubt_over,
     agents.WRAP_UP_TIMER: agents.wrap_up_over,
     records.RECORD_TIMER: records.record_overdue,
-    recovery.PICTURE_TIMER: recovery.picture_due,
+    records.PICTURE_TIMER: records.picture_due,
 }
 
 HANDLERS: dict[type[events.Event], Callable[[Turn, Any], None]] = {

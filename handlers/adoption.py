@@ -62,13 +62,13 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
     """Make our state what the picture shows; with `only`, as far as these channels are concerned."""
     center = turn.center
     unknown = [seen for seen in picture.unknown(center) if only is None or seen.channel in only]
+    parties = _parties(unknown)
     opened = {}
+    for seen in parties.values():
+        known = _adopt_party(turn, seen, picture)
+        opened[known.call] = list(known.open_attempts)
     for seen in unknown:
-        if _is_party(seen):
-            known = _adopt_party(turn, seen, picture)
-            opened[known.call] = list(known.open_attempts)
-    for seen in unknown:
-        if not _is_party(seen):
+        if seen not in parties.values():
             _adopt_leg(turn, seen, picture, opened)
     for call_id, attempts in opened.items():
         records.close_attempts(turn, call_id, tuple(attempts), turn.now)
@@ -87,15 +87,23 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
 # -- who is there
 
 
-def _is_party(seen: SeenChannel) -> bool:
-    """The channel a call exists for: it came by itself, or has become it by a transfer."""
-    return "GUDOK_CALL" not in seen.variables or seen.variables.get("GUDOK_ROLE") == "party"
+def _parties(unknown: list[SeenChannel]) -> dict[str, SeenChannel]:
+    """Call id -> the channel the call exists for: it came by itself, or has become it by a transfer."""
+    found = {seen.channel: seen for seen in unknown if "GUDOK_CALL" not in seen.variables}
+    for seen in unknown:
+        if seen.variables.get("GUDOK_ROLE") == "party":
+            found[_call_of(seen)] = seen
+    return found
+
+
+def _call_of(seen: SeenChannel) -> str:
+    return seen.variables.get("GUDOK_CALL", seen.channel)
 
 
 def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
     """Open the call again, under the record it had, or under a new one."""
     center = turn.center
-    call_id = seen.variables.get("GUDOK_CALL", seen.channel)
+    call_id = _call_of(seen)
     known = center.remembered.pop(call_id, None)
     own = known.kind == CallKind.OWN if known is not None else seen.phone is not None
     agent = _operator_at(turn, seen)
@@ -182,7 +190,7 @@ def _adopt_leg(turn: Turn, seen: SeenChannel, picture: Picture, opened: dict[str
     agent = _operator_at(turn, seen)
     if agent is not None:
         agent.channels.add(seen.channel)
-    call = center.calls.get(seen.variables["GUDOK_CALL"])
+    call = center.calls.get(_call_of(seen))
     if call is None or call.id not in opened:
         near = (center.calls[call_id] for call_id in opened)
         call = next((one for one in near if picture.same_bridge(one.party, seen.channel)), None)
@@ -194,7 +202,7 @@ def _adopt_leg(turn: Turn, seen: SeenChannel, picture: Picture, opened: dict[str
     state = {"up": LegState.UP, "ringing": LegState.RINGING, "down": LegState.DIALED}[seen.state]
     if n and state is LegState.UP and not answered:
         turn.do(AttemptAnswered(call=call.id, n=n, at=turn.now))
-    role = Role.OPERATOR if seen.variables.get("GUDOK_ROLE") == "operator" else Role.FAR
+    role = Role.FAR if seen.variables.get("GUDOK_ROLE") == "far" else Role.OPERATOR
     ring = queue.ring if queue is not None else center.plan.default_ring
     login = None if agent is None else agent.login
     center.add_leg(call, Leg(seen.channel, role, n, ring, seen.created, login, _why(seen), state))
@@ -208,7 +216,7 @@ def _attempt_of(
         if attempt.channel == seen.channel:
             attempts.remove(attempt)
             return attempt.n, attempt.answered is not None
-    if seen.variables.get("GUDOK_ATTEMPT") == "0":
+    if seen.variables.get("GUDOK_ATTEMPT", "0") == "0":
         return 0, True
     call.attempts += 1
     turn.do(
@@ -278,7 +286,8 @@ def _settle_operators(turn: Turn, *, starting: bool, picture: Picture) -> None:
 
 
 def _settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
-    agent.call = agent.call or call.id  # the database does not tell
+    if agent.call not in turn.center.calls:
+        agent.call = call.id
     rings = any(unanswered(leg) for leg in call.legs.values() if leg.login == agent.login)
     if rings:
         if agent.state is not State.RINGING:

@@ -171,7 +171,8 @@ def _call_without(turn: Turn, call: Call, leg: Leg, result: AttemptResult) -> No
         transfers.lost_leg(turn, call, leg.channel)
     elif call.offer == leg.channel:
         call.offer = None
-        waiting.resume(turn, call)
+        if call.eligible:
+            waiting.resume(turn, call)
     elif call.kind is CallKind.OWN and call.answered is None and call.bridge is None:
         own_calls.far_end_failed(turn, call, result)
     elif call.bridge is not None and not call.legs:
@@ -234,9 +235,11 @@ def pbx_refused(turn: Turn, event: PbxRefused) -> None:
 
 
 def _never_rang(turn: Turn, event: PbxRefused) -> None:
-    """The PBX could not even make the leg: 500 for a phone it cannot reach (measured); all else, for instance a caller
-    who has just gone, is not the phone's fault."""
+    """The PBX could not even make the leg: 500 for a phone it cannot reach (measured), 400 when the caller for whom it
+    is made has just gone. All but the first is not the phone's fault."""
     leg = _leg(turn, event.channel)
     if leg is not None:
         leg.result = AttemptResult.UNREACHABLE if event.status == 500 else AttemptResult.CANCELLED
+        if event.status == 400:
+            waiting.doubt(turn, turn.center.channels[leg.channel])
         gone(turn, ChannelGone(channel=event.channel), turn.now)

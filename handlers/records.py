@@ -9,6 +9,7 @@ from typing import Literal
 from handlers import legs
 from handlers.turn import Turn
 from telephony.core.calls import Call
+from telephony.core.effects import TakePicture
 from telephony.core.events import CallRecorded, ChannelGone, OpenAttempt, OpenCall, TimerFired
 from telephony.core.facts import (
     AttemptAnswered,
@@ -22,6 +23,9 @@ from telephony.core.facts import (
     Outcome,
 )
 
+PICTURE_TIMER = "picture:"
+SETTLED = 2
+"""Seconds: a difference younger than this may be our own request, or an event, still under way."""
 RECORD_TIMER = "record:"
 RECORD_PATIENCE = 10
 """Seconds we wait for the PBX's own record of a call that ended unseen."""
@@ -57,6 +61,15 @@ def _remember(turn: Turn, call: Call, lost: datetime | None) -> None:
         attempts=call.attempts,
         lost=lost,
     )
+
+
+def look_again(turn: Turn) -> None:
+    """A new picture, when all that is under way now must have arrived."""
+    turn.wake(PICTURE_TIMER, 0, SETTLED)
+
+
+def picture_due(turn: Turn, event: TimerFired) -> None:
+    turn.do(TakePicture(why="overflow"))
 
 
 def expect_records(turn: Turn, alive: Set[str]) -> None:

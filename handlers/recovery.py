@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from handlers import adoption, operators, records
 from handlers.turn import Turn
 from telephony.core.calls import Call
-from telephony.core.effects import TakePicture
 from telephony.core.events import (
     OpenOperator,
     PbxLost,
@@ -18,14 +17,11 @@ from telephony.core.events import (
     PhoneChanged,
     PictureTaken,
     Started,
-    TimerFired,
 )
 from telephony.core.facts import Repaired
 from telephony.core.operators import Agent, State
 
-PICTURE_TIMER = "picture:"
-SETTLED = timedelta(seconds=2)
-"""A difference younger than this may be our own request, or an event, still under way."""
+SETTLED = timedelta(seconds=records.SETTLED)
 RING_SLACK = timedelta(seconds=10)
 """How much longer than its ring time a leg may live unanswered before the audit ends it."""
 
@@ -51,8 +47,7 @@ def started(turn: Turn, event: Started) -> None:
 
 def _restore(agent: Agent, row: OpenOperator) -> None:
     agent.state, agent.since, agent.reason = State(row.state), row.since, row.reason
-    agent.idle_since = row.idle_since
-    agent.until = row.until
+    agent.idle_since, agent.until, agent.call = row.idle_since, row.until, row.call
 
 
 # -- the PBX goes
@@ -105,12 +100,7 @@ def picture_taken(turn: Turn, event: PictureTaken) -> None:
     adoption.adopt(turn, picture)
     center.pbx_lost = None
     if young:
-        turn.wake(PICTURE_TIMER, 0, SETTLED)
-
-
-def picture_due(turn: Turn, event: TimerFired) -> None:
-    """What the last picture was too early to show should stand in one taken now."""
-    turn.do(TakePicture(why="overflow"))
+        records.look_again(turn)
 
 
 def _missing(turn: Turn, picture: adoption.Picture) -> set[str]:

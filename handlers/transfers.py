@@ -64,15 +64,10 @@ def _let_party_stay(turn: Turn, call: Call, by: ChannelId) -> None:
     call.legs[by] = Leg(by, Role.OPERATOR, 0, 0, turn.now, login=call.origin, why="own", state=LegState.UP)
     del call.legs[far.channel]
     call.party, call.origin = far.channel, far.login
+    same = {"GUDOK_CALL": call.id, "GUDOK_ATTEMPT": "0"}
     turn.do(
-        SetVariables(
-            call=call.id,
-            channel=call.party,
-            variables={"GUDOK_CALL": call.id, "GUDOK_ROLE": "party", "GUDOK_ATTEMPT": "0"},
-        ),
-        SetVariables(
-            call=call.id, channel=by, variables={"GUDOK_CALL": call.id, "GUDOK_ROLE": "operator", "GUDOK_ATTEMPT": "0"}
-        ),
+        SetVariables(call=call.id, channel=call.party, variables={**same, "GUDOK_ROLE": "party"}),
+        SetVariables(call=call.id, channel=by, variables={**same, "GUDOK_ROLE": "operator"}),
     )
 
 

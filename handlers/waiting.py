@@ -17,6 +17,8 @@ from telephony.core.routing import Lane, next_step
 from telephony.core.script import farewell
 
 WAIT_TIMER = "wait:"
+DOUBT_TIMER = "doubt:"
+DOUBT_SECONDS = 2
 SEND_AWAY = "send_away"
 OPERATOR_RINGS = {"GUDOK_ROLE": "operator", "PJSIP_TRANSFER_HANDLING()": "ari-only"}
 
@@ -197,6 +199,21 @@ def stop_waiting(turn: Turn, call: Call) -> None:
     turn.center.matcher.remove_caller(call.id)
     if call.timer:
         turn.forget_timer(WAIT_TIMER + call.id)
+
+
+def doubt(turn: Turn, call: Call) -> None:
+    """The PBX does not know this caller any more: the news of their end must be on its way. Nobody is rung for them,
+    unless after a while they are still there."""
+    if call.offer is not None:
+        stop_waiting(turn, call)
+        turn.wake(DOUBT_TIMER + call.id, call.timer, DOUBT_SECONDS)
+
+
+def doubt_over(turn: Turn, event: TimerFired) -> None:
+    call = turn.center.calls.get(event.key.removeprefix(DOUBT_TIMER))
+    undecided = call is not None and not call.ended and not call.eligible and call.timer == event.generation
+    if call is not None and undecided and call.offer is None and not call.script and turn.center.pbx_up:
+        resume(turn, call)
 
 
 def check_staff(turn: Turn, queues: set[str]) -> None:

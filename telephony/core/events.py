@@ -46,6 +46,7 @@ class OpenOperator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     state: str
     since: datetime
     reason: str = ""
+    call: CallId | None = None
     idle_since: datetime | None = None
     until: datetime | None = None
     """End of the wrap-up, where one runs."""

@@ -34,7 +34,7 @@ async def last_seq(engine: AsyncEngine) -> int:
 
 
 OPEN_STATES = sa.select(
-    states.login, states.phone, states.state, states.since, states.reason, states.idle_since, states.until
+    states.login, states.phone, states.state, states.since, states.reason, states.call, states.idle_since, states.until
 ).where(states.ended.is_(None))
 OPEN_ATTEMPTS = sa.select(attempts.call, attempts.n, attempts.channel, attempts.operator, attempts.answered).where(
     attempts.ended.is_(None)

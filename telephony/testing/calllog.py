@@ -198,6 +198,7 @@ class CallLog:
                 state=row.state,
                 since=row.since,
                 reason=row.reason,
+                call=row.call,
                 idle_since=row.idle_since,
                 until=row.until,
             )

@@ -14,9 +14,6 @@ from telephony.store.reader import JournalFileError, export_journal, read_file, 
 from telephony.store.rebuild import rebuild
 from telephony.testing.big_database import fill
 from tests.integration._store import NOON, answered_call, at, opened, read_log
-from tests.integration.postgres import database_url, postgres
-
-__all__ = ["database_url", "postgres"]
 
 
 async def test_a_start_finds_who_works_and_which_calls_live(database_url: str, tmp_path: Path) -> None:
@@ -50,7 +47,7 @@ async def test_a_start_finds_who_works_and_which_calls_live(database_url: str, t
         )  # fmt: skip
         assert await queries.open_operators(engine) == (
             ev.OpenOperator(login="ivanova", phone="phone-ivanova", state="ready", since=at(78), idle_since=at(78)),
-            ev.OpenOperator(login="petrova", phone="phone-petrova", state="talking", since=at(108)),
+            ev.OpenOperator(login="petrova", phone="phone-petrova", state="talking", since=at(108), call="gudok-1.2"),
         )
 
 
