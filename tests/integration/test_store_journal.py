@@ -13,9 +13,6 @@ from telephony.store.notes import CelPosition, forget_number
 from telephony.store.reader import read_journal
 from telephony.store.tables import journal
 from tests.integration._store import answered_call, at, count_rows, opened, read_log
-from tests.integration.postgres import database_url, postgres
-
-__all__ = ["database_url", "postgres"]
 
 
 async def test_a_call_is_in_the_journal_and_in_the_call_log(database_url: str, tmp_path: Path) -> None:

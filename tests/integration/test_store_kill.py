@@ -14,9 +14,7 @@ import pytest
 from telephony.store.reader import read_journal
 from telephony.store.rebuild import rebuild
 from tests.integration._store import opened, read_log
-from tests.integration.postgres import database_url, postgres
 
-__all__ = ["database_url", "postgres"]
 
 WRITER = """
 import asyncio, sys

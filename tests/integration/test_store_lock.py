@@ -15,9 +15,8 @@ from telephony.store.database import Database
 from telephony.store.lock import LockedError, hold
 from telephony.store.migrate import ensure_current
 from tests.integration._store import answered_call, opened
-from tests.integration.postgres import PostgresServer, database_url, postgres
+from tests.integration.postgres import PostgresServer
 
-__all__ = ["database_url", "postgres"]
 
 HOLD = """
 import asyncio, sys

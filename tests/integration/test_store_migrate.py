@@ -17,9 +17,6 @@ import telephony.store
 from telephony.store.database import Database, DatabaseUrlError, parse_url
 from telephony.store.migrate import HEAD, FutureSchemaError, ensure_current, upgrade
 from telephony.store.tables import whole_metadata
-from tests.integration.postgres import database_url, postgres
-
-__all__ = ["database_url", "postgres"]
 
 
 async def test_migrations_make_the_tables_of_the_code(database_url: str) -> None:

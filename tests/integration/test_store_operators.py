@@ -21,9 +21,7 @@ from telephony.store.operators import (
     verify_pin,
 )
 from telephony.store.roster import RosterError
-from tests.integration.postgres import database_url, postgres
 
-__all__ = ["database_url", "postgres"]
 
 FILE = """\
 login,name,extension,skills,pin

@@ -20,9 +20,7 @@ from telephony.store.calllog import Line
 from telephony.store.reader import read_journal, read_lines
 from telephony.store.spool import Spool
 from tests.integration._store import Store, answered_call, opened, read_log
-from tests.integration.postgres import PostgresServer, postgres
-
-__all__ = ["postgres"]
+from tests.integration.postgres import PostgresServer
 
 
 @pytest.fixture

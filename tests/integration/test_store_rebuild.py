@@ -23,9 +23,7 @@ from telephony.store.migrate import ensure_current
 from telephony.store.rebuild import Progress, rebuild
 from telephony.store.tables import call_log, journal, metadata
 from tests.integration._store import NOON, Store, answered_call, opened, read_log
-from tests.integration.postgres import database_url, postgres
 
-__all__ = ["database_url", "postgres"]
 
 calls = st.sampled_from(["gudok-1.1", "gudok-1.2", "gudok-1.3"])
 logins = st.sampled_from(["ivanova", "petrova"])
