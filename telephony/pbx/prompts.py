@@ -16,9 +16,12 @@ from array import array
 from functools import cache
 from operator import mul
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from telephony.core.plan import Plan
-from telephony.pbx.install import Program, cache_dir
+
+if TYPE_CHECKING:
+    from telephony.pbx.install import Program
 
 FOLDER = "gudok"
 """Of the prompts below the PBX's sounds."""
@@ -66,6 +69,8 @@ def speak_prompts(plan: Plan, sounds: Path, espeak: Program, cached: Path | None
 
 def _speech_cache(sounds: Path) -> Path:
     """The cache of this user; one made by root for all may be read only, then speech is kept beside the sounds."""
+    from telephony.pbx.install import cache_dir  # the router only asks what is playable
+
     shared = cache_dir() / "speech"
     try:
         shared.mkdir(parents=True, exist_ok=True)
