@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,9 @@ class Settings:
     plan: Plan
     site: Site
     config_dir: Path
-    places: Places
-    environment: Mapping[str, str]
+    places: Places = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False)
+    """May hold passwords: never shown."""
 
     @cached_property
     def state_dir(self) -> Path:

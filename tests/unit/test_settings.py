@@ -405,6 +405,7 @@ def test_the_environment_may_give_secrets(config: Path, tmp_path: Path) -> None:
     env = {"GUDOK_ARI_PASSWORD": "given", "GUDOK_TRUNK_PASSWORD_CITY": "theirs"}
     secrets = settings_of(config, GUDOK_STATE_DIR=str(tmp_path), **env).secrets
     assert secrets.ari_password == "given"
+    assert "given" not in repr(settings_of(config, **env))
     assert secrets.trunk_password("city") == "theirs"
     with pytest.raises(SecretsError, match="set GUDOK_TRUNK_PASSWORD_FAR_OFF"):
         secrets.trunk_password("far-off")
