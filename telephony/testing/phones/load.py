@@ -144,7 +144,7 @@ async def start_operators(
     files["register"] = [
         f"{plan.phone};[authentication username={plan.phone} password={plan.password}]" for plan in plans
     ]
-    arguments += ["-sf", "register.xml", "-rxsf", "operator.xml", "-l", str(len(plans)), *_rate(200.0)]
+    arguments += ["-sf", "register.xml", "-rxsf", "operator.xml", "-users", str(len(plans))]
     crowd = await _start(program, files, server, arguments, port=port, seconds=seconds)
     try:
         await _registered(crowd, {plan.phone for plan in plans})
