@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
+import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,9 +33,9 @@ from telephony.store.migrate import FutureSchemaError
 log = structlog.get_logger(__name__)
 
 
-async def serve(config: Settings, beat: int | None, *, first: bool) -> int:
+async def serve(config: Settings, beat: int | None, *, first: bool, began: float) -> int:
     """One life of the router, from its start to its exit status."""
-    service = Service(config, first=first)
+    service = Service(config, first=first, began=began)
     loop = asyncio.get_running_loop()
     for stop in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stop, service.leave, Exit.OK)
@@ -42,6 +45,7 @@ async def serve(config: Settings, beat: int | None, *, first: bool) -> int:
         service.begins_serving = line.beat
     try:
         await service.open()
+        gc.freeze()  # what is there now stays: the collector need not look at it again between two calls
         return await service.live()
     except LockedError as error:
         log.error("not started", reason=str(error))
@@ -59,6 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="telephony.app", description="The router. Started by `gudok run`.")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--beat", type=int, help="descriptor of the line to the parent")
+    parser.add_argument("--standby", action="store_true", help="load everything, then wait for the parent's word")
     parser.add_argument("--first", action="store_true", help="refuse to start when the roster does not fit the plan")
     args = parser.parse_args(argv)
     try:
@@ -66,14 +71,32 @@ def main(argv: list[str] | None = None) -> int:
     except ConfigErrors as errors:
         return _mistaken(errors)
     logs.configure(config.log_format, config.log_level)
+    began = process_began()
+    if args.standby:
+        if not told_to_go(args.beat):
+            return Exit.OK
+        began = time.clock_gettime(time.CLOCK_BOOTTIME)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return int(runner.run(serve(config, args.beat, first=args.first)))
+            return int(runner.run(serve(config, args.beat, first=args.first, began=began)))
     except ConfigErrors as errors:
         return _mistaken(errors)
     except (DatabaseUrlError, SecretsError, FutureSchemaError) as error:
         print(error, file=sys.stderr)
         return Exit.MISTAKE
+
+
+def process_began() -> float:
+    """By CLOCK_BOOTTIME, in seconds."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def told_to_go(beat: int) -> bool:
+    """Wait until the parent needs a router; False when it has died or needs none any more."""
+    gc.collect()
+    with socket.socket(fileno=os.dup(beat)) as line:
+        return line.recv(1) == lifeline.GO
 
 
 def _mistaken(errors: ConfigErrors) -> int:

@@ -10,7 +10,8 @@ from typing import cast
 BEAT_SECONDS = 1.0
 STARTING = b"s"
 SERVING = b"."
-"""The two beats: the process is well, and: callers are served."""
+GO = b"g"
+"""The two beats: the process is well, and: callers are served. GO ends the wait of a standby."""
 
 
 class Lifeline(asyncio.Protocol):

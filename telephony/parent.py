@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
+from telephony.child import RouterProcess, Standby
 from telephony.exits import Exit
-from telephony.lifeline import SERVING
 
 log = structlog.get_logger(__name__)
 
@@ -32,31 +30,16 @@ _FINAL = {
 class Rhythm:
     """All in seconds. `start`: a new router's time to its first beat. `beat`: the longest silence after that.
     `guard`: how long callers may be without any router. `stop`: a router's time to end by itself. `steady`:
-    how long a router must live for the next restart to be immediate again."""
+    how long a router must live for the next restart to be immediate again. `settle`: how long one serves before
+    the next is made ready."""
 
     start: float = 10.0
     beat: float = 3.0
     guard: float = 10.0
     stop: float = 8.0
     steady: float = 30.0
+    settle: float = 2.0
     pauses: tuple[float, ...] = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
-
-
-class _Line(asyncio.Protocol):
-    """The parent's end: what the router's life looks like from here."""
-
-    def __init__(self, serves: Callable[[], None]) -> None:
-        self._serves = serves
-        self.closed = asyncio.get_running_loop().create_future()
-        self.last: float | None = None
-
-    def data_received(self, data: bytes) -> None:
-        self.last = asyncio.get_running_loop().time()
-        if SERVING in data:
-            self._serves()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.closed.set_result(None)
 
 
 class Parent:
@@ -82,7 +65,8 @@ class Parent:
         self._mistakes = mistakes
         self._rhythm = rhythm or Rhythm()
         self._loop = asyncio.get_running_loop()
-        self._child: asyncio.subprocess.Process | None = None
+        self._router: RouterProcess | None = None
+        self._standby = Standby(self._command, self._serves, self._rhythm.settle)
         self._stopping = asyncio.Event()
         self._asked_restart = False
         self._checking: asyncio.Task[None] | None = None
@@ -101,6 +85,7 @@ class Parent:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+            await self._standby.discard()
         untouched = status == Exit.MISTAKE and not self._ever_alive
         if status != Exit.REPLACED and not untouched:
             await self._save_callers("the service stops")
@@ -109,7 +94,7 @@ class Parent:
     def stop(self) -> None:
         """End for good: the router flushes and ends, waiting callers go to the fallback, talks go on."""
         self._stopping.set()
-        self._end_child()
+        self._end_router()
 
     def restart(self) -> None:
         """Start the router anew, for instance with a changed configuration. Drops nothing."""
@@ -123,7 +108,8 @@ class Parent:
             return
         log.info("restart asked for")
         self._asked_restart = True
-        self._end_child()
+        await self._standby.discard()
+        self._end_router()
 
     # --- one router after the other -------------------------------------------------------------------------
 
@@ -151,54 +137,35 @@ class Parent:
 
     async def _one_life(self) -> int:
         """Start a router and stay with it to its end. Returns its exit status, -9 if it had to be killed."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            ours.setblocking(False)
-            self._child = child = await asyncio.create_subprocess_exec(
-                *self._command,
-                "--beat",
-                str(theirs.fileno()),
-                *([] if self.starts else ["--first"]),
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
+        self._router = router = self._standby.take() or await self._start_router()
         self.starts += 1
-        transport, line = await self._loop.create_unix_connection(lambda: _Line(self._serves), sock=ours)
         try:
             if self._stopping.is_set() or self._asked_restart:
-                self._end_child()
-            await self._watch(child, line)
-            return await self._reap(child)
+                self._end_router()
+            await self._watch(router)
+            return await router.reap(self._rhythm.stop)
         finally:
-            self._child = None
-            transport.close()
+            self._router = None
 
-    async def _watch(self, child: asyncio.subprocess.Process, line: _Line) -> None:
+    async def _start_router(self) -> RouterProcess:
+        first = [] if self.starts else ["--first"]
+        return await RouterProcess.start([*self._command, *first], self._serves)
+
+    async def _watch(self, router: RouterProcess) -> None:
         """Until the router has closed its end; one that is silent for too long is killed."""
         born = self._loop.time()
-        while not line.closed.done():
-            silent_at = born + self._rhythm.start if line.last is None else line.last + self._rhythm.beat
+        while not router.closed.done():
+            silent_at = born + self._rhythm.start if router.last is None else router.last + self._rhythm.beat
             rest = silent_at - self._loop.time()
             if rest <= 0:
-                log.error("router does not beat, killed", pid=child.pid, beaten=line.last is not None)
-                _signal(child, signal.SIGKILL)
+                log.error("router does not beat, killed", pid=router.pid, beaten=router.last is not None)
+                router.kill()
                 return
-            await asyncio.wait([line.closed], timeout=rest)
+            await asyncio.wait([router.closed], timeout=rest)
 
-    async def _reap(self, child: asyncio.subprocess.Process) -> int:
-        try:
-            async with asyncio.timeout(self._rhythm.stop):
-                return await child.wait()
-        except TimeoutError:
-            log.error("router does not end, killed", pid=child.pid)
-            _signal(child, signal.SIGKILL)
-            return await child.wait()
-
-    def _end_child(self) -> None:
-        """Ask the router to end. One that does not is killed: it may beat on for a while."""
-        if self._child is not None:
-            _signal(self._child, signal.SIGTERM)
-            self._loop.call_later(self._rhythm.stop, _kill_if_alive, self._child)
+    def _end_router(self) -> None:
+        if self._router is not None:
+            self._router.end(self._rhythm.stop)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -206,7 +173,9 @@ class Parent:
                 await self._stopping.wait()
 
     def _serves(self) -> None:
+        """The router at work has told that callers are served."""
         self._ever_alive = True
+        self._standby.prepare()
         self._alive_at = self._loop.time()
 
     # --- the guard ------------------------------------------------------------------------------------------
@@ -233,13 +202,3 @@ class Parent:
             return
         self.rescued += count
         log.warning("callers handed to the fallback queue", why=why, callers=count)
-
-
-def _signal(child: asyncio.subprocess.Process, which: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it has just ended
-        child.send_signal(which)
-
-
-def _kill_if_alive(child: asyncio.subprocess.Process) -> None:
-    if child.returncode is None:
-        _signal(child, signal.SIGKILL)

@@ -8,7 +8,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -51,10 +50,15 @@ RESCUE_SECONDS = 5.0
 
 
 class Service:
-    """One life of the router. `open` builds and starts everything, `live` waits for its end, `stack` ends it."""
+    """One life of the router. `open` builds and starts everything, `live` waits for its end, `close` ends it.
 
-    def __init__(self, config: Settings, *, first: bool) -> None:
+    `first`: a mistake that the roster brings to light keeps it from starting. `began`: when this life began, by
+    CLOCK_BOOTTIME.
+    """
+
+    def __init__(self, config: Settings, *, first: bool, began: float) -> None:
         self._settings = config
+        self._began = began
         self._first = first
         self._loop = asyncio.get_running_loop()
         self.end: asyncio.Future[Exit] = self._loop.create_future()
@@ -94,7 +98,7 @@ class Service:
         router.deliver(started)
         await router.settled()
         await self._open_doors(router, self._pbx)
-        log.info("router started", run=started.run, after_seconds=age())
+        log.info("router started", run=started.run, after_seconds=self._age())
 
     def _make_pbx(self) -> AsteriskPbx:
         config = self._settings
@@ -250,12 +254,15 @@ class Service:
             if not self._serving and not self.end.done():
                 self._router.settled().add_done_callback(self._begin_serving)
 
+    def _age(self) -> float:
+        return round(time.clock_gettime(time.CLOCK_BOOTTIME) - self._began, 3)
+
     def _begin_serving(self, _: asyncio.Future[None]) -> None:
         """The first picture is understood: from here on callers are in good hands."""
         if not self._serving:
             self._serving = True
             self.begins_serving()
-            log.info("serving calls", after_seconds=age())
+            log.info("serving calls", after_seconds=self._age())
 
     def _replaced(self) -> None:
         log.error("another router has taken the PBX over")
@@ -306,12 +313,6 @@ class Service:
             counters=+counters,
             latency={"inbox wait": router.inbox_wait.summary_ms(), "decision": router.decision.summary_ms()},
         )
-
-
-def age() -> float:
-    """Seconds since this process began."""
-    began = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-    return round(time.clock_gettime(time.CLOCK_BOOTTIME) - began / os.sysconf("SC_CLK_TCK"), 2)
 
 
 async def _end_task(task: asyncio.Task[None]) -> None:

@@ -15,13 +15,26 @@ import pytest
 from telephony.exits import Exit
 from telephony.parent import Parent, Rhythm
 
-QUICK = Rhythm(start=5.0, beat=0.3, guard=60.0, stop=0.4, pauses=(0.0, 0.01))
+QUICK = Rhythm(start=5.0, beat=0.3, guard=60.0, stop=0.4, settle=60.0, pauses=(0.0, 0.01))
+READY = Rhythm(start=5.0, beat=0.3, guard=60.0, stop=0.4, settle=0.0, pauses=(0.0,))
 
 CHILD = """
 import asyncio, os, select, signal, socket, sys
-lives, story, beat_fd = sys.argv[1].split(","), sys.argv[2], int(sys.argv[4])
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("lives")
+parser.add_argument("story")
+parser.add_argument("--beat", type=int)
+parser.add_argument("--first", action="store_true")
+parser.add_argument("--standby", action="store_true")
+args = parser.parse_args()
+lives, story, beat_fd = args.lives.split(","), args.story, args.beat
 words = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 tell = lambda word: words.sendto(f"{word} {os.getpid()}".encode(), story)
+if args.standby:
+    tell("standby")
+    if socket.socket(fileno=os.dup(beat_fd)).recv(1) != b"g":
+        sys.exit(0)
 with open(story + ".lives", "a+") as count:
     count.write(".")
     count.flush()
@@ -154,6 +167,47 @@ async def test_a_router_that_dies_is_started_again_at_once(story: Story, rescue:
     await running
 
 
+async def test_a_standby_takes_the_place_of_a_router_that_dies(story: Story, rescue: Rescue) -> None:
+    parent = make(story.child("beat"), rescue, READY)
+    running = asyncio.create_task(parent.run())
+    first = await story.expect("beat", "beating")
+    standby = await story.expect("standby")
+    os.kill(first, signal.SIGKILL)
+    assert await story.expect("beat", "beating") == standby
+    next_one = await story.expect("standby")
+    parent.stop()
+    assert await running == Exit.OK
+    assert gone(standby)
+    assert gone(next_one)
+    assert parent.starts == 2
+
+
+async def test_a_restart_asked_for_takes_no_standby_that_has_loaded_the_old_configuration(
+    story: Story, rescue: Rescue
+) -> None:
+    parent = make(story.child("beat"), rescue, READY)
+    running = asyncio.create_task(parent.run())
+    await story.expect("beat", "beating")
+    standby = await story.expect("standby")
+    parent.restart()
+    assert await story.expect("beat", "beating") != standby
+    assert gone(standby)
+    parent.stop()
+    await running
+
+
+async def test_a_standby_that_has_died_is_not_counted_on(story: Story, rescue: Rescue) -> None:
+    parent = make(story.child("beat"), rescue, READY)
+    running = asyncio.create_task(parent.run())
+    first = await story.expect("beat", "beating")
+    standby = await story.expect("standby")
+    os.kill(standby, signal.SIGKILL)
+    os.kill(first, signal.SIGKILL)
+    assert await story.expect("beat", "beating") not in (first, standby)
+    parent.stop()
+    await running
+
+
 @pytest.mark.parametrize("sick", ["frozen", "mute"])
 async def test_a_router_that_does_not_beat_is_killed_and_replaced(story: Story, rescue: Rescue, sick: str) -> None:
     rhythm = Rhythm(start=1.0, beat=0.2, stop=0.4, pauses=(0.0,))
@@ -201,6 +255,7 @@ async def test_callers_without_a_router_are_handed_over_though_the_first_try_fai
     rhythm = Rhythm(start=5.0, guard=0.2, stop=0.4, pauses=(0.0, 0.05))
     parent = make(story.child("exit-70"), rescue, rhythm)
     running = asyncio.create_task(parent.run())
+    await story.expect("exit-70", "exit-70")
     async with asyncio.timeout(10):
         await rescue.called.wait()
         rescue.error = None
