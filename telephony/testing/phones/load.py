@@ -144,6 +144,8 @@ async def start_operators(
     files["register"] = [
         f"{plan.phone};[authentication username={plan.phone} password={plan.password}]" for plan in plans
     ]
+    # The PBX's OPTIONS count as open calls too: with places for the phones alone some would never register. Those who
+    # do it twice do no harm.
     arguments += ["-sf", "register.xml", "-rxsf", "operator.xml", "-users", str(len(plans))]
     crowd = await _start(program, files, server, arguments, port=port, seconds=seconds)
     try:
