@@ -103,8 +103,8 @@ class World:
         folder = Path(tempfile.mkdtemp(prefix="gudok-"))
         world = cls(config, folder, **env)
         try:
-            await asyncio.to_thread(world.pbx.install)
-            await asyncio.to_thread(world.pbx.start)
+            await _to_the_end(world.pbx.install)
+            await _to_the_end(world.pbx.start)
             await world.import_operators(operators)
             await world.start_service()
             yield world
@@ -118,6 +118,17 @@ class World:
         self.phones.clear()
         await self.stop_service()
         await asyncio.to_thread(self.pbx.stop)
+
+    async def gudok(self, *words: str) -> int:
+        """Run a `gudok` command on this center, its output with the service's; its exit status."""
+        with self.log.open("ab") as log:
+            command = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "telephony.cli", *words, "--config", str(self.config)),
+                env={**os.environ, **self.env},
+                stdout=log,
+                stderr=log,
+            )
+            return await command.wait()
 
     # -- the service
 
@@ -185,6 +196,8 @@ class World:
             yield reader, writer
         finally:
             writer.close()
+            with contextlib.suppress(OSError):  # the router was killed: closed all the same
+                await writer.wait_closed()
 
     async def status(self) -> wire.StatusAnswer:
         """Raises OSError while no router serves."""
@@ -275,6 +288,16 @@ class World:
             return await query(database.engine, now - day, now + day)
         finally:
             await database.close()
+
+
+async def _to_the_end(work: Callable[[], object]) -> None:
+    """Run `work` in a thread and, when cancelled, wait for it all the same: half a start cannot be stopped."""
+    done = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(done)
+    except asyncio.CancelledError:
+        await asyncio.wait([done])
+        raise
 
 
 async def _answer(reader: asyncio.StreamReader, kind: type[A]) -> A:
