@@ -39,7 +39,8 @@ class PostgresServer:
         self._run("initdb", *settings, "-D", str(home / "data"))
 
     def start(self) -> None:
-        """Returns when the server answers."""
+        """Returns when the server answers. From the main thread only: the server ends with the thread that
+        started it."""
         options = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(self.home),

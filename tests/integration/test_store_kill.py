@@ -15,7 +15,6 @@ from telephony.store.reader import read_journal
 from telephony.store.rebuild import rebuild
 from tests.integration._store import opened, read_log
 
-
 WRITER = """
 import asyncio, sys
 from pathlib import Path

@@ -17,7 +17,6 @@ from telephony.store.migrate import ensure_current
 from tests.integration._store import answered_call, opened
 from tests.integration.postgres import PostgresServer
 
-
 HOLD = """
 import asyncio, sys
 sys.path.insert(0, {root!r})
@@ -78,10 +77,10 @@ async def test_after_a_restart_of_the_server_only_one_router_writes(postgres: Po
     async with opened(url, tmp_path) as store, hold(store.database):
         store.tell(answered_call(1))
         await store.durable()
-        await asyncio.to_thread(postgres.stop, signal.SIGQUIT)
+        postgres.stop(signal.SIGQUIT)
         store.tell(answered_call(2))
         await store.durable()
-        await asyncio.to_thread(postgres.start)
+        postgres.start()
         await store.alarms.wait_for("journal_back")
         with pytest.raises(LockedError):
             async with hold(rival):

@@ -22,7 +22,6 @@ from telephony.store.operators import (
 )
 from telephony.store.roster import RosterError
 
-
 FILE = """\
 login,name,extension,skills,pin
 ivanova,Иванова Анна,101,terapia:3;senior:1,4821

@@ -230,14 +230,14 @@ async def test_a_postgres_that_crashes_and_returns(postgres: PostgresServer, tmp
     async with opened(postgres.new_database(), tmp_path) as store:
         store.tell(answered_call(1))
         await store.durable()
-        await asyncio.to_thread(postgres.stop, signal.SIGQUIT)
+        postgres.stop(signal.SIGQUIT)
         try:
             store.tell(answered_call(2, "petrova"))
             await store.durable()
             assert not store.journal.online
             await store.alarms.wait_for("journal_spooling")
         finally:
-            await asyncio.to_thread(postgres.start)
+            postgres.start()
         await store.alarms.wait_for("journal_back")
         store.tell(answered_call(3, "sidorova"))
         await store.durable()

@@ -24,7 +24,6 @@ from telephony.store.rebuild import Progress, rebuild
 from telephony.store.tables import call_log, journal, metadata
 from tests.integration._store import NOON, Store, answered_call, opened, read_log
 
-
 calls = st.sampled_from(["gudok-1.1", "gudok-1.2", "gudok-1.3"])
 logins = st.sampled_from(["ivanova", "petrova"])
 times = st.integers(0, 10_000_000).map(lambda n: NOON + timedelta(milliseconds=n))
