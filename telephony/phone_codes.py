@@ -16,7 +16,6 @@ from telephony.core import events as ev
 from telephony.core.effects import Reply
 from telephony.core.plan import Plan
 from telephony.pbx.agi import AgiRequest
-from telephony.pbx.prompts import playable
 from telephony.ports import Deliver
 from telephony.router import AnyCommand
 
@@ -53,14 +52,14 @@ class PhoneCodes:
         self._ask = ask
         self._deliver = deliver
         self._verify = verify
-        self._plan = plan
+        self._sounds = {prompt.name: prompt.sound for prompt in plan.prompts if prompt.sound is not None}
         self._numbers = itertools.count(1)
         self.counters: Counter[str] = Counter()
 
     async def serve(self, request: AgiRequest) -> Mapping[str, str]:
         """For the AGI server: GUDOK_SAY is what Playback() shall play, GUDOK_OK is 1 or 0."""
         spoken = await self.answer(request.script.strip("/"), request.args, request.channel_id or None)
-        say = "&".join(playable(self._plan, name) for name in spoken.say)
+        say = "&".join(self._sounds.get(name, f"gudok/{name}") for name in spoken.say)
         return {"GUDOK_OK": "1" if spoken.ok else "0", "GUDOK_SAY": say}
 
     async def answer(self, code: str, arguments: tuple[str, ...], channel: str | None) -> Spoken:

@@ -1,0 +1,306 @@
+"""The `gudok` command: what it prints, what it refuses, and with which exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+import handlers
+from telephony import cli, watch, wire
+from telephony.board import AlarmRow, OperatorRow, QueueRow, Snapshot, Totals
+from telephony.commands.common import duration
+from telephony.commands.status import describe
+from telephony.core import events as ev
+from telephony.core.center import Center
+from telephony.core.plan import Plan
+from telephony.exits import Exit
+from telephony.resources import default_folder
+
+CONFIG = """\
+queues:
+  main:
+    label: Регистратура
+    numbers: [1300]
+    require: {booking: 1}
+phones:
+  phone01: {}
+"""
+ROSTER = "login,name,extension,skills,pin\nanna,Анна,11,booking:3,4321\n"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation with a small configuration and nothing else."""
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "all.yaml").write_text(CONFIG)
+    shutil.copy(default_folder("config") / "prompts.yaml", config)
+    monkeypatch.setenv("GUDOK_CONFIG", str(config))
+    monkeypatch.setenv("GUDOK_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path
+
+
+@pytest.fixture
+def staffed(home: Path) -> Path:
+    (home / "roster.csv").write_text(ROSTER)
+    assert cli.main(["operators", "import", str(home / "roster.csv")]) == Exit.OK
+    return home
+
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_help_names_every_command(capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--help"])
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    assert all(f"\n    {name}" in said for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_every_command_explains_itself(name: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main([name, "--help"])
+    assert end.value.code == 0
+    assert "--config" in capsys.readouterr().out
+
+
+def test_the_parent_is_lean() -> None:
+    code = "import sys, telephony.cli, telephony.commands.run; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "telephony.parent" in loaded
+    assert not {"sqlalchemy", "yaml", "handlers", "uvloop", "picows", "panoramisk"} & set(loaded)
+
+
+def test_what_needs_the_service_says_in_a_line_that_it_does_not_run(home: Path, capsys: Captured) -> None:
+    for words in (["status"], ["watch"], ["operators", "logout", "anna"]):
+        assert cli.main(words) == Exit.FAILED
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("gudok: the service is not running (")
+        assert said.err.count("\n") == 1
+
+
+def test_what_needs_the_database_says_in_a_line_that_there_is_none(home: Path, capsys: Captured) -> None:
+    for words in (["calls"], ["rebuild"], ["journal", "export", str(home / "out")]):
+        assert cli.main(words) == Exit.FAILED
+        said = capsys.readouterr().err
+        assert said.startswith("gudok: there is no database yet (")
+        assert said.count("\n") == 1
+    assert not (home / "state" / "gudok.sqlite").exists()
+
+
+def test_check_tells_all_mistakes_with_their_lines(home: Path, capsys: Captured) -> None:
+    (home / "config" / "all.yaml").write_text(CONFIG.replace("label", "lable").replace("1300", "'13 00'"))
+    for command in ("check", "run"):
+        assert cli.main([command]) == Exit.MISTAKE
+        said = capsys.readouterr().err
+        assert "all.yaml:3: " in said
+        assert "did you mean label?" in said
+        assert "all.yaml:4: " in said
+
+
+def test_check_looks_at_the_roster_too(staffed: Path, capsys: Captured) -> None:
+    assert cli.main(["check"]) == Exit.OK
+    assert "no mistakes in 1 queues" in capsys.readouterr().out
+    (staffed / "config" / "all.yaml").write_text(CONFIG.replace("booking: 1", "dentist: 1"))
+    assert cli.main(["check"]) == Exit.MISTAKE
+    assert "all.yaml:5: queues.main.require: no operator has the skill dentist" in capsys.readouterr().err
+
+
+def test_operators_from_import_to_disabled(staffed: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("1234\n"))
+    add = ["operators", "add", "boris", "--name", 'Борис "Боб", врач', "--extension", "12", "--skills", "booking:1"]
+    assert cli.main(add) == Exit.OK
+    assert cli.main(["operators", "change", "boris", "--skills", "booking:2;children:1"]) == Exit.OK
+    assert cli.main(["operators", "disable", "anna"]) == Exit.OK
+    capsys.readouterr()
+    assert cli.main(["operators", "list"]) == Exit.OK
+    head, anna, boris = capsys.readouterr().out.splitlines()
+    assert head.split() == ["LOGIN", "NAME", "EXTENSION", "SKILLS"]
+    assert anna.split() == ["anna", "Анна", "11", "booking:3", "disabled"]
+    assert boris.split() == ["boris", "Борис", '"Боб",', "врач", "12", "booking:2", "children:1"]
+    assert cli.main(["operators", "enable", "anna"]) == Exit.OK
+    assert cli.main(["operators", "show", "anna"]) == Exit.OK
+    assert "disabled" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["operators", "show", "nobody"], "nobody has the login nobody"),
+        (["operators", "disable", "nobody"], "nobody has the login 'nobody'"),
+        (["operators", "import", "missing.csv"], "missing.csv: No such file or directory"),
+        (["operators", "change", "anna", "--skills", "booking"], "expected NAME:LEVEL"),
+        (["operators", "change", "anna", "--extension", "x"], "2 to 10 digits"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_line(staffed: Path, words: list[str], said: str, capsys: Captured) -> None:
+    assert cli.main(words) in (Exit.FAILED, Exit.MISTAKE)
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_roster_with_mistakes_is_not_imported(home: Path, capsys: Captured) -> None:
+    (home / "bad.csv").write_text(ROSTER + "b b,,x,booking:99,12\n")
+    assert cli.main(["operators", "import", str(home / "bad.csv")]) == Exit.MISTAKE
+    said = capsys.readouterr().err
+    assert said.count("bad.csv: line 3: ") >= 4
+    assert cli.main(["operators", "list"]) == Exit.OK
+    assert "anna" not in capsys.readouterr().out
+
+
+# --- the journal ---------------------------------------------------------------------------------------------
+
+
+def recorded_morning(path: Path, *, tampered: bool = False, without_start: bool = False) -> None:
+    """A journal as the rules themselves would have written it: a start, a picture, a login."""
+    center, at = Center(), datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+    plan = msgspec.convert({"phones": [{"name": "phone01"}]}, Plan)
+    events: list[ev.AnyEvent] = [
+        ev.Started(plan=plan, operators=(ev.Operator(login="anna", name="Анна", extension="11"),), run="r1"),
+        ev.PictureTaken(why="start"),
+        ev.LogIn(command="c1", login="anna", phone="phone01"),
+    ]
+    lines = []
+    for seq, event in enumerate(events, 1):
+        effects = handlers.handle(center, event, at + timedelta(seconds=seq))
+        entry = {"seq": seq, "at": at + timedelta(seconds=seq), "event": event, "effects": effects}
+        lines.append(msgspec.json.encode(entry).decode())
+    if tampered:
+        lines[-1] = lines[-1].replace('"logged-in"', '"phone-in-use"')
+    path.write_text("\n".join(lines[1:] if without_start else lines) + "\n")
+
+
+def test_a_replay_of_what_was_recorded_differs_in_nothing(home: Path, capsys: Captured) -> None:
+    recorded_morning(home / "journal")
+    assert cli.main(["replay", str(home / "journal")]) == Exit.OK
+    said = capsys.readouterr().out
+    assert "3 entries in 1 lives of the router: none decided differently" in said
+    assert "3 2026-01-05T08:00:03.000+00:00 LogIn(command='c1', login='anna', phone='phone01')" in said
+    assert "  -> Reply(command='c1', ok=True, code='logged-in'" in said
+
+
+def test_a_replay_shows_where_the_decisions_differ(home: Path, capsys: Captured) -> None:
+    recorded_morning(home / "journal", tampered=True)
+    assert cli.main(["replay", "--quiet", str(home / "journal")]) == Exit.FAILED
+    said = capsys.readouterr().out
+    assert "1 decided differently" in said
+    assert "  -  Reply(command='c1', ok=True, code='phone-in-use'" in said
+    assert "  +  Reply(command='c1', ok=True, code='logged-in'" in said
+    assert "PictureTaken" not in said
+
+
+def test_a_replay_needs_the_start_of_a_router(home: Path, capsys: Captured) -> None:
+    recorded_morning(home / "journal", without_start=True)
+    assert cli.main(["replay", str(home / "journal")]) == Exit.FAILED
+    assert "there is no start of a router" in capsys.readouterr().err
+
+
+def test_an_empty_call_log_is_listed_and_made_again(staffed: Path, capsys: Captured) -> None:
+    capsys.readouterr()
+    assert cli.main(["calls"]) == Exit.OK
+    assert capsys.readouterr().out.split()[:2] == ["ARRIVED", "CALL"]
+    assert cli.main(["rebuild"]) == Exit.OK
+    assert "from 0 entries" in capsys.readouterr().out
+
+
+# --- status and watch ----------------------------------------------------------------------------------------
+
+
+def picture() -> Snapshot:
+    return Snapshot(
+        totals=Totals(since=1000, calls=3, talking=1, waiting=2, answered=9, abandoned=1),
+        queues=[
+            QueueRow(name="main", label="Регистратура", waiting=2, oldest=1090, answered=9, in_level=8, abandoned=1)
+        ],
+        operators=[
+            OperatorRow(login="anna", name="Анна", state="talking", since=1000, phone="phone01"),
+            OperatorRow(login="boris", name="Борис", state="unreachable", since=1095, reason="no_answer"),
+        ],
+        alarms=[AlarmRow(code="journal_spools", text="the database is away")],
+    )
+
+
+def test_status_for_people() -> None:
+    answer = wire.StatusAnswer(
+        id=1,
+        pid=7,
+        run="r1",
+        handled=123,
+        inbox=0,
+        picture=picture(),
+        counters={"alarm.x": 2},
+        latency={"decision": {"count": 123, "p50": 0.05, "p99": 0.3, "max": 1.5}},
+    )
+    text = describe(answer, now=1100)
+    assert "running for 1:40 (pid 7), 123 events" in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["main", "2", "0:10", "9", "1", "0", "88", "%", "in", "20", "s"] in rows
+    assert ["anna", "Анна", "phone01", "talking", "1:40"] in rows
+    assert ["decision", "123", "0.05", "0.3", "1.5"] in rows
+    assert ["alarm.x", "2"] in rows
+
+
+def test_watch_draws_the_picture_and_follows_its_changes() -> None:
+    view = watch.View()
+    view.apply(wire.WatchAnswer(id=1, whole=True, picture=picture()))
+    change = Snapshot(totals=Totals(since=1000, answered=10), queues=[], operators=[], gone=["boris"])
+    view.apply(wire.WatchAnswer(id=1, picture=change))
+    console = Console(width=110, record=True, file=io.StringIO())
+    console.print(watch.render(view, now=1100))
+    drawn = console.export_text()
+    assert "Регистратура" in drawn
+    assert "80 % of 80 % in 20 s" in drawn
+    assert "answered 10" in drawn
+    assert "Анна" in drawn
+    assert "Борис" not in drawn
+    assert "journal_spools: the database is away" in drawn
+
+
+def test_watch_without_a_terminal_is_a_line_for_each_change() -> None:
+    told = [line.partition(" ")[2] for line in watch.lines(wire.WatchAnswer(id=1, picture=picture()), now=1100)]
+    assert told == [
+        "queue main: 2 waiting, longest 0:10, 9 answered, 1 abandoned",
+        "operator anna: talking",
+        "operator boris: unreachable (no_answer)",
+        "ALARM journal_spools: the database is away",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.9, "0:59"), (61, "1:01"), (3600, "1:00:00"), (-5, "0:00")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+async def test_output_nobody_reads_any_more_is_no_error(staffed: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "telephony.cli", "operators", "list"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout._transport.close()  # type: ignore[attr-defined]
+    _, error = await process.communicate()
+    assert error == b""
+    assert process.returncode == Exit.OK
+
+
+def test_calls_as_json_are_read_by_programs(staffed: Path, capsys: Captured) -> None:
+    capsys.readouterr()
+    assert cli.main(["calls", "--json"]) == Exit.OK
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == []
