@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from handlers import agents, own_calls, records, scripts, transfers, waiting
+from handlers import agents, own_calls, scripts, transfers, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Connecting, Leg, LegState, Role
 from telephony.core.effects import Connect, Dissolve
@@ -138,5 +138,3 @@ def _state_end(turn: Turn, call: Call, at: datetime) -> None:
     outcome = Outcome.ANSWERED if call.answered is not None else call.outcome or unanswered
     by = call.ended_by or ("caller" if call.origin is None else "operator")
     turn.do(CallEnded(call=call.id, outcome=outcome, by=by, at=at))
-    if call.recorded is not None:
-        turn.do(records.as_fact(turn, call.recorded))

@@ -42,8 +42,6 @@ def ended_unseen(turn: Turn, channel: str, lost: datetime | None = None) -> None
     _remember(turn, call, lost)
     call.end_unknown, call.connecting = True, None
     legs.gone(turn, gone, lost or turn.now)
-    if call.recorded is not None:
-        call_recorded(turn, call.recorded)
 
 
 def _remember(turn: Turn, call: Call, lost: datetime | None) -> None:
@@ -80,14 +78,12 @@ def expect_records(turn: Turn, alive: Set[str]) -> None:
 
 
 def call_recorded(turn: Turn, event: CallRecorded) -> None:
-    """The PBX's own record of a finished call. Every call has one: most end before our eyes, and theirs is no news."""
+    """The PBX's own record of a finished call. Every call has one: most end before our eyes, and theirs is no news. One
+    that we hold alive is not: the news of its end has been lost, or is later than the record."""
     center = turn.center
     call = center.calls.get(event.call)
-    if call is not None and not call.end_unknown:
-        call.recorded = event  # its end is still on its way to us...
-        if not center.pbx_up:  # ...or will never come
-            ended_unseen(turn, call.party)
-        return
+    if call is not None and not call.ended:
+        ended_unseen(turn, call.party)
     known = center.remembered.pop(event.call, None)
     if known is None:
         turn.do(as_fact(turn, event))
@@ -103,7 +99,7 @@ def call_recorded(turn: Turn, event: CallRecorded) -> None:
     unanswered = Outcome.LOST if known.lost else Outcome.ABANDONED if inbound else Outcome.NOT_REACHED
     by: Literal["pbx", "operator", "caller"] = "pbx" if known.lost else "caller" if inbound else "operator"
     outcome = Outcome.ANSWERED if answered else unanswered
-    turn.do(CallEnded(call=event.call, outcome=outcome, by=by, at=event.ended))
+    turn.do(CallEnded(call=event.call, outcome=outcome, by=by, at=event.ended), as_fact(turn, event))
 
 
 def as_fact(turn: Turn, event: CallRecorded) -> CallMissed:

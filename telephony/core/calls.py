@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from telephony.core.events import BridgeId, CallId, CallRecorded, ChannelId
+from telephony.core.events import BridgeId, CallId, ChannelId
 from telephony.core.facts import AttemptResult, CallKind, Outcome
 from telephony.core.script import Script
 
@@ -112,8 +112,6 @@ class Call:
     ended_at: datetime | None = None
     end_unknown: bool = False
     """It ended while we could not see: the PBX's record will tell when."""
-    recorded: CallRecorded | None = None
-    """The PBX's record of this call, read before we heard of its end."""
 
     def waited(self, now: datetime) -> timedelta:
         """How long the call has been in its present queue."""
