@@ -26,6 +26,8 @@ NORMAL_CLEARING = (16, 0)
 BUSY = (17, 486)
 NO_ANSWER = (19, 480)
 DECLINED = (21, 603)
+RECORD_DELAY = 0.012
+"""Seconds until what the PBX writes of a call can be read."""
 BEAT_PATIENCE = timedelta(seconds=2)
 """The dialplan hands callers to the fallback when the router's last beat is older."""
 
@@ -254,19 +256,18 @@ class Switch:
 
     def _write(self, truth: Truth, ended: datetime) -> None:
         truth.told = True
-        self.records.append(
-            ev.CallRecorded(
-                call=truth.call,
-                number=truth.number,
-                caller=truth.caller,
-                phone=truth.phone,
-                arrived=truth.arrived,
-                ended=ended,
-                answered=truth.answered,
-                answered_by=truth.answered_by,
-                via_fallback=truth.via_fallback,
-            )
+        record = ev.CallRecorded(
+            call=truth.call,
+            number=truth.number,
+            caller=truth.caller,
+            phone=truth.phone,
+            arrived=truth.arrived,
+            ended=ended,
+            answered=truth.answered,
+            answered_by=truth.answered_by,
+            via_fallback=truth.via_fallback,
         )
+        self.clock.after(RECORD_DELAY, lambda: self.records.append(record))
 
     def _stop_ringing(self, channel: Channel) -> None:
         if channel.ring_over is not None:
