@@ -1,0 +1,164 @@
+"""Where blows fall: a world under load, watched on its PBX, whose calls are compared when the last has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks import evidence
+from benchmarks.chaos_load import Load, roster, write_config
+from benchmarks.chaos_moments import Sees, Watcher
+from benchmarks.chaos_report import Blow, Round
+from benchmarks.world import World
+from telephony.testing.phones.sip import PhoneCall
+
+BACK_SECONDS = 30.0
+
+
+class Arena:
+    """One world with its load and its watcher. Blows are struck one after the other, rounds begin and end with no
+    call in the center."""
+
+    def __init__(self, world: World, load: Load, watcher: Watcher, seed: int, keep: Path | None = None) -> None:
+        self.world = world
+        self.load = load
+        self.watcher = watcher
+        self.keep = keep
+        """Where what was found is kept when the witnesses differ."""
+        self.chance = random.Random(seed)
+        self.blows: list[Blow] = []
+        self.broken: list[str] = []
+        self.pbx_died: list[datetime] = []
+        self._compared = 0
+        self._repaired = 0
+        self._told: set[str] = set()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, *, seed: int = 1, per_second: float = 1.6, keep: Path | None = None, **env: str
+    ) -> AsyncIterator[Arena]:
+        async with AsyncExitStack() as stack:
+            config = write_config(Path(stack.enter_context(TemporaryDirectory(prefix="gudok-chaos-"))) / "config")
+            world = await stack.enter_async_context(World.of(config, roster(), **env))
+            watcher = await stack.enter_async_context(Watcher(world.settings))
+            load = await stack.enter_async_context(Load(world, per_second=per_second, seed=seed))
+            yield cls(world, load, watcher, seed, keep)
+
+    # -- blows
+
+    async def router(self) -> int:
+        """The process id of the router that serves now."""
+        return (await self.world.serving(BACK_SECONDS)).pid
+
+    async def reserve(self) -> int:
+        """The process id of the router that the parent keeps in reserve, once there is one."""
+        at_work = await self.router()
+        assert self.world.service is not None
+        parent = self.world.service.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children")
+        async with asyncio.timeout(BACK_SECONDS):
+            while True:
+                for child in map(int, children.read_text().split()):
+                    if child != at_work and b"--standby" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        return child
+                await asyncio.sleep(0.05)  # a process gives no event to those who did not start it
+
+    async def kill_at(self, what: str, sees: Sees, how: signal.Signals = signal.SIGKILL) -> None:
+        """Kill the router that serves the moment `sees` is satisfied, and wait until another one serves."""
+        await self.arm(what, sees, await self.router(), how)
+
+    def arm(self, what: str, sees: Sees, pid: int, how: signal.Signals = signal.SIGKILL) -> asyncio.Task[None]:
+        """From now on router `pid` will be killed the moment `sees` is satisfied. The task ends when another one
+        serves."""
+        seen = self.watcher.at(sees, partial(os.kill, pid, how))
+
+        async def fall() -> None:
+            await seen
+            await self.struck(what, pid)
+
+        return asyncio.create_task(fall(), name=what)
+
+    @asynccontextmanager
+    async def away(self, what: str) -> AsyncIterator[int]:
+        """Inside, no router is there: the one that served is killed, the one in reserve (its process id is given)
+        frozen in its sleep until the end of the block."""
+        old, new = await self.router(), await self.reserve()
+        os.kill(new, signal.SIGSTOP)
+        os.kill(old, signal.SIGKILL)
+        blow = Blow(what=what, at=evidence.now())
+        self.blows.append(blow)
+        try:
+            yield new
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # the parent has lost patience with it
+                os.kill(new, signal.SIGCONT)
+        begun = time.monotonic()
+        await self.router()
+        blow.back = time.monotonic() - begun
+
+    async def struck(self, what: str, pid: int | None) -> Blow:
+        """A blow has just fallen: wait until a router (another than `pid`) serves."""
+        blow = Blow(what=what, at=evidence.now())
+        self.blows.append(blow)
+        begun = time.monotonic()
+        async with asyncio.timeout(BACK_SECONDS):
+            while await self.router() == pid:
+                await asyncio.sleep(0.02)  # the old one's socket may answer until its process is gone
+        blow.back = time.monotonic() - begun
+        return blow
+
+    async def restart_service(self) -> None:
+        """Stopped in order and started again: its callers are with the native queue in between."""
+        await self.world.stop_service()
+        await self.world.start_service()
+
+    # -- rounds
+
+    async def finish(self, what: str) -> Round:
+        """Let the last caller go, then hear the three witnesses about all calls since the last round."""
+        await self._drain(what)
+        calls = self.calls()
+        result = await evidence.compare(self.world, calls, pbx_died=self.pbx_died)
+        cut = await evidence.cut_calls(self.world, calls)
+        for blow in self.blows:
+            here = evidence.alive(calls, blow.at)
+            blow.alive, blow.cut = len(here), sum(call.sip_call_id in cut for call in here)
+        repairs = await evidence.repairs(self.world)
+        found = Round(
+            what=what,
+            blows=self.blows,
+            calls=len(result.calls) - self._compared,
+            differences=[text for one in result.differences if (text := f"{one.call}: {one.what}") not in self._told],
+            broken=self.broken + [text for text in evidence.doubled(calls) if text not in self._told],
+            repaired=repairs - self._repaired,
+        )
+        if self.keep is not None and not found.equal:
+            evidence.keep(self.world, calls, self.keep / what.replace(" ", "-"))
+        self._told |= {*found.differences, *found.broken}
+        self._compared, self._repaired = len(result.calls), repairs
+        self.blows, self.broken = [], []
+        return found
+
+    async def _drain(self, what: str) -> None:
+        try:
+            await self.load.drain()
+            await self.world.until(lambda center: center.totals.calls == 0, "all calls over")
+        except TimeoutError as error:
+            if self.keep is not None:
+                evidence.keep(self.world, self.calls(), self.keep / what.replace(" ", "-"))
+            raise RuntimeError(f"{what}: calls have no end: {error}") from error
+
+    def calls(self) -> list[PhoneCall]:
+        """What all phones of this world have seen so far."""
+        return self.load.calls() + [call for phone in self.world.phones for call in phone.calls]

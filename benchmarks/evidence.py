@@ -1,0 +1,162 @@
+"""What the three witnesses of a world tell, gathered once its calls are over, and compared call by call."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sa
+
+from benchmarks.world import World
+from telephony.core.events import CallRecorded
+from telephony.pbx.cel import CelReader, sip_call_ids
+from telephony.store.tables import call_log
+from telephony.store.database import Database
+from telephony.testing.phones.marks import overlaps
+from telephony.testing.phones.sip import PhoneCall
+from telephony.testing.reconcile import LoggedCall, LoggedTalk, Reconciliation, reconcile
+
+SETTLE_SECONDS = 20.0
+"""The longest that the last lines of the record and of the log may take to be written."""
+LOOK_SECONDS = 0.2
+
+
+async def compare(
+    world: World, calls: Iterable[PhoneCall], *, pbx_died: Sequence[datetime] = (), within: float = SETTLE_SECONDS
+) -> Reconciliation:
+    """Phones, PBX and Gudok, once every call is over. `calls`: what the phones saw, all phones of the world.
+
+    `pbx_died`: when the PBX was killed. Phones hear nothing of that, and the PBX's record breaks off: for both, the
+    calls of that moment ended then. Raises TimeoutError when a call of Gudok's goes on.
+    """
+    await world.until(lambda center: center.totals.calls == 0, "all calls over", within)
+    phones = [cut_by_death(call, pbx_died) for call in calls if not call.number.startswith("*")]
+    deadline = asyncio.get_running_loop().time() + within
+    while True:
+        result = await _look(world, phones, pbx_died)
+        if result.equal or asyncio.get_running_loop().time() > deadline:
+            return result
+        await asyncio.sleep(LOOK_SECONDS)  # record and log are written behind the calls: files give no event
+
+
+async def _look(world: World, phones: Sequence[PhoneCall], pbx_died: Sequence[datetime]) -> Reconciliation:
+    file = world.settings.cel_file
+    rows = await world.calls()
+    names = {call.phone for call in phones}
+    attempts = [row for row in await world.attempts() if row.phone in names]
+    return reconcile(
+        phones=phones,
+        call_ids=sip_call_ids(file),
+        recorded=recorded(world, pbx_died),
+        logged=[
+            LoggedCall(call=row.id, arrived=row.arrived, answered=row.answered, ended=row.ended, outcome=row.outcome)
+            for row in rows
+        ],
+        talks=[
+            LoggedTalk(call=row.call, phone=row.phone, answered=row.answered, ended=row.ended)
+            for row in attempts
+            if row.phone is not None and row.answered is not None
+        ],
+    )
+
+
+def recorded(world: World, pbx_died: Sequence[datetime] = ()) -> list[CallRecorded]:
+    """All calls of the PBX's own record that are over."""
+    plan = world.settings.plan
+    names = {phone.name for phone in plan.phones}
+    reader = CelReader(world.settings.cel_file, token=str, is_phone=names.__contains__)
+    found: list[CallRecorded] = []
+    while True:
+        found += reader.read()
+        if reader.caught_up:
+            break
+    reader.close()
+    broken_off = reader.cut_off(max(pbx_died)) if pbx_died else []
+    return found + [_ended_with_pbx(record, pbx_died) for record in broken_off]
+
+
+def _ended_with_pbx(record: CallRecorded, pbx_died: Sequence[datetime]) -> CallRecorded:
+    end = min(died for died in pbx_died if died >= record.ended)
+    return CallRecorded(
+        **{name: getattr(record, name) for name in record.__struct_fields__ if name != "ended"}, ended=end
+    )
+
+
+def cut_by_death(call: PhoneCall, pbx_died: Collection[datetime]) -> PhoneCall:
+    """The call as it was for both ends: over when the PBX that carried it was killed."""
+    end = min((died for died in pbx_died if call.invited <= died and not _over(call, died)), default=None)
+    if end is None:
+        return call
+    kept = {name: getattr(call, name) for name in call.__struct_fields__}
+    answered = call.answered if call.answered is not None and call.answered <= end else None
+    return PhoneCall(**{**kept, "answered": answered, "ended": end, "ended_by": "peer"})
+
+
+def _over(call: PhoneCall, at: datetime) -> bool:
+    return call.ended is not None and call.ended <= at
+
+
+# -- who survived
+
+
+REASON = timedelta(seconds=1)
+"""An operator's hanging up this close before the PBX's BYE to the caller is its reason."""
+
+
+def alive(calls: Iterable[PhoneCall], at: datetime) -> list[PhoneCall]:
+    """Callers' calls that were under way at that moment."""
+    return [call for call in calls if call.direction == "out" and call.invited <= at and not _over(call, at)]
+
+
+async def cut_calls(world: World, calls: Sequence[PhoneCall]) -> set[str]:
+    """SIP Call-IDs of callers whom the PBX sent off though no operator had hung up and nobody sent them away."""
+    call_ids = sip_call_ids(world.settings.cel_file)
+    sent_away = {row.id for row in await world.calls() if row.outcome in ("sent_away", "unknown_number")}
+    ends: dict[str, list[datetime]] = defaultdict(list)
+    for leg in calls:
+        if leg.direction == "in" and leg.answered and leg.ended and leg.ended_by == "phone":
+            ends[leg.call or ""].append(leg.ended)
+    return {
+        call.sip_call_id
+        for call in calls
+        if call.direction == "out" and call.ended is not None and call.ended_by == "peer"
+        for known in [call_ids.get(call.sip_call_id, "")]
+        if known not in sent_away and not any(abs(call.ended - end) <= REASON for end in ends[known])
+    }
+
+
+def doubled(calls: Iterable[PhoneCall]) -> list[str]:
+    """Phones that were rung while they had a call, in words."""
+    return [
+        f"{one.phone} was rung for {other.call} while it had {one.call}"
+        for one, other in overlaps(call for call in calls if call.direction == "in")
+    ]
+
+
+async def repairs(world: World) -> int:
+    """How often an audit had to set the router's state right, in all its lives."""
+    database = Database(world.settings.database_url)
+    try:
+        async with database.engine.connect() as connection:
+            return (await connection.execute(sa.select(sa.func.count()).select_from(call_log.repairs))).scalar_one()
+    finally:
+        await database.close()
+
+
+def keep(world: World, calls: Sequence[PhoneCall], folder: Path) -> None:
+    """Lay aside what the witnesses said: the phones' calls, the PBX's record, database and log of the service."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "phones.json").write_bytes(b"[" + b",\n".join(map(msgspec.json.encode, calls)) + b"]\n")
+    database = Path(Database(world.settings.database_url).file or "")
+    for file in (world.settings.cel_file, world.log, database, database.with_name(f"{database.name}-wal")):
+        if file.is_file():
+            shutil.copy(file, folder)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
