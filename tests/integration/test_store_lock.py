@@ -80,6 +80,7 @@ async def test_after_a_restart_of_the_server_only_one_router_writes(postgres: Po
         postgres.stop(signal.SIGQUIT)
         store.tell(answered_call(2))
         await store.durable()
+        await store.alarms.wait_for("journal_spooling")
         postgres.start()
         await store.alarms.wait_for("journal_back")
         with pytest.raises(LockedError):
