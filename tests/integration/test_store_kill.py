@@ -24,7 +24,7 @@ from tests.integration._store import answered_call, opened
 async def main():
     async with opened({url!r}, Path({folder!r}), group_seconds=0.002) as store:
         number = store.seq
-        while True:
+        while number < 50_000:  # should the test die, this must not go on for ever
             stories = [answered_call(number + n, f"operator{{n}}") for n in range(8)]
             number += 8
             while stories:
@@ -51,9 +51,11 @@ async def run_and_kill(url: str, folder: Path, reports: int) -> int:
     writer = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=PIPE)
     assert writer.stdout is not None
     last = 0
-    for _ in range(reports):
-        last = int(await writer.stdout.readline())
-    writer.kill()
+    try:
+        for _ in range(reports):
+            last = int(await writer.stdout.readline())
+    finally:
+        writer.kill()
     for line in (await writer.stdout.read()).split(b"\n")[:-1]:
         last = int(line)
     await writer.wait()
