@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.world import World
 from telephony.pbx.dialplan import NAMED
 from telephony.resources import default_folder
-from telephony.store.roster import COLUMNS
+from telephony.store.database import Database
+from telephony.store.dialects import insert
+from telephony.store.migrate import ensure_current
+from telephony.store.tables import operators
 from telephony.testing.phones.load import OperatorPlan
 
 PHONES = 200
@@ -61,10 +66,26 @@ def write_config(folder: Path) -> Path:
     return folder
 
 
-def roster(operators: int = PHONES) -> str:
-    """The operators as CSV. They log in by command, so their PINs are never asked for."""
-    rows = [f"{login_of(n)},Operator {n},{3000 + n},,{1000 + n}" for n in range(1, operators + 1)]
-    return "\n".join([",".join(COLUMNS), *rows]) + "\n"
+async def add_operators(world: World) -> None:
+    """All operators, into the database of the world (a new one, or one with a past). They log in by command and have
+    no PIN: two hundred hashes would take longer than a measurement."""
+    world.settings.state_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(world.settings.database_url)
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "login": login_of(n), "name": f"Operator {n}", "extension": str(3000 + n), "skills": {},
+            "pin_hash": "", "enabled": True, "changed_at": now,
+        }
+        for n in range(1, PHONES + 1)
+    ]  # fmt: skip
+    try:
+        await ensure_current(database)
+        await database.transact(
+            lambda connection: connection.execute(insert(operators, database.dialect).on_conflict_do_nothing(), rows)
+        )
+    finally:
+        await database.close()
 
 
 def add_native_queues(world: World, sizes: tuple[int, ...]) -> None:
@@ -119,7 +140,5 @@ def cpu_ms(pids: list[int]) -> float:
 
 def started_at(pid: int) -> float:
     """When the process began, in epoch seconds, as fine as the kernel counts (10 ms)."""
-    import time
-
     ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")

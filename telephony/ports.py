@@ -1,4 +1,4 @@
-"""What the rules' surroundings offer, as protocols. Adapters implement them; `telephony.testing` ships them in memory."""
+"""What the rules need around them, as protocols. Adapters implement them; `telephony.testing` ships them in memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Journal(Protocol):
 
 
 class Watchers(Protocol):
-    """Those who look on: wallboards, `gudok watch`."""
+    """Those who look on: wallboards, `gudok watch`. They are told once the journal has it in hand."""
 
     def publish(self, facts: Sequence[AnyFact], alarms: Sequence[AnyEffect]) -> None:
         """Show what has just been established."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
+from telephony.core.effects import AnyEffect
 from telephony.core.events import AnyEvent, CallRecorded
+from telephony.core.facts import AnyFact, CallEnded
 from telephony.pbx.cel import CelReader
 from telephony.pbx.tail import Position
 
@@ -15,8 +17,35 @@ _CHUNK = 16 * 1024
 """Bytes read at once: a millisecond of the router's loop."""
 
 
+class ClosedCalls:
+    """The calls that this life of the router has closed before its own eyes: the PBX's record of them is no news.
+
+    One of the watchers: the fact is in the journal's hands when it is published, and the journal keeps no position in
+    the record before it keeps that fact. Bounded: a call whose record does not come is forgotten after `most` others,
+    and if the record comes still, it is news that the rules find to be none.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._calls: dict[str, None] = {}
+
+    def publish(self, facts: Sequence[AnyFact], alarms: Sequence[AnyEffect]) -> None:
+        for fact in facts:
+            if type(fact) is CallEnded:
+                self._calls[fact.call] = None
+        while len(self._calls) > self._most:
+            del self._calls[next(iter(self._calls))]
+
+    def take(self, call: str) -> bool:
+        """Whether the call is one of these. Its record comes once."""
+        if call not in self._calls:
+            return False
+        del self._calls[call]
+        return True
+
+
 class RecordFollower:
-    """Delivers a CallRecorded for each finished call, then has the position remembered.
+    """Delivers a CallRecorded for each finished call that is not in `closed`, then has the position remembered.
 
     `settled` waits until what was delivered is decided: a position is never remembered before that, so a restart
     reads some calls twice and none not at all.
@@ -29,11 +58,13 @@ class RecordFollower:
         deliver: Callable[[AnyEvent], None],
         settled: Callable[[], Awaitable[None]],
         keep: Callable[[Position], None],
+        closed: ClosedCalls,
     ) -> None:
         self._reader = reader
         self._deliver = deliver
         self._settled = settled
         self._keep = keep
+        self._closed = closed
         self._kept: Position | None = reader.position
         self._pbx_started: datetime | None = None
         self._cut_at: datetime | None = None
@@ -43,18 +74,26 @@ class RecordFollower:
         self._pbx_started = at
 
     async def run(self) -> None:
-        while True:
-            records = self._reader.read(_CHUNK)
-            if self._reader.caught_up and self._pbx_started != self._cut_at and self._pbx_started is not None:
-                records += self._reader.cut_off(self._pbx_started)
-                self._cut_at = self._pbx_started
-            await self._hand_on(records)
-            await asyncio.sleep(LOOK_SECONDS if self._reader.caught_up else 0)
+        """Until cancelled; then the file is closed."""
+        try:
+            while True:
+                await self._hand_on(self._next())
+                await asyncio.sleep(LOOK_SECONDS if self._reader.caught_up else 0)
+        finally:
+            self._reader.tail.close()
+
+    def _next(self) -> list[CallRecorded]:
+        records = self._reader.read(_CHUNK)
+        if self._reader.caught_up and self._pbx_started != self._cut_at and self._pbx_started is not None:
+            records += self._reader.cut_off(self._pbx_started)
+            self._cut_at = self._pbx_started
+        return records
 
     async def _hand_on(self, records: list[CallRecorded]) -> None:
-        for record in records:
+        news = [record for record in records if not self._closed.take(record.call)]
+        for record in news:
             self._deliver(record)
-        if records:
+        if news:
             await self._settled()
         position = self._reader.position
         if position is not None and position != self._kept:

@@ -82,7 +82,7 @@ class Router(Generic[State]):
         pbx: Pbx,
         journal: Journal,
         timers: TimerSetter,
-        watchers: Watchers,
+        watchers: Sequence[Watchers],
         clock: Clock,
         poison: Poison,
         next_seq: int = 1,
@@ -153,7 +153,7 @@ class Router(Generic[State]):
     def raise_alarm(self, alarm: do.Alarm) -> None:
         """Log, count and show what does not come from a decision."""
         self._notify(self._seq, alarm)
-        self._watchers.publish([], [alarm])
+        self._publish([], [alarm])
 
     async def run(self, audit_seconds: float = AUDIT_SECONDS) -> None:
         """Until `stop()`. Raises HandlerError when a handler raised: the process must then end."""
@@ -225,7 +225,11 @@ class Router(Generic[State]):
         for effect in others:
             self._notify(seq, effect)
         if facts or alarms:
-            self._watchers.publish(facts, alarms)
+            self._publish(facts, alarms)
+
+    def _publish(self, facts: Sequence[AnyFact], alarms: Sequence[do.AnyEffect]) -> None:
+        for watcher in self._watchers:
+            watcher.publish(facts, alarms)
 
     def _notify(self, seq: int, effect: do.AnyEffect) -> None:
         match effect:

@@ -8,9 +8,11 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 import handlers
 from telephony import lifeline, opening, settings, wire
@@ -30,7 +32,7 @@ from telephony.pbx.edge import AsteriskPbx
 from telephony.pbx.tail import Position
 from telephony.phone_codes import PhoneCodes
 from telephony.poison import Poison
-from telephony.record import RecordFollower
+from telephony.record import ClosedCalls, RecordFollower
 from telephony.router import HandlerError, Router
 from telephony.settings import ConfigErrors, Settings
 from telephony.store import queries
@@ -40,6 +42,7 @@ from telephony.store.notes import CelPosition
 from telephony.store.operators import list_operators, verify_pin
 from telephony.store.spool import Spool
 from telephony.timers import Timers
+from telephony.today import read_today
 from telephony.tokens import Tokens
 
 log = structlog.get_logger(__name__)
@@ -68,6 +71,7 @@ class Service:
         self.stack = contextlib.AsyncExitStack()
         self._clock = Clock()
         self._board = Board(self._clock.epoch())
+        self._closed = ClosedCalls()
         self.begins_serving: Callable[[], None] = lambda: None
         self._early_alarms: list[Alarm] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -127,7 +131,7 @@ class Service:
             pbx=pbx,
             journal=self._journal,
             timers=timers,
-            watchers=self._board,
+            watchers=[self._board, self._closed],
             clock=self._clock,
             poison=poison,
             next_seq=next_seq,
@@ -162,6 +166,8 @@ class Service:
         stack.push_async_callback(pbx.close)
         await self._follow_record(router)
         self._start("beats", self._beat_into_pbx())
+        self._counting = asyncio.create_task(self._count_today(), name="today")
+        stack.callback(self._counting.cancel)
 
     async def _follow_record(self, router: Router[Center]) -> None:
         config = self._settings
@@ -178,7 +184,9 @@ class Service:
         def keep(at: Position) -> None:
             self._journal.remember_cel(CelPosition(file=name, inode=at.inode, offset=at.offset))
 
-        self._record = RecordFollower(reader, deliver=router.deliver, settled=router.settled, keep=keep)
+        self._record = RecordFollower(
+            reader, deliver=router.deliver, settled=router.settled, keep=keep, closed=self._closed
+        )
         self._start("record", self._record.run())
 
     def _start(self, name: str, work: Coroutine[None, None, None]) -> None:
@@ -289,6 +297,14 @@ class Service:
         self._router.deliver(OperatorsChanged(operators=tuple(operators)))
         await self._router.settled()
         return Reply(command="", ok=True, code="reloaded", text=f"{len(operators)} operators")
+
+    async def _count_today(self) -> None:
+        """Those who look on see the whole day, not only this life. It is worth no failure."""
+        before = datetime.fromtimestamp(self._board.totals.since, UTC)
+        try:
+            self._board.add_earlier(await read_today(self._database, self._settings.plan, before))
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("today's earlier calls not counted", reason=str(error).partition("\n")[0])
 
     def _status(self, asked: int, picture: Snapshot) -> wire.StatusAnswer:
         router = self._router

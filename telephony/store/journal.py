@@ -181,26 +181,28 @@ class JournalWriter:
     async def _keep_buffered(self) -> None:
         """Make all that was buffered durable; what nothing takes stays buffered and is tried again."""
         buffered, self._buffer = self._buffer, []
-        while buffered or (self._notes and self._online):
+        while buffered or (self._notes and self._online and not self._buffer):
             group = buffered[:GROUP_ENTRIES]
-            if not await self._keep(group):
+            if not await self._keep(group, last=len(group) == len(buffered) and not self._buffer):
                 self._buffer[:0] = buffered
                 self._set_alarm_clock(self._retry_seconds[0])
                 return
             buffered = buffered[GROUP_ENTRIES:]
 
-    async def _keep(self, group: list[Buffered]) -> bool:
+    async def _keep(self, group: list[Buffered], *, last: bool) -> bool:
         if self._online:
             try:
-                await self._commit(group)
+                await self._commit(group, last=last)
             except Exception:  # noqa: BLE001 - whatever the reason, the entries must go elsewhere
                 self._go_offline()
             else:
                 return True
         return not group or await self._put_by(group)
 
-    async def _commit(self, group: list[Buffered]) -> None:
-        notes = self._notes.take()
+    async def _commit(self, group: list[Buffered], *, last: bool) -> None:
+        """`last`: nothing else is buffered. Only then the notes go too: a note must never be kept before an entry that
+        was there before it."""
+        notes = self._notes.take() if last else Notes()
         lines = [line for line, _ in group]
         facts = [placed for _, of_line in group for placed in of_line]
 
@@ -281,7 +283,7 @@ class JournalWriter:
                 await self._return_some()
             if not self._online:
                 group = self._buffer[:GROUP_ENTRIES]
-                await self._commit(group)
+                await self._commit(group, last=len(group) == len(self._buffer))
                 del self._buffer[: len(group)]
             if not self._spool.empty:
                 await asyncio.to_thread(self._spool.clear)

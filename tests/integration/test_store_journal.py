@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from sqlalchemy.engine import Connection
 
 from telephony.core import events as ev
 from telephony.core import facts as that
+from telephony.store import journal as journal_writer
 from telephony.store import queries
 from telephony.store.notes import CelPosition, forget_number
 from telephony.store.reader import read_journal
 from telephony.store.tables import journal
 from tests.integration._store import answered_call, at, count_rows, opened, read_log
+
+T = TypeVar("T")
 
 
 async def test_a_call_is_in_the_journal_and_in_the_call_log(database_url: str, tmp_path: Path) -> None:
@@ -113,6 +121,28 @@ async def test_numbers_and_the_position_in_the_pbx_record_are_kept_beside(databa
         store.journal.remember_number("token1", "79000000001")
         await store.durable(store.append(ev.PbxLost(reason="restart")))
         assert await queries.phone_number(store.database.engine, "token1") == "79000000001"
+
+
+async def test_the_position_in_the_pbx_record_never_overtakes_the_entries_before_it(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_writer, "GROUP_ENTRIES", 2)
+    seen: list[tuple[int, bool]] = []
+    async with opened(database_url, tmp_path) as store:
+        transact = store.database.transact
+
+        async def watched(work: Callable[[Connection], T], *patience: float) -> T:
+            done = await transact(work, *patience)
+            kept = await queries.cel_position(store.database.engine, "cel.csv")
+            seen.append((await queries.last_seq(store.database.engine), kept is not None))
+            return done
+
+        monkeypatch.setattr(store.database, "transact", watched)
+        for number in range(5):
+            store.append(ev.ChannelRinging(channel=f"gudok-1.{number}"))
+        store.journal.remember_cel(CelPosition(file="cel.csv", inode=1, offset=100))
+        await store.durable()
+    assert seen == [(2, False), (4, False), (5, True)]
 
 
 async def test_denials_transfers_and_repairs_have_rows_of_their_own(database_url: str, tmp_path: Path) -> None:

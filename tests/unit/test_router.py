@@ -100,7 +100,7 @@ def make(rules: Rules, around: Surroundings, state_dir: Path, clock: Clock | Non
         center=None,
         pbx=around,
         journal=around,
-        watchers=around,
+        watchers=[around],
         clock=clock or Clock(),
         poison=Poison(state_dir / "poison.json"),
         **more,

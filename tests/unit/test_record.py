@@ -1,0 +1,66 @@
+"""Following the PBX's record: what is news is told to the router, what it has seen itself is not."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+from telephony.core.events import AnyEvent, CallRecorded
+from telephony.core.facts import CallEnded, Outcome
+from telephony.pbx.cel import CelReader
+from telephony.pbx.tail import Position
+from telephony.record import ClosedCalls, RecordFollower
+from tests.unit.test_cel import whole_call
+
+
+def closed_before_our_eyes(*calls: str) -> list[CallEnded]:
+    now = datetime.now(UTC)
+    return [CallEnded(call=call, outcome=Outcome.ABANDONED, by="caller", at=now) for call in calls]
+
+
+async def follow(file: Path, closed: ClosedCalls) -> tuple[list[str], Position]:
+    """The calls that the router hears of, and the position kept behind the last of them."""
+    told: list[str] = []
+    kept: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+
+    def deliver(event: AnyEvent) -> None:
+        assert isinstance(event, CallRecorded)
+        told.append(event.call)
+
+    async def settled() -> None:
+        assert not kept.done(), "what is told must be decided before the position is kept"
+
+    reader = CelReader(file, token=str, is_phone=lambda endpoint: False)
+    follower = RecordFollower(reader, deliver=deliver, settled=settled, keep=kept.set_result, closed=closed)
+    running = asyncio.create_task(follower.run())
+    try:
+        return told, await asyncio.wait_for(kept, 5)
+    finally:
+        running.cancel()
+        reader.close()
+
+
+async def test_a_call_that_this_life_has_closed_is_no_news_and_one_it_missed_is(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(whole_call("gudok-1.1") + whole_call("gudok-1.2"))
+    closed = ClosedCalls()
+    closed.publish(closed_before_our_eyes("gudok-1.1"), [])
+    told, kept = await follow(file, closed)
+    assert told == ["gudok-1.2"]
+    assert kept.offset == file.stat().st_size
+
+
+async def test_the_position_moves_on_where_nothing_is_news(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(whole_call("gudok-1.1"))
+    closed = ClosedCalls()
+    closed.publish(closed_before_our_eyes("gudok-1.1"), [])
+    told, kept = await follow(file, closed)
+    assert (told, kept.offset) == ([], file.stat().st_size)
+
+
+def test_a_record_comes_once_and_the_oldest_of_too_many_calls_is_forgotten() -> None:
+    closed = ClosedCalls(most=2)
+    closed.publish(closed_before_our_eyes("a", "b", "c"), [])
+    assert [closed.take(call) for call in ("a", "b", "b", "c")] == [False, True, False, True]
