@@ -6,7 +6,7 @@ Times are seconds since 1970, so that whoever looks on can count durations up by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,8 +20,7 @@ from telephony.core.plan import Queue
 
 class QueueRow(msgspec.Struct, kw_only=True):
     """`oldest`: arrival of the caller who waits longest. `in_level`: of the answered, those within
-    `level_seconds` of their arrival. The counts begin with this life of the router unless seeded from the
-    call log."""
+    `level_seconds` of their arrival. The counts are today's, by the center's own midnight at the router's start."""
 
     name: str
     label: str
@@ -33,6 +32,15 @@ class QueueRow(msgspec.Struct, kw_only=True):
     sent_away: int = 0
     level_percent: int = 80
     level_seconds: int = 20
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """What was answered and lost in one queue. `in_level`: answered within its service-level time."""
+
+    answered: int = 0
+    in_level: int = 0
+    abandoned: int = 0
+    sent_away: int = 0
 
 
 class OperatorRow(msgspec.Struct, kw_only=True):
@@ -48,7 +56,8 @@ class OperatorRow(msgspec.Struct, kw_only=True):
 
 
 class Totals(msgspec.Struct, kw_only=True):
-    """`calls`: alive now, `talking`: of these the connected ones. The others count since `since`."""
+    """`calls`: alive now, `talking`: of these the connected ones. Answered and lost are today's, repairs and alarms
+    those since `since`."""
 
     since: float
     calls: int = 0
@@ -127,6 +136,18 @@ class Board:
 
     def set_people(self, operators: Sequence[Operator]) -> None:
         self._names = {person.login: person.name for person in operators}
+
+    def add_earlier(self, tallies: Mapping[str, Tally]) -> None:
+        """Count in what happened today before this life of the router."""
+        for name, tally in tallies.items():
+            row = self._queues[name]
+            row.in_level += tally.in_level
+            for counts in (row, self.totals):
+                counts.answered += tally.answered
+                counts.abandoned += tally.abandoned
+                counts.sent_away += tally.sent_away
+            self._dirty_queues.add(name)
+        self.changed()
 
     def publish(self, facts: Sequence[fact.AnyFact], alarms: Sequence[AnyEffect]) -> None:
         for one in facts:

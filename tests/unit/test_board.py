@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from telephony.board import Board
+from telephony.board import Board, Tally
 from telephony.core import facts as fact
 from telephony.core.effects import Alarm
 from telephony.core.events import OpenCall, OpenOperator, Operator, Started
@@ -86,6 +86,16 @@ def test_a_transferred_caller_waits_again_until_the_next_answer() -> None:
     board.publish([fact.AttemptAnswered(call="c1", n=2, at=at(70))], [])
     assert (board.snapshot().totals.waiting, board.snapshot().totals.talking) == (0, 1)
     assert board.totals.answered == 1
+
+
+def test_what_was_before_this_life_counts_in() -> None:
+    board = morning()
+    arrive(board, "c1", 0)
+    end(board, "c1", fact.Outcome.ABANDONED)
+    board.add_earlier({"main": Tally(answered=7, in_level=5, abandoned=2, sent_away=1), "kids": Tally()})
+    main = board.snapshot().queues[0]
+    assert (main.answered, main.in_level, main.abandoned, main.sent_away) == (7, 5, 3, 1)
+    assert (board.totals.answered, board.totals.abandoned) == (7, 3)
 
 
 def test_own_calls_are_alive_but_not_counted_as_answered() -> None:
