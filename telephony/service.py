@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -25,20 +24,17 @@ from telephony.core.events import AnyEvent, Operator, OperatorsChanged, PictureT
 from telephony.exits import Exit
 from telephony.guard import rescue
 from telephony.pbx.agi import AgiProblem, AgiServer
-from telephony.pbx.ami import Ami
+from telephony.pbx.ami import Ami, ContactStatus
 from telephony.pbx.ari import AriError
-from telephony.pbx.cel import CelReader
 from telephony.pbx.edge import AsteriskPbx
-from telephony.pbx.tail import Position
 from telephony.phone_codes import PhoneCodes
 from telephony.poison import Poison
-from telephony.record import ClosedCalls, RecordFollower
+from telephony.record import ClosedCalls, RecordFollower, open_reader, position_keeper
 from telephony.router import HandlerError, Router
+from telephony.status import status_answer
 from telephony.settings import ConfigErrors, Settings
-from telephony.store import queries
 from telephony.store.database import Database
 from telephony.store.journal import JournalWriter
-from telephony.store.notes import CelPosition
 from telephony.store.operators import list_operators, verify_pin
 from telephony.store.spool import Spool
 from telephony.timers import Timers
@@ -107,7 +103,9 @@ class Service:
     def _make_pbx(self) -> AsteriskPbx:
         config = self._settings
         secrets = config.secrets
-        self._ami = Ami(config.ami_host, config.ami_port, config.ami_user, secrets.ami_password)
+        self._ami = Ami(
+            config.ami_host, config.ami_port, config.ami_user, secrets.ami_password, events=(ContactStatus,)
+        )
         return AsteriskPbx(
             ari_url=config.ari_url,
             ari_user=config.ari_user,
@@ -162,28 +160,17 @@ class Service:
         )
         await self._control.open()
         stack.push_async_callback(self._control.close)
+        await self._follow_record(router, pbx)
         await pbx.start()
         stack.push_async_callback(pbx.close)
-        await self._follow_record(router)
         self._start("beats", self._beat_into_pbx())
         self._counting = asyncio.create_task(self._count_today(), name="today")
         stack.callback(self._counting.cancel)
 
-    async def _follow_record(self, router: Router[Center]) -> None:
+    async def _follow_record(self, router: Router[Center], pbx: AsteriskPbx) -> None:
         config = self._settings
-        name = str(config.cel_file)
-        known = await queries.cel_position(self._database.engine, name)
-        phones = {phone.name for phone in config.plan.phones}
-        reader = CelReader(
-            config.cel_file,
-            token=self._tokens.token,
-            is_phone=phones.__contains__,
-            position=None if known is None else Position(known.inode, known.offset),
-        )
-
-        def keep(at: Position) -> None:
-            self._journal.remember_cel(CelPosition(file=name, inode=at.inode, offset=at.offset))
-
+        reader = await open_reader(self._database, config, token=self._tokens.token, dialed=pbx.public_number)
+        keep = position_keeper(self._journal, config)
         self._record = RecordFollower(
             reader, deliver=router.deliver, settled=router.settled, keep=keep, closed=self._closed
         )
@@ -307,28 +294,15 @@ class Service:
             log.warning("today's earlier calls not counted", reason=str(error).partition("\n")[0])
 
     def _status(self, asked: int, picture: Snapshot) -> wire.StatusAnswer:
-        router = self._router
-        assert router is not None
-        counters: Counter[str] = Counter(router.counters)
-        parts = {
+        assert self._router is not None
+        counted = {
             "journal": self._journal.counters,
             "codes": self._codes.counters,
             "agi": self._agi.problems,
             "ami": self._ami.problems,
+            "control": Counter(refused=self._control.refused, cut_off=self._control.cut_off),
         }
-        for name, counted in parts.items():
-            counters.update({f"{name}.{key}": count for key, count in counted.items()})
-        counters["control.refused"], counters["control.cut_off"] = self._control.refused, self._control.cut_off
-        return wire.StatusAnswer(
-            id=asked,
-            pid=os.getpid(),
-            run=self._run,
-            handled=router.handled,
-            inbox=router.waiting,
-            picture=picture,
-            counters=+counters,
-            latency={"inbox wait": router.inbox_wait.summary_ms(), "decision": router.decision.summary_ms()},
-        )
+        return status_answer(asked, self._run, self._router, picture, counted)
 
 
 async def _end_task(task: asyncio.Task[None]) -> None:
