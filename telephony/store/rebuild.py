@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -28,6 +29,9 @@ RETIRED = 2_000
 """Old rows deleted in one transaction."""
 BREATH = 0.02
 """Seconds, at least, that others may write between two transactions."""
+PATIENCE = 30.0
+"""Seconds to wait for a turn to write."""
+T = TypeVar("T")
 NEXT, OLD = "_next", "_old"
 
 
@@ -50,19 +54,38 @@ async def rebuild(database: Database, report: Callable[[Progress], None] = lambd
 
 
 async def _rebuild(database: Database, report: Callable[[Progress], None]) -> int:
-    work = await database.transact(lambda connection: _Rebuild(connection))
+    work = await _patiently(database, lambda connection: _Rebuild(connection))
     while True:
         begun = time.perf_counter()
-        last = await database.transact(_last_seq)
-        read = await database.transact(work.advance)
+        last = await _patiently(database, _last_seq)
+        read = await _patiently(database, work.advance)
         report(Progress(work.seq, last))
         if read < CHUNK:
             break
         await asyncio.sleep(max(time.perf_counter() - begun, BREATH))
-    await database.transact(work.swap)
+    await _patiently(database, work.swap)
     for table in work.old.all():
         await _retire(database, table)
     return work.folded
+
+
+async def _patiently(database: Database, work: Callable[[Connection], T]) -> T:
+    """Like `Database.transact`, but a router that writes without a pause may keep us waiting for PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        begun = False
+
+        def watched(connection: Connection) -> T:
+            nonlocal begun
+            begun = True
+            return work(connection)
+
+        try:
+            return await database.transact(watched)
+        except sa.exc.OperationalError:
+            if begun or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(BREATH)
 
 
 class _Rebuild:
@@ -106,10 +129,10 @@ async def _retire(database: Database, table: sa.Table) -> None:
     if not is_postgres(database.dialect):
         while True:
             begun = time.perf_counter()
-            if not await database.transact(partial(_delete_some, table)):
+            if not await _patiently(database, partial(_delete_some, table)):
                 break
             await asyncio.sleep(max(time.perf_counter() - begun, BREATH))
-    await database.transact(table.drop)
+    await _patiently(database, table.drop)
 
 
 def _delete_some(table: sa.Table, connection: Connection) -> int:
