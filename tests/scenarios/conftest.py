@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,9 +10,7 @@ import handlers
 from telephony.core.plan import Plan
 from telephony.testing.promises import Promises
 from telephony.testing.story import Story
-from tests.scenarios.small_center import PLAN
-
-NewStory = Callable[..., Story]
+from tests.scenarios.small_center import PLAN, NewStory
 
 
 @pytest.fixture

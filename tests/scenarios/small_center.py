@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from telephony.core.plan import DirectoryEntry, Farewell, Group, OutboundRule, Overflow, Phone, Plan, Queue, Trunk
+from telephony.testing.story import Story
+
+NewStory = Callable[..., Story]
+"""Makes a story, of another plan or with another seed."""
 
 BOOKING = Queue(
     name="booking",
