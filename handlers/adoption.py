@@ -131,12 +131,21 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
     )
     call.attempts = max(call.attempts, record.attempts)
     center.open(call)
+    _hear_on(turn, call, seen, picture)
     if agent is not None:
         agent.channels.add(call.party)
     if known is None:
         _open_late(turn, call, picture)
     _stand_in_queue(turn, call, known, seen)
     return record
+
+
+def _hear_on(turn: Turn, call: Call, seen: SeenChannel, picture: Picture) -> None:
+    """What was played last may still be heard, and would hold up whoever is connected: then it must be stopped."""
+    playback = seen.variables.get("GUDOK_PLAYBACK")
+    if playback and call.party not in picture.together:
+        call.playback = playback
+        turn.center.playbacks[playback] = call
 
 
 def _operator_at(turn: Turn, seen: SeenChannel) -> Agent | None:
@@ -421,7 +430,7 @@ def _wait_on(turn: Turn, call: Call) -> None:
     if call.answered is not None and not call.held and queued <= call.answered:
         call.ended_by = "operator"
         turn.hang_up(call, call.party)
-    elif call.script or call.playback is not None:
+    elif call.script:
         scripts.skip(turn, call)
     elif call.queue is not None:
         waiting.resume(turn, call)

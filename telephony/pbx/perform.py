@@ -164,9 +164,15 @@ class Performer:
         yield bridges.add_channel(bridge, effect.channel), bridges.moh(bridge, effect.music)
 
     def _play(self, effect: do.Play) -> Answers:
+        """Its name stands in the channel: ARI lists no playbacks, and the next life of the router may have to stop
+        it before it can connect the caller."""
         self._translator.expect_playback(effect.playback)
         media = [f"sound:{self._sounds.get(name) or f'gudok/{name}'}" for name in effect.prompts]
-        yield self._ari.channels.play(effect.channel, media, playback_id=effect.playback)
+        channels = self._ari.channels
+        yield (
+            channels.set_variable(effect.channel, "GUDOK_PLAYBACK", effect.playback),
+            channels.play(effect.channel, media, playback_id=effect.playback),
+        )
 
     def _stop_play(self, effect: do.StopPlay) -> Answers:
         """Awaited before the channel is moved: joining a bridge waits for a running prompt, 2 s were measured."""

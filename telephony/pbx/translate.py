@@ -226,6 +226,9 @@ class Translator:
     def adopt(self, seen: ev.SeenChannel) -> None:
         """A channel of a picture is ours: speak of it from now on."""
         if seen.where == "ours":
+            playback = seen.variables.get("GUDOK_PLAYBACK")
+            if playback is not None and seen.channel not in self._known:
+                self.expect_playback(playback)
             self._known.add(seen.channel)
             if "GUDOK_CALL" in seen.variables:
                 self._legs.add(seen.channel)

@@ -270,7 +270,9 @@ class MemoryPbx:
         self.switch.enter(bridge, (channel,))
 
     def _play(self, effect: do.Play) -> Carried:
-        self.switch.play(self._ours(effect.channel), effect.playback, effect.prompts)
+        channel = self._ours(effect.channel)
+        channel.variables["GUDOK_PLAYBACK"] = effect.playback
+        self.switch.play(channel, effect.playback, effect.prompts)
         yield self._answered()
 
     def _stop_play(self, effect: do.StopPlay) -> Carried:
