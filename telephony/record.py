@@ -11,6 +11,11 @@ from telephony.core.events import AnyEvent, CallRecorded
 from telephony.core.facts import AnyFact, CallEnded
 from telephony.pbx.cel import CelReader
 from telephony.pbx.tail import Position
+from telephony.settings import Settings
+from telephony.store import queries
+from telephony.store.database import Database
+from telephony.store.journal import JournalWriter
+from telephony.store.notes import CelPosition
 
 LOOK_SECONDS = 0.1
 _CHUNK = 16 * 1024
@@ -42,6 +47,22 @@ class ClosedCalls:
             return False
         del self._calls[call]
         return True
+
+
+async def open_reader(
+    database: Database, settings: Settings, *, token: Callable[[str], str], dialed: Callable[[str], str]
+) -> CelReader:
+    """The record, read on from where an earlier life of the router has left it; a new one from its beginning."""
+    known = await queries.cel_position(database.engine, str(settings.cel_file))
+    phones = {phone.name for phone in settings.plan.phones}
+    position = None if known is None else Position(known.inode, known.offset)
+    return CelReader(settings.cel_file, token=token, is_phone=phones.__contains__, dialed=dialed, position=position)
+
+
+def position_keeper(journal: JournalWriter, settings: Settings) -> Callable[[Position], None]:
+    """Has the journal remember how far the record is read."""
+    name = str(settings.cel_file)
+    return lambda at: journal.remember_cel(CelPosition(file=name, inode=at.inode, offset=at.offset))
 
 
 class RecordFollower:

@@ -31,8 +31,8 @@ from telephony.phone_codes import PhoneCodes
 from telephony.poison import Poison
 from telephony.record import ClosedCalls, RecordFollower, open_reader, position_keeper
 from telephony.router import HandlerError, Router
-from telephony.status import status_answer
 from telephony.settings import ConfigErrors, Settings
+from telephony.status import status_answer
 from telephony.store.database import Database
 from telephony.store.journal import JournalWriter
 from telephony.store.operators import list_operators, verify_pin

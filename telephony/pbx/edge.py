@@ -103,6 +103,10 @@ class AsteriskPbx:
         if error is not None and not self.ended.done():
             self.ended.set_exception(error)
 
+    def public_number(self, dialed: str) -> str:
+        """A dialed number as it may stand in the journal: itself where it is ours, else its token."""
+        return self._translator.public(dialed)[0]
+
     # -- ports.Pbx
 
     def perform(self, effect: CallEffect) -> None:

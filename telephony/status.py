@@ -1,0 +1,33 @@
+"""The service's answer to `gudok status`."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from typing import TypeVar
+
+from telephony.board import Snapshot
+from telephony.router import Router
+from telephony.wire import StatusAnswer
+
+State = TypeVar("State")
+
+
+def status_answer(
+    asked: int, run: str, router: Router[State], picture: Snapshot, counted: Mapping[str, Counter[str]]
+) -> StatusAnswer:
+    """`asked`: the id of the request. `counted`: what the parts have counted, by the part's name."""
+    counters: Counter[str] = Counter(router.counters)
+    for name, counts in counted.items():
+        counters.update({f"{name}.{key}": count for key, count in counts.items()})
+    return StatusAnswer(
+        id=asked,
+        pid=os.getpid(),
+        run=run,
+        handled=router.handled,
+        inbox=router.waiting,
+        picture=picture,
+        counters=+counters,
+        latency={"inbox wait": router.inbox_wait.summary_ms(), "decision": router.decision.summary_ms()},
+    )
