@@ -168,7 +168,7 @@ def load(config_dir: Path, env: Mapping[str, str] | None = None) -> Settings:
         what = f"{settings.control_socket} is longer than the {UNIX_PATH_MAX} bytes a socket's path may have"
         mistakes.append(Mistake(reader.places.at("control_socket"), what, "give a shorter control_socket"))
     if mistakes:
-        raise ConfigErrors(mistakes)
+        raise ConfigErrors(mistakes, socket=settings.control_socket)
     return settings
 
 

@@ -54,11 +54,20 @@ def told(mistakes: object) -> str:
 
 
 def service_of(args: argparse.Namespace) -> ControlClient:
-    """The running service, asked by its control socket. Raises Problem when there is none."""
+    """The running service, asked by its control socket. Raises Problem when there is none.
+
+    A service that runs can be asked although its configuration has been spoilt since."""
+    from telephony import settings
     from telephony.control_client import ControlClient, ServiceAway
 
     try:
-        return ControlClient(settings_of(args).control_socket)
+        socket = settings.load(config_dir_of(args), os.environ).control_socket
+    except settings.ConfigErrors as errors:
+        if errors.socket is None or not errors.socket.exists():
+            raise Problem(told(errors.mistakes), Exit.MISTAKE) from errors
+        socket = errors.socket
+    try:
+        return ControlClient(socket)
     except ServiceAway as away:
         raise Problem(str(away)) from away
 

@@ -169,9 +169,14 @@ def _ask_pin() -> str:
 
 
 def _tell_service(settings: Settings) -> int:
-    """Have a running service read the operators again; none running is all right."""
+    """Have a running service read the operators again; none running is all right. What the next start would refuse
+    is said now."""
     from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
+    from telephony.settings import check
+    from telephony.store.operators import list_operators
 
+    for mistake in check(settings, with_database(settings, list_operators)):
+        print(f"warning: {mistake}", file=sys.stderr)
     try:
         with ControlClient(settings.control_socket) as service:
             service.reload()

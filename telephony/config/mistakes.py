@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -27,10 +28,13 @@ class Mistake(NamedTuple):
 
 
 class ConfigErrors(Exception):  # noqa: N818 - it is all of them, not one
-    """The configuration cannot be used. `mistakes` in the order of files and lines; str() has one a line."""
+    """The configuration cannot be used. `mistakes` in the order of files and lines; str() has one a line.
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+    `socket` is where a service that started before the mistakes were made can be asked, as far as can be told."""
+
+    def __init__(self, mistakes: Iterable[Mistake], socket: Path | None = None) -> None:
         self.mistakes = tuple(sorted(set(mistakes)))
+        self.socket = socket
         super().__init__("\n".join(map(str, self.mistakes)))
 
 
