@@ -205,8 +205,12 @@ async def play(seconds: int, console: Console) -> int:
         async with World.of(config, cast.roster()) as world:
             console.print(f"PBX and service are up after {time.monotonic() - began:.1f} s")
             demo = Demo(world, seconds, console)
-            async with demo.shown():
-                seen = await demo.day()
+            try:
+                async with demo.shown():
+                    seen = await demo.day()
+            except Exception:
+                console.print(f"The service's last words:\n{world.last_words()}", markup=False, highlight=False)
+                raise
             result = await compare(world, seen)
             calls, attempts = await world.calls(), await world.attempts()
             if console.is_terminal:

@@ -231,7 +231,12 @@ class Softphone:
     async def hang_up(self, call: Dialog | None = None, within: float = 5.0) -> PhoneCall:
         """BYE, CANCEL or 486, whatever the state of the call asks for."""
         call = call or self._newest()
-        await self._baresip.command("hangup", call.record.sip_call_id)
+        try:
+            await self._baresip.command("hangup", call.record.sip_call_id)
+        except PhoneError as error:
+            if "not found" not in str(error):
+                raise
+            # The other side was quicker; its BYE is in the trace, or about to be.
         return await self.closed(call, within)
 
     async def hold(self, call: Dialog | None = None, within: float = 5.0) -> None:
