@@ -150,7 +150,7 @@ def _leg_gone(turn: Turn, call: Call, leg: Leg, event: ChannelGone, at: datetime
 def _note_for_operator(turn: Turn, call: Call, leg: Leg, agent: Agent, result: AttemptResult) -> None:
     """What the end of this leg means for its operator: a wrap-up, a failed ring, a talk to remember."""
     if result is AttemptResult.ANSWERED and call.kind is CallKind.INBOUND:
-        agent.wrap_up = turn.center.queues[call.queue].wrap_up if call.queue else 0
+        agent.wrap_up = turn.center.queues[leg.queue].wrap_up if leg.queue else 0
         if call.caller:
             _remember_talk(turn, call.caller, agent.login)
     elif leg.why != "own" and leg.state is not LegState.UP and result is not AttemptResult.CANCELLED and not call.ended:

@@ -135,7 +135,9 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
     del consultation.legs[far.channel]
     consultation.in_bridge.discard(far.channel)
     call.attempts += 1
-    leg = Leg(far.channel, far.role, call.attempts, far.seconds, turn.now, far.login, "transfer", far.state)
+    leg = Leg(
+        far.channel, far.role, call.attempts, far.seconds, turn.now, far.login, "transfer", far.state, queue=call.queue
+    )
     center.add_leg(call, leg)
     turn.do(
         AttemptMade(

@@ -114,7 +114,7 @@ def ring(
     center = turn.center
     center.matcher.remove_caller(call.id)
     channel = center.name_leg(call)
-    leg = Leg(channel, Role.OPERATOR, call.attempts, seconds, turn.now, login=agent.login, why=why)
+    leg = Leg(channel, Role.OPERATOR, call.attempts, seconds, turn.now, agent.login, why, queue=call.queue)
     center.add_leg(call, leg)
     agent.channels.add(channel)
     agents.set_state(turn, agent, State.RINGING, call=call.id)

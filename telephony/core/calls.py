@@ -43,6 +43,8 @@ class Leg:
     state: LegState = LegState.NEW
     result: AttemptResult | None = None
     """Set when we know how it ends before the PBX has reported it gone."""
+    queue: str | None = None
+    """The queue in which the call stood when this operator was rung: its wrap-up is theirs."""
 
 
 @dataclass(slots=True, eq=False)
