@@ -72,12 +72,11 @@ class Telephone:
         """Calls that are up or dialed by the phone itself, oldest first."""
         return [channel for channel in self.phone.channels.values() if channel.ring_over is None]
 
-    @property
     def rings(self) -> bool:
         return self.ringing is not None and self.ringing.state == "ringing"
 
     def rings_for(self, caller: Caller) -> bool:
-        return self.rings and self.ringing is not None and self.ringing.variables.get("GUDOK_CALL") == caller.id
+        return self.rings() and self.ringing is not None and self.ringing.variables.get("GUDOK_CALL") == caller.id
 
     @property
     def hears(self) -> str:

@@ -46,7 +46,7 @@ def test_a_greeting_that_must_be_heard_out_delays_the_offer(story: Story) -> Non
     caller = story.calls("1306")
     story.passes(2)
     assert caller.hears == "prompt"
-    assert not anna.rings
+    assert not anna.rings()
     story.passes(1)
     assert anna.rings_for(caller)
     assert caller.hears == "music"
@@ -74,7 +74,7 @@ def test_ring_no_answer_puts_the_caller_back_at_the_head_and_the_operator_aside(
     story.passes(10)
     second = story.calls("1300")
     story.passes(11)
-    assert not anna.rings
+    assert not anna.rings()
     assert (anna.state, anna.interval.reason) == ("unreachable", "no_answer")
     assert first.hears == "music"
     boris.logs_in("phone02")
@@ -118,7 +118,7 @@ def test_a_caller_who_hangs_up_while_it_rings_frees_the_operator(story: Story) -
     anna.logs_in("phone01")
     caller = story.calls("1300")
     caller.hangs_up()
-    assert not anna.rings
+    assert not anna.rings()
     assert anna.state == "ready"
     assert caller.record.rung == [("anna", "cancelled")]
     assert caller.record.outcome == "abandoned"

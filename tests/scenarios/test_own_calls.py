@@ -1,0 +1,157 @@
+"""Operators call out, call each other, call specialists and queues: on record, and busy for the router."""
+
+from __future__ import annotations
+
+from telephony.core.facts import CallKind
+from telephony.testing.calllog import Call
+from telephony.testing.people import Operator
+from telephony.testing.story import Story
+
+
+def own_call(story: Story) -> Call:
+    """The last of the operators' own calls, as logged."""
+    story.journal.commit()
+    return [call for call in story.log.calls.values() if call.kind is CallKind.OWN][-1]
+
+
+def two_at_work(story: Story) -> tuple[Operator, Operator]:
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    return anna, boris
+
+
+def test_a_colleague_is_called_by_extension(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    anna.dials("2002")
+    assert boris.rings()
+    assert (anna.state, boris.state) == ("talking", "ringing")
+    boris.answers()
+    assert anna.hears == "boris"
+    caller = story.calls("1302")
+    assert caller.rung == []
+    anna.hangs_up()
+    assert own_call(story).outcome == "answered"
+    assert own_call(story).operator == "anna"
+    assert own_call(story).rung == [("boris", "answered")]
+    assert anna.rings() or boris.rings()
+    assert caller.hears == "music"
+
+
+def test_a_colleague_in_a_call_is_busy(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    boris.dials("201")
+    channel = anna.dials("2002")
+    assert channel.gone
+    assert own_call(story).outcome == "not_reached"
+    assert len(boris.phone.channels) == 1
+    assert anna.state == "ready"
+
+
+def test_a_colleague_who_does_not_answer_a_colleague_stays_ready(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    channel = anna.dials("2002")
+    story.passes(31)
+    assert channel.gone
+    assert (anna.state, boris.state) == ("ready", "ready")
+    assert own_call(story).rung == [("boris", "no_answer")]
+
+
+def test_a_specialist_in_the_house_and_one_outside(story: Story) -> None:
+    anna, _ = two_at_work(story)
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    assert anna.hears == "doctor01"
+    story.telephone("doctor01").hangs_up()
+    assert anna.state == "ready"
+    assert (own_call(story).outcome, own_call(story).ended_by) == ("answered", "far_end")
+    anna.dials("202")
+    story.outside("500202").answers()
+    assert anna.hears == "500202"
+    anna.hangs_up()
+    assert own_call(story).outcome == "answered"
+
+
+def test_a_number_outside_by_an_outbound_rule(story: Story) -> None:
+    anna, _ = two_at_work(story)
+    anna.dials("234567")
+    assert anna.hears == "silence"
+    story.outside("234567").is_busy()
+    assert anna.hears == "nothing"
+    assert own_call(story).rung == [("234567", "busy")]
+    assert own_call(story).outcome == "not_reached"
+
+
+def test_a_number_that_means_nothing_is_told_so(story: Story) -> None:
+    anna, _ = two_at_work(story)
+    anna.dials("777")
+    assert anna.hears == "prompt"
+    story.passes(4)
+    assert own_call(story).outcome == "unknown_number"
+    assert anna.state == "ready"
+
+
+def test_an_operator_in_a_queue_is_a_caller_like_others(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    boris.dials("201")
+    anna.dials("801")
+    assert anna.hears == "music"
+    boris.hangs_up()
+    assert boris.rings()
+    boris.answers()
+    assert anna.hears == "boris"
+    anna.hangs_up()
+    assert own_call(story).queue == "booking"
+    assert own_call(story).rung == [("boris", "answered")]
+
+
+def test_a_call_of_ones_own_during_wrap_up_ends_it(story: Story) -> None:
+    anna, _ = two_at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    caller.hangs_up()
+    anna.dials("201")
+    assert anna.state == "talking"
+    story.passes(15)
+    assert anna.state == "talking"
+    anna.hangs_up()
+    assert anna.state == "ready"
+
+
+def test_the_call_that_rings_comes_first(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    boris.logs_out()
+    caller = story.calls("1302")
+    assert anna.rings()
+    channel = anna.dials("201")
+    assert channel.gone
+    anna.answers()
+    assert caller.hears == "anna"
+
+
+def test_a_phone_nobody_works_on_may_call_too(story: Story) -> None:
+    anna, _ = two_at_work(story)
+    story.telephone("doctor01").dials("2001")
+    anna.answers()
+    assert anna.hears == "doctor01"
+    assert own_call(story).operator is None
+    anna.hangs_up()
+    assert own_call(story).outcome == "answered"
+
+
+def test_whoever_is_not_at_work_cannot_be_called_by_extension(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    boris.logs_out()
+    assert anna.dials("2002").gone
+    assert own_call(story).outcome == "not_reached"
+
+
+def test_somebody_calls_an_operator_the_moment_a_caller_comes(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    with story.at_once():
+        caller = story.calls("1302")
+        anna.dials("2002")
+        boris.dials("2001")
+    assert caller.hears == "music"
+    story.passes(40)
+    assert max(len(operator.phone.channels) for operator in (anna, boris)) <= 1

@@ -1,0 +1,272 @@
+"""Transfers by the phone's own key: the caller keeps one record, and is never lost."""
+
+from __future__ import annotations
+
+from telephony.testing.people import Caller, Operator
+from telephony.testing.story import Story
+
+
+def talking(story: Story, *colleagues: str) -> tuple[Operator, Caller]:
+    """Anna talks with a caller; the colleagues work too."""
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1300")
+    anna.answers()
+    for n, login in enumerate(colleagues, start=2):
+        story.operator(login, booking=1).logs_in(f"phone0{n}")
+    return anna, caller
+
+
+# -- blind
+
+
+def test_blind_to_a_colleague(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    boris = story.operators["boris"]
+    anna.transfers_to("2002")
+    assert boris.rings_for(caller)
+    assert caller.hears == "music"
+    boris.answers()
+    assert caller.hears == "boris"
+    assert anna.state == "wrap_up"
+    caller.hangs_up()
+    record = caller.record
+    assert record.rung == [("anna", "answered"), ("boris", "answered")]
+    assert record.transfers == [("blind", "2002", "done")]
+    assert (record.outcome, record.answered_by) == ("answered", "anna")
+    assert len(story.log.calls) == 1
+    assert boris.state == "wrap_up"
+
+
+def test_blind_and_the_phone_hangs_up_at_once(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    with story.at_once():
+        anna.transfers_to("2002")
+        story.passes(0.05)
+        anna.hangs_up()
+    assert caller.hears == "music"
+    assert anna.state == "wrap_up"
+    story.operators["boris"].answers()
+    assert caller.hears == "boris"
+
+
+def test_blind_that_fails_brings_the_caller_back_to_the_operator(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    anna.transfers_to("2002")
+    story.operators["boris"].rejects()
+    assert caller.hears == "anna"
+    assert anna.hears == caller.channel.caller
+    assert anna.state == "talking"
+    assert caller.record.transfers == [("blind", "2002", "failed")]
+    story.passes(5)
+    anna.hangs_up()
+    assert caller.gone
+
+
+def test_blind_that_fails_with_the_operator_gone_goes_to_the_head_of_the_queue(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.transfers_to("201")
+    anna.hangs_up()
+    later = story.calls("1300")
+    story.telephone("doctor01").rejects()
+    assert caller.record.transfers == [("blind", "201", "failed")]
+    story.passes(10)
+    assert anna.rings_for(caller)
+    anna.answers()
+    assert caller.hears == "anna"
+    assert later.hears == "music"
+
+
+def test_blind_to_nobody_leaves_the_talk_as_it_is(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    story.operators["boris"].dials("201")
+    for number in ("2002", "2001", "777"):
+        anna.transfers_to(number)
+        assert caller.hears == "anna"
+    assert [result for _, _, result in caller.record.transfers] == ["failed"] * 3
+    assert anna.state == "talking"
+
+
+def test_blind_to_a_specialist_and_the_caller_hangs_up_meanwhile(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.transfers_to("201")
+    assert story.telephone("doctor01").rings()
+    caller.hangs_up()
+    assert not story.telephone("doctor01").rings()
+    assert anna.state == "wrap_up"
+    assert caller.record.outcome == "answered"
+
+
+def test_blind_outside(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.transfers_to("202")
+    story.outside("500202").answers()
+    assert caller.hears == "500202"
+    assert anna.state == "wrap_up"
+    story.outside("500202").hangs_up()
+    assert caller.gone
+    assert caller.record.ended_by == "far_end"
+
+
+def test_blind_into_a_queue_keeps_the_arrival(story: Story) -> None:
+    anna, caller = talking(story)
+    story.passes(60)
+    later = story.calls("1302")
+    anna.transfers_to("802")
+    assert caller.hears == "music"
+    assert caller.record.queues == ["booking", "children"]
+    vera = story.operator("vera", children=5, booking=1)
+    vera.logs_in("phone03")
+    assert vera.rings_for(later)  # urgent goes first
+    assert anna.state == "wrap_up"  # as the queue has it out of which she took the call
+    vera.answers()
+    vera.hangs_up()
+    story.passes(5)
+    assert vera.rings_for(caller)
+
+
+def test_a_transfer_before_the_talk_has_begun_is_declined(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1300")
+    assert anna.ringing is not None
+    story.switch.refer(anna.ringing, "201")
+    story.moment()
+    assert anna.rings_for(caller)
+    assert caller.record.transfers == []
+
+
+# -- attended
+
+
+def test_attended_to_a_colleague(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    boris = story.operators["boris"]
+    anna.consults("2002")
+    boris.answers()
+    assert anna.hears == "boris"
+    anna.completes_transfer()
+    assert caller.hears == "boris"
+    assert anna.talking == []
+    assert anna.state == "wrap_up"
+    assert boris.state == "talking"
+    boris.hangs_up()
+    assert caller.gone
+    assert caller.record.rung == [("anna", "answered"), ("boris", "answered")]
+    assert caller.record.transfers == [("attended", "2002", "done")]
+    assert boris.state == "wrap_up"
+
+
+def test_the_consultation_ends_without_a_transfer(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    anna.consults("2002")
+    story.operators["boris"].answers()
+    story.operators["boris"].hangs_up()
+    assert len(anna.talking) == 1
+    anna.resumes()
+    assert caller.hears == "anna"
+    assert anna.state == "talking"
+    anna.hangs_up()
+    assert anna.state == "wrap_up"
+
+
+def test_the_caller_gives_up_during_the_consultation(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    anna.consults("2002")
+    story.operators["boris"].answers()
+    caller.hangs_up()
+    assert anna.hears == "boris"
+    assert anna.state == "talking"
+    anna.hangs_up()
+    assert caller.record.outcome == "answered"
+
+
+def test_semi_attended_while_the_colleague_still_rings(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    boris = story.operators["boris"]
+    anna.consults("2002")
+    anna.completes_transfer()
+    assert boris.rings()
+    assert caller.hears == "music"
+    boris.answers()
+    assert caller.hears == "boris"
+    assert anna.talking == []
+    caller.hangs_up()
+    assert caller.record.rung == [("anna", "answered"), ("boris", "answered")]
+
+
+def test_semi_attended_that_fails_brings_the_caller_back(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    anna.consults("2002")
+    anna.completes_transfer()
+    story.operators["boris"].rejects()
+    assert caller.hears == "anna"
+    assert caller.record.transfers == [("attended", "2002", "failed")]
+
+
+def test_attended_to_a_specialist_outside(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.consults("202")
+    story.outside("500202").answers()
+    anna.completes_transfer()
+    assert caller.hears == "500202"
+    caller.hangs_up()
+    assert caller.record.transfers == [("attended", "202", "done")]
+
+
+def test_attended_out_of_a_queue_in_which_the_operator_waits(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.consults("802")
+    assert anna.hears == "music"
+    anna.completes_transfer()
+    assert caller.hears == "music"
+    assert caller.record.queue == "children"
+    assert anna.talking == []
+    vera = story.operator("vera", children=5)
+    vera.logs_in("phone03")
+    assert vera.rings_for(caller)
+
+
+# -- of operators' own calls
+
+
+def test_the_far_end_of_an_own_call_is_handed_on(story: Story) -> None:
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    anna.dials("234567")
+    far = story.outside("234567")
+    far.answers()
+    anna.transfers_to("2002")
+    assert boris.rings()
+    boris.answers()
+    assert boris.hears == "234567"
+    assert anna.talking == []
+    assert anna.state == "ready"
+    far.hangs_up()
+    assert boris.talking == []
+
+
+def test_the_far_end_comes_back_when_the_transfer_of_an_own_call_fails(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    anna.dials("234567")
+    story.outside("234567").answers()
+    anna.transfers_to("201")
+    story.telephone("doctor01").rejects()
+    assert anna.hears == "234567"
+    anna.hangs_up()
+    assert anna.state == "ready"
+
+
+def test_a_colleague_in_an_own_call_is_handed_into_a_queue(story: Story) -> None:
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    anna.dials("2002")
+    boris.answers()
+    anna.transfers_to("802")
+    assert boris.hears == "music"
+    assert (anna.state, boris.state) == ("ready", "talking")
+    boris.hangs_up()
+    assert boris.state == "ready"
