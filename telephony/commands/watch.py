@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
-from telephony.commands.common import Problem, service_of
-from telephony.control_client import ServiceAway
+from telephony.commands.common import Problem, service_of, settings_of
+from telephony.control_client import ControlClient, ServiceAway
 from telephony.exits import Exit
+from telephony.wire import WatchAnswer
+
+PATIENCE = 15.0
+"""So long a service that was there may be away: a router that has died is back before."""
+_RETRY_SECONDS = 0.2
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,12 +25,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from telephony import watch
 
-    with service_of(args) as service:
-        try:
-            if args.plain or not sys.stdout.isatty():
-                watch.print_lines(service.watch())
-            else:
-                watch.show(service.watch())
-        except ServiceAway as away:
-            raise Problem(str(away)) from away
+    service_of(args).close()
+    answers = watched(settings_of(args).control_socket, PATIENCE)
+    try:
+        if args.plain or not sys.stdout.isatty():
+            watch.print_lines(answers)
+        else:
+            watch.show(answers)
+    except ServiceAway as away:
+        raise Problem(str(away)) from away
     return Exit.OK
+
+
+def watched(socket: Path, patience: float) -> Iterator[WatchAnswer]:
+    """What the service tells, from one life of the router to the next. Raises ServiceAway when none is back after
+    `patience` seconds."""
+    away_since: float | None = None
+    while True:
+        try:
+            with ControlClient(socket) as service:
+                for answer in service.watch():
+                    away_since = None
+                    yield answer
+        except ServiceAway:
+            now = time.monotonic()
+            away_since = away_since or now
+            if now - away_since >= patience:
+                raise
+        time.sleep(_RETRY_SECONDS)

@@ -16,6 +16,7 @@ import pytest
 
 from telephony import wire
 from telephony.board import Board, Snapshot
+from telephony.commands.watch import watched
 from telephony.control import Control
 from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
 from telephony.core import facts as fact
@@ -177,6 +178,31 @@ async def test_a_peer_that_goes_in_the_middle_of_a_frame_disturbs_nobody(service
     await raw.writer.wait_closed()
     status = await asyncio.to_thread(status_of, service.path)
     assert status.handled == 7
+
+
+async def test_a_watch_goes_on_from_one_life_of_the_router_to_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    seen: asyncio.Queue[wire.WatchAnswer] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def watch() -> None:
+        for answer in itertools.islice(watched(path, patience=20), 2):
+            loop.call_soon_threadsafe(seen.put_nowait, answer)
+
+    first, second = Service(path), Service(path)
+    second.work("boris")
+    await first.control.open()
+    watching = asyncio.create_task(asyncio.to_thread(watch))
+    assert (await seen.get()).picture.operators == []
+    await first.control.close()
+    await second.control.open()
+    answer = await seen.get()
+    assert answer.whole
+    assert [row.login for row in answer.picture.operators] == ["boris"]
+    await watching
+    await second.control.close()
+    with pytest.raises(ServiceAway):
+        list(watched(path, patience=0))
 
 
 async def test_a_slow_watcher_is_cut_off(service: Service, raw: Raw) -> None:
