@@ -79,6 +79,10 @@ def _masked_value(key: str, value: Any) -> Any:
     return mask(repr(value), pattern)
 
 
+TALKATIVE = ("picows", "aiosqlite", "asyncio", "panoramisk")
+"""Libraries whose daily business is no news."""
+
+
 def configure(log_format: str = "console", level: str = "info", stream: TextIO | None = None) -> None:
     """Send all logs of this process to `stream` (standard error), as "console" lines or as "json".
 
@@ -108,6 +112,8 @@ def configure(log_format: str = "console", level: str = "info", stream: TextIO |
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
+    for library in TALKATIVE:
+        logging.getLogger(library).setLevel(max(root.level, logging.WARNING))
     logging.captureWarnings(True)
     structlog.configure(
         processors=[
