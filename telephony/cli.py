@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from telephony.commands.common import Problem
 from telephony.exits import Exit
@@ -37,6 +37,13 @@ Gudok. Exit status: 0 done, 1 failed, 2 mistakes in the configuration or on the 
 is alive."""
 
 
+CONFIG_OPTION: dict[str, Any] = {
+    "metavar": "DIR",
+    "default": argparse.SUPPRESS,
+    "help": "directory of the configuration (default: $GUDOK_CONFIG)",
+}
+
+
 class CommandModule(Protocol):
     def arguments(self, parser: argparse.ArgumentParser) -> None: ...
 
@@ -46,8 +53,10 @@ class CommandModule(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    parser, modules = _parser(argv)
-    args = parser.parse_args(argv)
+    # --config is understood wherever it stands, before and after any subcommand.
+    common, rest = _common().parse_known_args(argv, argparse.Namespace(config=None))
+    parser, modules = _parser(rest)
+    args = parser.parse_args(rest, common)
     try:
         return modules[args.subcommand].run(args)
     except Problem as problem:
@@ -61,6 +70,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.OK
 
 
+def _common() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gudok", add_help=False, allow_abbrev=False)
+    parser.add_argument("--config", **CONFIG_OPTION)
+    return parser
+
+
 def _parser(argv: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, CommandModule]]:
     """Only the subcommand that is called gets its arguments: the others stay unimported."""
     parser = argparse.ArgumentParser(
@@ -68,6 +83,7 @@ def _parser(argv: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, Com
         description="A contact center on Asterisk: Asterisk holds the calls, Gudok decides, the database remembers.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[_common()],
     )
     parser.add_argument("--version", action="version", version=f"gudok {_version()}")
     subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
@@ -75,9 +91,7 @@ def _parser(argv: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, Com
     modules: dict[str, CommandModule] = {}
     for name, summary in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=summary, description=summary.capitalize() + ".")
-        subparser.add_argument(
-            "--config", metavar="DIR", help="directory of the configuration (default: $GUDOK_CONFIG)"
-        )
+        subparser.add_argument("--config", **CONFIG_OPTION)  # for its help: it is read before
         if name == called:
             modules[name] = importlib.import_module(f"telephony.commands.{name}")
             modules[name].arguments(subparser)

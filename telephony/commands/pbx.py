@@ -24,7 +24,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     console = actions.add_parser("console", help="its console, or what that answers to a command")
     console.add_argument("command", nargs="*", help="for example: core show channels")
     render = actions.add_parser("render", help="write the configuration for a PBX the site already has")
-    render.add_argument("--config", default=argparse.SUPPRESS, metavar="DIR", help="directory of the configuration")
     render.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write it")
     render.add_argument("--sounds", type=Path, metavar="DIR", help="speak the prompts too, into DIR/gudok")
 
