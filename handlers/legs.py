@@ -218,6 +218,8 @@ def pbx_refused(turn: Turn, event: PbxRefused) -> None:
             turn.hang_up(call, event.channel)
         case "Watch":
             gone(turn, ChannelGone(channel=event.channel), turn.now)
+        case "HangUp" if event.status == 404 and _leg(turn, event.channel) is not None:  # so much for its end
+            gone(turn, ChannelGone(channel=event.channel), turn.now)
         case "Play" if event.status != 404:
             scripts.play_failed(turn, event)
         case "Connect" | "Join":

@@ -8,7 +8,7 @@ from typing import Literal
 
 from handlers import legs
 from handlers.turn import Turn
-from telephony.core.calls import Call
+from telephony.core.calls import Call, LegState
 from telephony.core.effects import TakePicture
 from telephony.core.events import CallRecorded, ChannelGone, OpenAttempt, OpenCall, TimerFired
 from telephony.core.facts import (
@@ -37,6 +37,9 @@ def ended_unseen(turn: Turn, channel: str, lost: datetime | None = None) -> None
     call = turn.center.channels.get(channel)
     gone = ChannelGone(channel=channel)
     if call is None or channel != call.party or call.ended:
+        leg = None if call is None else call.legs.get(channel)
+        if leg is not None and leg.state is not LegState.UP:
+            leg.result = leg.result or AttemptResult.CANCELLED  # whose fault it was nobody can tell
         legs.gone(turn, gone, lost or turn.now)
         return
     _remember(turn, call, lost)

@@ -93,9 +93,8 @@ def picture_taken(turn: Turn, event: PictureTaken) -> None:
     center.pbx_started = event.pbx_started
     center.unreachable = set(event.unreachable_phones)
     center.pbx_up = False  # nothing is given out before all are known who hold a channel
-    missing = _missing(turn, picture)
-    young = {channel for channel in missing if _is_young(turn, center.channels.get(channel), channel)}
-    for channel in sorted(missing - young):
+    missing, young = _missing(turn, picture)
+    for channel in sorted(missing):
         records.ended_unseen(turn, channel)
     adoption.adopt(turn, picture)
     center.pbx_lost = None
@@ -103,9 +102,12 @@ def picture_taken(turn: Turn, event: PictureTaken) -> None:
         records.look_again(turn)
 
 
-def _missing(turn: Turn, picture: adoption.Picture) -> set[str]:
-    known = {**turn.center.channels, **turn.center.strangers}
-    return {channel for channel in known if channel not in picture.alive}
+def _missing(turn: Turn, picture: adoption.Picture) -> tuple[set[str], set[str]]:
+    """What we know of and the picture does not show; apart from it what is too young to be judged."""
+    center = turn.center
+    missing = {channel for channel in [*center.channels, *center.strangers] if channel not in picture.alive}
+    young = {channel for channel in missing if _is_young(turn, center.channels.get(channel), channel)}
+    return missing - young, young
 
 
 def _is_young(turn: Turn, call: Call | None, channel: str | None = None) -> bool:
@@ -130,7 +132,7 @@ def _audit(turn: Turn, picture: adoption.Picture) -> None:
     center = turn.center
     if not center.pbx_up:
         return
-    missing = _missing(turn, picture)
+    missing, _ = _missing(turn, picture)
     unknown = {seen.channel for seen in picture.unknown(center) if turn.now - seen.created > SETTLED}
     stuck = {
         leg.channel
