@@ -1,0 +1,444 @@
+"""The router is killed, the PBX dies, the line breaks: nobody is cut off, and every call is on record once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from telephony.core import events as ev
+from telephony.testing.people import Caller, Operator
+from telephony.testing.story import Story
+from tests.scenarios.small_center import NewStory
+
+
+def at_work(story: Story) -> Operator:
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    return anna
+
+
+def talking(story: Story) -> tuple[Operator, Caller]:
+    anna = at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    return anna, caller
+
+
+# -- the router is killed
+
+
+def test_during_the_greeting(story: Story) -> None:
+    caller = story.calls("1306")
+    story.passes(1)
+    assert caller.hears == "prompt"
+    story.restart_router()
+    assert not caller.gone
+    anna = at_work(story)
+    assert anna.rings_for(caller)
+    assert caller.hears == "music"
+
+
+def test_while_waiting_the_place_is_kept(story: Story) -> None:
+    first = story.calls("1302")
+    story.passes(30)
+    story.restart_router()
+    second = story.calls("1302")
+    anna = at_work(story)
+    assert anna.rings_for(first)
+    anna.answers()
+    assert first.hears == "anna"
+    assert second.hears == "music"
+    assert len(first.record.queues) == 1
+
+
+def test_while_ringing_it_rings_on(story: Story) -> None:
+    anna = at_work(story)
+    caller = story.calls("1302")
+    leg = anna.ringing
+    story.restart_router()
+    assert anna.ringing is leg
+    anna.answers()
+    assert caller.hears == "anna"
+    assert caller.record.rung == [("anna", None)]
+
+
+def test_while_ringing_and_the_ring_ends_unseen(story: Story) -> None:
+    anna = at_work(story)
+    caller = story.calls("1302")
+    story.kill_router()
+    anna.rejects()
+    story.start_router()
+    assert anna.rings_for(caller)
+    assert caller.record.rung[0] == ("anna", "cancelled")
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 2, 3, 4, 6, 8, 10, 15, 30])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_just_answered(new_story: NewStory, milliseconds: int, seed: int) -> None:
+    """At any moment between the pick-up and the talk."""
+    story = new_story(seed=seed)
+    anna = at_work(story)
+    caller = story.calls("1302")
+    with story.at_once():
+        anna.answers()
+        story.passes(milliseconds / 1000)
+        story.kill_router()
+    story.start_router()
+    assert caller.hears == "anna"
+    assert anna.state == "talking"
+    story.passes(5)
+    caller.hangs_up()
+    assert caller.record.outcome == "answered"
+    assert caller.record.rung == [("anna", "answered")]
+
+
+def test_while_talking_they_talk_on(story: Story) -> None:
+    anna, caller = talking(story)
+    story.restart_router()
+    assert caller.hears == "anna"
+    story.passes(20)
+    anna.hangs_up()
+    assert caller.gone
+    assert anna.state == "wrap_up"
+    assert (caller.record.outcome, caller.record.ended_by) == ("answered", "operator")
+
+
+def test_while_talking_and_the_operator_hangs_up_unseen(story: Story) -> None:
+    anna, caller = talking(story)
+    story.passes(5)
+    story.kill_router()
+    anna.hangs_up()
+    assert caller.hears == "silence"
+    story.start_router()
+    assert caller.gone
+    assert caller.record.outcome == "answered"
+    assert anna.state == "ready"
+
+
+def test_while_talking_and_the_call_ends_unseen(story: Story) -> None:
+    anna, caller = talking(story)
+    story.passes(5)
+    story.kill_router()
+    with story.at_once():
+        caller.hangs_up()
+        anna.hangs_up()
+    story.passes(4)
+    story.start_router()
+    story.passes(2)
+    assert caller.record.outcome == "answered"
+    assert caller.record.rung == [("anna", "answered")]
+
+
+def test_a_caller_who_gives_up_unseen_has_their_true_end(story: Story) -> None:
+    caller = story.calls("1300")
+    story.kill_router()
+    story.passes(2)
+    caller.hangs_up()
+    story.passes(5)
+    story.start_router()
+    story.passes(2)
+    assert caller.record.outcome == "abandoned"
+    assert caller.record.ended is not None
+    assert (story.clock.now() - caller.record.ended).total_seconds() > 7
+
+
+def test_a_call_that_passed_unseen_is_on_record(story: Story) -> None:
+    story.kill_router()
+    caller = story.calls("1300")
+    story.passes(3)
+    caller.hangs_up()
+    story.start_router()
+    story.passes(2)
+    assert (caller.record.outcome, caller.record.ended_by) == ("abandoned", "caller")
+
+
+def test_during_wrap_up_what_is_left_of_it_stays(story: Story) -> None:
+    anna, caller = talking(story)
+    caller.hangs_up()
+    story.passes(4)
+    story.restart_router(after=2)
+    assert anna.state == "wrap_up"
+    story.passes(4)
+    assert anna.state == "ready"
+    assert anna.states.count("wrap_up") == 1
+
+
+def test_who_did_not_answer_stays_unreachable(story: Story) -> None:
+    anna = at_work(story)
+    caller = story.calls("1302")
+    anna.rejects()
+    story.restart_router()
+    assert anna.state == "unreachable"
+    assert anna.comes_back() == "you-are-ready"
+    assert anna.rings_for(caller)
+
+
+def test_longest_idle_is_still_the_longest(story: Story) -> None:
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    boris.logs_in("phone02")
+    anna.logs_in("phone01")
+    story.restart_router()
+    assert boris.rings_for(story.calls("1302"))
+
+
+def test_during_a_blind_transfer_the_caller_comes_back_to_the_operator(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.transfers_to("201")
+    story.restart_router()
+    assert caller.hears == "anna"
+    assert not story.telephone("doctor01").rings()
+
+
+def test_during_a_blind_transfer_whose_operator_has_gone_it_rings_on(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.transfers_to("201")
+    anna.hangs_up()
+    story.restart_router()
+    story.telephone("doctor01").answers()
+    assert caller.hears == "doctor01"
+    assert caller.record.rung[-1] == ("doctor01", None)
+
+
+def test_after_an_attended_transfer_they_talk_on(story: Story) -> None:
+    anna, caller = talking(story)
+    boris = story.operator("boris", booking=1)
+    boris.logs_in("phone02")
+    anna.consults("2002")
+    boris.answers()
+    anna.completes_transfer()
+    story.restart_router()
+    assert caller.hears == "boris"
+    caller.hangs_up()
+    assert caller.record.rung == [("anna", "answered"), ("boris", "answered")]
+
+
+def test_an_own_call_that_was_handed_on_goes_on(story: Story) -> None:
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    anna.dials("234567")
+    story.outside("234567").answers()
+    anna.transfers_to("2002")
+    boris.answers()
+    story.restart_router()
+    assert boris.hears == "234567"
+    assert (anna.state, boris.state) == ("ready", "talking")
+    story.outside("234567").hangs_up()
+    assert boris.talking == []
+
+
+def test_many_times_in_a_row(story: Story) -> None:
+    anna, caller = talking(story)
+    waiting = story.calls("1302")
+    for _ in range(5):
+        story.restart_router(after=0.2)
+    assert caller.hears == "anna"
+    assert waiting.hears == "music"
+    anna.hangs_up()
+    story.passes(10)
+    assert anna.rings_for(waiting)
+
+
+# -- nobody is back for a while: the native queue
+
+
+def test_callers_are_answered_natively_and_come_back(story: Story) -> None:
+    anna = at_work(story)
+    story.kill_router()
+    answered = story.calls("1302")
+    story.passes(1)
+    anna.answers()
+    assert answered.hears == "anna"
+    waiting = story.calls("1302")
+    story.start_router()
+    assert answered.hears == "anna"
+    assert anna.state == "talking"
+    assert waiting.hears == "music"
+    anna.hangs_up()
+    story.passes(3)
+    assert anna.rings_for(waiting)
+    assert answered.record.outcome == "answered"
+    assert answered.record.answered_by == "anna"
+    assert waiting.record.arrived == story.switch.truth[waiting.id].arrived
+
+
+def test_callers_of_the_dead_router_are_handed_over_after_ten_seconds(story: Story) -> None:
+    anna = at_work(story)
+    anna.is_lost()
+    caller = story.calls("1302")
+    story.kill_router()
+    story.passes(11)
+    assert story.pbx.native.waiting() == [caller.channel]
+    story.start_router()
+    assert story.pbx.native.waiting() == []
+    assert caller.hears == "music"
+    anna.is_back()
+    assert anna.rings_for(caller)
+    assert caller.record.queues == ["urgent", "urgent"]
+
+
+# -- the line breaks
+
+
+def test_talks_and_waits_go_on_without_a_line(story: Story) -> None:
+    anna, caller = talking(story)
+    waiting = story.calls("1302")
+    story.lose_connection()
+    story.passes(3)
+    assert caller.hears == "anna"
+    assert waiting.hears == "music"
+    anna.hangs_up()
+    gone = waiting
+    gone.hangs_up()
+    story.reconnect()
+    story.passes(3)
+    assert caller.gone
+    assert caller.record.outcome == "answered"
+    assert gone.record.outcome == "abandoned"
+
+
+def test_an_answer_during_the_break_is_connected_after_it(story: Story) -> None:
+    anna = at_work(story)
+    caller = story.calls("1302")
+    story.lose_connection()
+    anna.answers()
+    assert caller.hears == "music"
+    story.reconnect()
+    assert caller.hears == "anna"
+
+
+def test_a_farewell_that_was_cut_off_is_still_a_farewell(story: Story) -> None:
+    caller = story.calls("1304")
+    assert caller.hears == "prompt"
+    story.lose_connection()
+    story.passes(5)
+    story.reconnect()
+    assert caller.gone
+    assert caller.record.outcome == "sent_away"
+
+
+def test_the_longest_wait_that_passes_during_the_break(story: Story) -> None:
+    caller = story.calls("1305")
+    story.passes(15)
+    story.lose_connection()
+    story.passes(9)
+    assert caller.hears == "music"
+    story.reconnect()
+    assert caller.hears == "prompt"
+    story.passes(4)
+    assert caller.record.outcome == "sent_away"
+
+
+def test_a_leg_asked_for_as_the_line_breaks_is_no_fault_of_the_operator(story: Story) -> None:
+    anna = at_work(story)
+    with story.at_once():
+        caller = story.calls("1302")
+        story.passes(0.006)
+        story.lose_connection()
+    story.reconnect()
+    story.passes(1)
+    assert anna.state == "ringing"
+    assert anna.rings_for(caller)
+
+
+# -- the PBX dies
+
+
+def test_calls_of_a_dead_pbx_are_closed_as_such_and_new_ones_are_served(story: Story) -> None:
+    anna, caller = talking(story)
+    waiting = story.calls("1302")
+    story.passes(5)
+    story.kill_pbx()
+    story.passes(6)
+    story.start_pbx()
+    story.passes(2)
+    assert (caller.record.outcome, caller.record.ended_by) == ("answered", "pbx")
+    assert (waiting.record.outcome, waiting.record.ended_by) == ("lost", "pbx")
+    assert caller.record.ended == story.switch.truth[caller.id].ended
+    story.passes(10)
+    assert anna.state == "ready"
+    assert anna.rings_for(story.calls("1302"))
+
+
+def test_both_die(story: Story) -> None:
+    anna, caller = talking(story)
+    waiting = story.calls("1302")
+    story.passes(1)
+    story.kill_router()
+    story.kill_pbx()
+    story.passes(5)
+    story.start_pbx()
+    story.start_router()
+    story.passes(12)
+    assert caller.record.outcome == "answered"
+    assert waiting.record.ended is not None
+    assert anna.rings_for(story.calls("1302"))
+
+
+# -- the audit
+
+
+def test_in_good_order_an_audit_repairs_nothing(story: Story) -> None:
+    anna, _ = talking(story)
+    story.calls("1302")
+    anna.consults("201")
+    for _ in range(4):
+        story.passes(30)
+    assert story.log.repairs == []
+
+
+@contextmanager
+def unheard(story: Story) -> Iterator[None]:
+    """What happens meanwhile is not reported."""
+    tell, story.switch.tell = story.switch.tell, lambda channel, event: None
+    yield
+    story.switch.tell = tell
+
+
+def test_an_end_that_was_never_reported_is_on_the_record_of_the_pbx(story: Story) -> None:
+    anna, caller = talking(story)
+    with unheard(story), story.at_once():
+        caller.hangs_up()
+        anna.hangs_up()
+    story.passes(1)
+    assert caller.record.outcome == "answered"
+    assert anna.state == "wrap_up"
+    story.passes(90)
+    assert story.log.repairs == []
+
+
+def test_a_channel_that_never_ended_does_not_keep_the_operator_for_ever(story: Story) -> None:
+    anna = at_work(story)
+    code = story.switch.dial_code(anna.phone)
+    story.tell(ev.TellState(command="c", phone="phone01", channel=code.id))
+    with unheard(story):
+        story.passes(0.1)
+        story.switch.hang_up(code)
+        story.moment()
+    caller = story.calls("1302")
+    assert not anna.rings()
+    story.passes(62)
+    assert anna.rings_for(caller)
+    assert [repair.subject for repair in story.log.repairs] == [code.id]
+
+
+def test_a_caller_who_was_never_announced_is_found_by_two_audits(story: Story) -> None:
+    anna = at_work(story)
+    with unheard(story):
+        caller = story.calls("1302")
+    story.passes(62)
+    assert anna.rings_for(caller)
+    anna.answers()
+    assert caller.hears == "anna"
+    assert {repair.what for repair in story.log.repairs} == {"audit", "unknown_caller"}
+
+
+def test_a_leg_whose_end_was_never_reported_does_not_ring_for_ever(story: Story) -> None:
+    anna = at_work(story)
+    caller = story.calls("1302")
+    with unheard(story):
+        anna.rejects()
+    story.passes(61)
+    assert anna.rings_for(caller)
