@@ -78,12 +78,15 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
             ("calls", lambda view: 1),
             ("answered", lambda view: view.answered is True),
             ("not answered", lambda view: view.answered is False),
+            ("either", lambda view: view.answered is None),
             ("talk, seconds", lambda view: (view.answered is True and view.talk) or 0),
             ("in all, seconds", lambda view: view.total or 0),
         ]
         lines = [f"{'':18}" + "".join(f"{source:>10}" for source in SOURCES)]
         for name, value in rows:
             sums = [sum(value(views[source]) for views in self.calls.values() if source in views) for source in SOURCES]
+            if name == "either" and not any(sums):
+                continue  # no answer crossed a caller's end
             lines.append(f"{name:18}" + "".join(f"{round(total):>10}" for total in sums))
         if self.unreached:
             lines.append(f"{self.unreached} calls never reached the PBX")
