@@ -13,6 +13,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -41,13 +42,18 @@ def plan(total: int) -> list[list[tuple[str, Work]]]:
 
 
 async def run(lanes: Sequence[Sequence[tuple[str, Work]]], keep: Path | None) -> list[Round]:
-    done = await asyncio.gather(*(_lane(n, lane, keep) for n, lane in enumerate(lanes) if lane))
+    opening = asyncio.Lock()
+    done = await asyncio.gather(*(_lane(n, lane, keep, opening) for n, lane in enumerate(lanes) if lane))
     return [one for lane in done for one in lane]
 
 
-async def _lane(seed: int, works: Sequence[tuple[str, Work]], keep: Path | None) -> list[Round]:
+async def _lane(
+    seed: int, works: Sequence[tuple[str, Work]], keep: Path | None, opening: asyncio.Lock
+) -> list[Round]:
     found = []
-    async with Arena.open(seed=seed, keep=keep) as arena:
+    async with AsyncExitStack() as stack:
+        async with opening:  # migrations share what is global in this process
+            arena = await stack.enter_async_context(Arena.open(seed=seed, keep=keep))
         for name, work in works:
             begun = time.monotonic()
             found.append(one := await work(arena))

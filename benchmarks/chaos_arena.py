@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,8 @@ from benchmarks.world import World
 from telephony.testing.phones.sip import PhoneCall
 
 BACK_SECONDS = 30.0
+SETTLED = timedelta(seconds=0.5)
+"""After a router serves its control socket: its first picture is taken and acted upon."""
 
 
 class Arena:
@@ -39,6 +41,7 @@ class Arena:
         self.blows: list[Blow] = []
         self.broken: list[str] = []
         self.pbx_died: list[datetime] = []
+        self.outages: list[evidence.Outage] = []
         self._compared = 0
         self._repaired = 0
         self._told: set[str] = set()
@@ -93,7 +96,8 @@ class Arena:
     async def away(self, what: str) -> AsyncIterator[int]:
         """Inside, no router is there: the one that served is killed, the one in reserve (its process id is given)
         frozen in its sleep until the end of the block."""
-        old, new = await self.router(), await self.reserve()
+        new = await self.reserve()
+        old = await self.router()
         os.kill(new, signal.SIGSTOP)
         os.kill(old, signal.SIGKILL)
         blow = Blow(what=what, at=evidence.now())
@@ -106,6 +110,7 @@ class Arena:
         begun = time.monotonic()
         await self.router()
         blow.back = time.monotonic() - begun
+        self.outages.append((blow.at, evidence.now() + SETTLED))
 
     async def struck(self, what: str, pid: int | None) -> Blow:
         """A blow has just fallen: wait until a router (another than `pid`) serves."""
@@ -116,12 +121,15 @@ class Arena:
             while await self.router() == pid:
                 await asyncio.sleep(0.02)  # the old one's socket may answer until its process is gone
         blow.back = time.monotonic() - begun
+        self.outages.append((blow.at, evidence.now() + SETTLED))
         return blow
 
     async def restart_service(self) -> None:
         """Stopped in order and started again: its callers are with the native queue in between."""
+        begun = evidence.now()
         await self.world.stop_service()
         await self.world.start_service()
+        self.outages.append((begun, evidence.now() + SETTLED))
 
     # -- rounds
 
@@ -129,7 +137,7 @@ class Arena:
         """Let the last caller go, then hear the three witnesses about all calls since the last round."""
         await self._drain(what)
         calls = self.calls()
-        result = await evidence.compare(self.world, calls, pbx_died=self.pbx_died)
+        result = await evidence.compare(self.world, calls, pbx_died=self.pbx_died, outages=self.outages)
         cut = await evidence.cut_calls(self.world, calls)
         for blow in self.blows:
             here = evidence.alive(calls, blow.at)

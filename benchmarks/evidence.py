@@ -24,44 +24,54 @@ from telephony.testing.reconcile import LoggedCall, LoggedTalk, Reconciliation, 
 SETTLE_SECONDS = 20.0
 """The longest that the last lines of the record and of the log may take to be written."""
 LOOK_SECONDS = 0.2
+Outage = tuple[datetime, datetime]
 
 
 async def compare(
-    world: World, calls: Iterable[PhoneCall], *, pbx_died: Sequence[datetime] = (), within: float = SETTLE_SECONDS
+    world: World,
+    calls: Iterable[PhoneCall],
+    *,
+    pbx_died: Sequence[datetime] = (),
+    outages: Sequence[Outage] = (),
+    within: float = SETTLE_SECONDS,
 ) -> Reconciliation:
     """Phones, PBX and Gudok, once every call is over. `calls`: what the phones saw, all phones of the world.
 
     `pbx_died`: when the PBX was killed. Phones hear nothing of that, and the PBX's record breaks off: for both, the
-    calls of that moment ended then. Raises TimeoutError when a call of Gudok's goes on.
+    calls of that moment ended then. `outages`: when no router lived. An operator who picks up then is connected by the
+    next router, and a leg that ends then is noticed by it. Raises TimeoutError when a call of Gudok's goes on.
     """
     await world.until(lambda center: center.totals.calls == 0, "all calls over", within)
     phones = [cut_by_death(call, pbx_died) for call in calls if not call.number.startswith("*")]
     deadline = asyncio.get_running_loop().time() + within
     while True:
-        result = await _look(world, phones, pbx_died)
+        result = await _look(world, phones, pbx_died, outages)
         if result.equal or asyncio.get_running_loop().time() > deadline:
             return result
         await asyncio.sleep(LOOK_SECONDS)  # record and log are written behind the calls: files give no event
 
 
-async def _look(world: World, phones: Sequence[PhoneCall], pbx_died: Sequence[datetime]) -> Reconciliation:
+async def _look(
+    world: World, phones: Sequence[PhoneCall], pbx_died: Sequence[datetime], outages: Sequence[Outage]
+) -> Reconciliation:
     file = world.settings.cel_file
     rows = await world.calls()
     names = {call.phone for call in phones}
     attempts = [row for row in await world.attempts() if row.phone in names]
+    talks = [
+        LoggedTalk(call=row.call, phone=row.phone, answered=row.answered, ended=row.ended)
+        for row in attempts
+        if row.phone is not None and row.answered is not None
+    ]
     return reconcile(
-        phones=phones,
+        phones=[_as_connected(call, talks, outages) for call in phones],
         call_ids=sip_call_ids(file),
         recorded=recorded(world, pbx_died),
         logged=[
             LoggedCall(call=row.id, arrived=row.arrived, answered=row.answered, ended=row.ended, outcome=row.outcome)
             for row in rows
         ],
-        talks=[
-            LoggedTalk(call=row.call, phone=row.phone, answered=row.answered, ended=row.ended)
-            for row in attempts
-            if row.phone is not None and row.answered is not None
-        ],
+        talks=talks,
     )
 
 
@@ -95,6 +105,29 @@ def cut_by_death(call: PhoneCall, pbx_died: Collection[datetime]) -> PhoneCall:
     kept = {name: getattr(call, name) for name in call.__struct_fields__}
     answered = call.answered if call.answered is not None and call.answered <= end else None
     return PhoneCall(**{**kept, "answered": answered, "ended": end, "ended_by": "peer"})
+
+
+def _as_connected(call: PhoneCall, talks: Sequence[LoggedTalk], outages: Sequence[Outage]) -> PhoneCall:
+    """A leg that was picked up, or ended, while no router lived: it was connected, or missed, when one was back. The
+    log may say so, but nothing beyond."""
+    if call.direction == "out" or call.answered is None:
+        return call
+    answer, end = _end_of(call.answered, outages), _end_of(call.ended, outages)
+    for talk in talks:
+        if (talk.call, talk.phone) != (call.call, call.phone):
+            continue
+        kept = {name: getattr(call, name) for name in call.__struct_fields__}
+        if answer is not None and call.answered <= talk.answered <= answer:
+            kept["answered"] = talk.answered
+        if end is not None and call.ended is not None and talk.ended is not None and call.ended <= talk.ended <= end:
+            kept["ended"] = talk.ended
+        return PhoneCall(**kept)
+    return call
+
+
+def _end_of(moment: datetime | None, outages: Sequence[Outage]) -> datetime | None:
+    """The end of the outage in which that moment lies."""
+    return next((end for begin, end in outages if moment is not None and begin <= moment <= end), None)
 
 
 def _over(call: PhoneCall, at: datetime) -> bool:
