@@ -103,8 +103,8 @@ class World:
         folder = Path(tempfile.mkdtemp(prefix="gudok-"))
         world = cls(config, folder, **env)
         try:
-            await _to_the_end(world.pbx.install)
-            await _to_the_end(world.pbx.start)
+            await to_the_end(world.pbx.install)
+            await to_the_end(world.pbx.start)
             await world.import_operators(operators)
             await world.start_service()
             yield world
@@ -290,7 +290,7 @@ class World:
             await database.close()
 
 
-async def _to_the_end(work: Callable[[], object]) -> None:
+async def to_the_end(work: Callable[[], object]) -> None:
     """Run `work` in a thread and, when cancelled, wait for it all the same: half a start cannot be stopped."""
     done = asyncio.ensure_future(asyncio.to_thread(work))
     try:
