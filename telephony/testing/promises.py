@@ -122,6 +122,32 @@ def check_offers(center: Center) -> None:
             assert not taken, f"I2: {call.id} waits in {queue.name} while {agent.login} is free"
 
 
+def check_nobody_waits_in_vain(story: Story) -> None:
+    """I2 looked at from outside, when a moment has passed in which nothing happened: nobody hears music while somebody
+    who may take them sits at a silent phone, ready on record."""
+    if not story.life.alive or not story.pbx.connected:
+        return
+    story.journal.commit()
+    rung = {channel.variables.get("GUDOK_CALL") for channel in story.switch.channels.values()}
+    queues = {queue.name: queue for queue in story.plan.queues}
+    ready = [
+        operator
+        for operator in story.operators.values()
+        if story.log.intervals.get(operator.login)
+        and (last := story.log.intervals[operator.login][-1]).ended is None
+        and last.state == State.READY
+        and not story.switch.phones[last.phone or ""].channels
+        and story.switch.phones[last.phone or ""].reachable
+    ]
+    for channel in story.switch.channels.values():
+        queue = queues.get(channel.variables.get("GUDOK_QUEUE", ""))
+        on_hold = channel.bridge is not None and channel.bridge.kind == "holding"
+        left_alone = on_hold and channel.playback is None and channel.id not in rung
+        if queue is not None and left_alone and channel.id in story.callers:
+            able = [operator.login for operator in ready if may_take(story.plan, operator.person, queue, 0)]
+            assert not able, f"I2: {channel.id} hears music in {queue.name} while {able} sit idle"
+
+
 # -- I3
 
 

@@ -16,12 +16,12 @@ import handlers
 from telephony.core import events as ev
 from telephony.core.events import Operator
 from telephony.testing.people import dial_code
-from telephony.testing.promises import Promises, state_of
+from telephony.testing.promises import Promises, check_nobody_waits_in_vain, state_of
 from telephony.testing.story import Story
 from telephony.testing.switch import BUSY, DECLINED, Channel, Phone
 from tests.scenarios.small_center import PLAN
 
-for name, examples, steps in (("short", 60, 40), ("long", 3000, 80), ("hunt", 300, 50)):
+for name, examples, steps in (("short", 120, 40), ("long", 3000, 80), ("hunt", 300, 50)):
     settings.register_profile(
         name,
         max_examples=examples,
@@ -85,6 +85,9 @@ class Center(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from(SOON))
     def time_passes(self, seconds: float) -> None:
         self.story.passes(seconds)
+        if seconds >= 1:
+            self.story.passes(1)
+            check_nobody_waits_in_vain(self.story)
 
     # -- phones
 
