@@ -221,7 +221,7 @@ def check_staff(turn: Turn, queues: set[str]) -> None:
     center = turn.center
     left = [
         call
-        for name in queues
+        for name in sorted(queues)
         if center.queues[name].nobody is not None and center.staff[name] == 0
         for lane in center.matcher.lanes[name]
         for call in lane.callers
