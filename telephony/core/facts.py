@@ -130,7 +130,8 @@ class CallEnded(Fact, frozen=True, kw_only=True):
 
 class CallMissed(Fact, frozen=True, kw_only=True):
     """A finished call as the PBX's own record has it. It is the whole record of a call for which no other fact exists;
-    of a call that is on record it corrects when it was first answered, should we have seen that late or not at all."""
+    of a call that is on record it corrects when it was first answered, and when it ended, should we have seen that late
+    or not at all."""
 
     call: CallId
     kind: CallKind = CallKind.INBOUND

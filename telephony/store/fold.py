@@ -222,18 +222,19 @@ def _call_missed(fact: fact_types.CallMissed, place: Place, family: Family) -> t
 
 
 def _corrected(fact: fact_types.CallMissed, call: CallRow) -> tuple[AnyRow, ...]:
-    """The router was killed, or blind, at the moment of the answer: the PBX was not."""
-    if fact.answered is None or call.ended is None or (call.answered is not None and call.answered <= fact.answered):
+    """The router was killed, blind or frozen at the moment of the answer, or of the end: the PBX was not."""
+    if call.ended is None:
         return ()
-    return (
-        replace(
-            call,
+    corrected = replace(call, ended=min(call.ended, fact.ended))
+    if fact.answered is not None and (call.answered is None or fact.answered < call.answered):
+        corrected = replace(
+            corrected,
             answered=fact.answered,
             answered_by=call.answered_by or fact.operator,
             last_operator=call.last_operator or fact.operator,
             outcome=Outcome.ANSWERED.value,
-        ),
-    )
+        )
+    return (corrected,) if corrected != call else ()
 
 
 CallFold = Callable[[Any, Place, Family], tuple[AnyRow, ...]]

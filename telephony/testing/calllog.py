@@ -109,6 +109,7 @@ class CallLog:
     def _missed(self, fact: facts.CallMissed) -> None:
         known = self.calls.get(fact.call)
         if known is not None:
+            known.ended = known.ended and min(known.ended, fact.ended)
             if fact.answered is not None and known.ended and (known.answered or fact.ended) > fact.answered:
                 known.answered, known.outcome = fact.answered, facts.Outcome.ANSWERED
                 known.answered_by = known.answered_by or fact.operator
