@@ -58,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser, modules = _parser(rest)
     args = parser.parse_args(rest, common)
     try:
-        return modules[args.subcommand].run(args)
+        status = modules[args.subcommand].run(args)
+        sys.stdout.flush()  # here, where a pipe that nobody reads any more is still ours to handle
+        return status
     except Problem as problem:
         print(f"gudok: {problem}", file=sys.stderr)
         return problem.status
