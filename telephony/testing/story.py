@@ -48,6 +48,8 @@ class Life:
         self.story, self.run = story, run
         self.center = Center()
         self.alive = True
+        self.frozen = False
+        """Stopped by SIGSTOP: what is sent to it waits in the sockets."""
         self._inbox: deque[ev.AnyEvent] = deque()
         self._turning = False
         self._timers: dict[str, Alarm] = {}
@@ -58,11 +60,11 @@ class Life:
     def deliver(self, event: ev.AnyEvent) -> None:
         """Stamp, decide, journal, carry out: one event after the other."""
         self._inbox.append(event)
-        if self._turning:
+        if self._turning or self.frozen:
             return
         self._turning = True
         try:
-            while self._inbox and self.alive:
+            while self._inbox and self.alive and not self.frozen:
                 self._decide(self._inbox.popleft())
         finally:
             self._turning = False
@@ -114,6 +116,11 @@ class Life:
 
     def _answer(self, reply: do.Reply) -> None:
         self.replies[reply.command] = reply
+
+    def thaw(self) -> None:
+        self.frozen = False
+        if self._inbox:
+            self.deliver(self._inbox.popleft())
 
     @property
     def timers(self) -> set[str]:
@@ -274,6 +281,13 @@ class Story:
         self.pbx.beat(int(self.clock.epoch()))
         self.pbx.take_picture("start" if why == "start" else "reconnect")
 
+    def router_freezes(self, seconds: float) -> None:
+        """It hangs for so long, and goes on as if nothing had been."""
+        self.life.frozen = True
+        self.passes(seconds)
+        self.life.thaw()
+        self.moment()
+
     def lose_connection(self) -> None:
         """Between router and PBX; both live on."""
         self.pbx.cut()
@@ -306,7 +320,7 @@ class Story:
 
     def _every_second(self) -> None:
         """The beat, the guard, and the reader of the PBX's own record."""
-        if self.life.alive and self.pbx.connected:
+        if self.life.alive and not self.life.frozen and self.pbx.connected:
             self.pbx.beat(int(self.clock.epoch()))
         dead = self._dead_since
         if dead is not None and self.clock.now() - dead >= timedelta(seconds=GUARD) and self.switch.up:
@@ -315,13 +329,13 @@ class Story:
         self._read_records()
 
     def _read_records(self) -> None:
-        while self.life.alive and self._read < len(self.switch.records):
+        while self.life.alive and not self.life.frozen and self._read < len(self.switch.records):
             record = self.switch.records[self._read]
             self._read += 1
             self.life.deliver(record)
             self.journal.remember_position(self._read)
 
     def _every_audit(self) -> None:
-        if self.life.alive and self.pbx.connected:
+        if self.life.alive and not self.life.frozen and self.pbx.connected:
             self.pbx.take_picture("audit")
         self.clock.after(AUDIT, self._every_audit)

@@ -226,6 +226,12 @@ class StormyCenter(Center):
     def router_starts(self) -> None:
         self.story.start_router()
 
+    @precondition(lambda self: self.story.life.alive)
+    @rule(seconds=st.sampled_from([0.1, 1.5, 4.0]))
+    def router_freezes(self, seconds: float) -> None:
+        self._storm()
+        self.story.router_freezes(seconds)
+
     @precondition(lambda self: self.story.pbx.connected)
     @rule()
     def line_breaks(self) -> None:

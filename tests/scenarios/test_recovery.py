@@ -279,6 +279,25 @@ def test_callers_of_the_dead_router_are_handed_over_after_ten_seconds(story: Sto
     assert caller.record.queues == ["urgent", "urgent"]
 
 
+# -- the router freezes
+
+
+def test_callers_of_a_frozen_router_wait_and_later_ones_are_answered_natively(story: Story) -> None:
+    anna = at_work(story)
+    with story.at_once():
+        story.life.frozen = True
+        swallowed = story.calls("1302")
+        story.passes(4)
+        later = story.calls("1302")
+        story.passes(1)
+        assert swallowed.hears == "silence"
+        assert anna.rings()
+        story.life.thaw()
+    anna.answers()
+    story.passes(31)
+    assert {swallowed.hears, later.hears} == {"anna", "music"}
+
+
 # -- the line breaks
 
 

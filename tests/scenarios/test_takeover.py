@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from telephony.testing.story import Story
+
+SECOND = timedelta(seconds=1)
 
 
 def test_a_greeting_from_before_the_kill_does_not_hold_up_the_operator(story: Story) -> None:
@@ -16,3 +20,41 @@ def test_a_greeting_from_before_the_kill_does_not_hold_up_the_operator(story: St
     assert anna.rings_for(caller)
     anna.answers()
     assert caller.hears == "anna"
+
+
+def test_a_talk_that_ended_while_nobody_looked_is_not_begun_anew(story: Story) -> None:
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1300")
+    boris.logs_in("phone02")
+    anna.answers()
+    picked_up = story.clock.now()
+    story.kill_router()
+    story.passes(5)
+    anna.hangs_up()
+    hung_up = story.clock.now()
+    story.passes(3)
+    story.start_router()
+    assert not boris.rings(), "the caller has been served"
+    assert caller.record.outcome == "answered"
+    [attempt] = caller.record.attempts.values()
+    assert attempt.answered is not None
+    assert attempt.ended is not None
+    assert picked_up - attempt.answered < SECOND
+    assert hung_up - attempt.ended < SECOND
+
+
+def test_a_talk_of_which_nothing_was_committed_is_on_record(story: Story) -> None:
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    story.journal.hold()
+    caller = story.calls("1300")
+    boris.logs_in("phone02")
+    anna.answers()
+    story.kill_router()
+    story.passes(5)
+    anna.hangs_up()
+    story.start_router()
+    assert not boris.rings()
+    assert caller.record.outcome == "answered"
+    assert caller.record.rung == [("anna", "answered")]
