@@ -31,9 +31,7 @@ def plan(total: int) -> list[list[tuple[str, Work]]]:
     """The rounds, in lanes: each lane is a world of its own, both run at the same time."""
     moments = [*kills.AT, "transfer", "fallback"]
     share = {name: total // len(moments) + (n < total % len(moments)) for n, name in enumerate(moments)}
-    by_load: list[tuple[str, Work]] = [
-        (name, partial(kills.kill, what=name, times=share[name])) for name in kills.AT
-    ]
+    by_load: list[tuple[str, Work]] = [(name, partial(kills.kill, what=name, times=share[name])) for name in kills.AT]
     others: list[tuple[str, Work]] = [
         ("transfer", partial(kills.kill_in_transfer, times=share["transfer"])),
         ("fallback", partial(kills.kill_in_fallback, times=share["fallback"])),
@@ -47,9 +45,7 @@ async def run(lanes: Sequence[Sequence[tuple[str, Work]]], keep: Path | None) ->
     return [one for lane in done for one in lane]
 
 
-async def _lane(
-    seed: int, works: Sequence[tuple[str, Work]], keep: Path | None, opening: asyncio.Lock
-) -> list[Round]:
+async def _lane(seed: int, works: Sequence[tuple[str, Work]], keep: Path | None, opening: asyncio.Lock) -> list[Round]:
     found = []
     async with AsyncExitStack() as stack:
         async with opening:  # migrations share what is global in this process

@@ -47,12 +47,21 @@ class Picture:
                     self.together[channel] = bridge
                 elif bridge.kind == "holding":
                     self.on_hold.add(channel)
+        self.records = {record.call: record for record in event.records}
+        self.legs = {leg.channel: leg for record in event.records for leg in record.legs}
 
     def unknown(self, center: Center) -> list[SeenChannel]:
         """Channels in our application that we know nothing of, oldest first."""
         known = center.channels.keys() | center.strangers.keys()
         found = [seen for seen in self.alive.values() if seen.where == "ours" and seen.channel not in known]
         return sorted(found, key=lambda seen: (seen.created, seen.channel))
+
+    def answered(self, channel: str) -> datetime | None:
+        """When this leg was picked up, if the PBX's record tells."""
+        return self.legs[channel].answered if channel in self.legs else None
+
+    def ended(self, channel: str) -> datetime | None:
+        return self.legs[channel].ended if channel in self.legs else None
 
     def same_bridge(self, one: str, other: str) -> bool:
         return one in self.together and self.together[one] is self.together.get(other)
@@ -62,16 +71,16 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
     """Make our state what the picture shows; with `only`, as far as these channels are concerned."""
     center = turn.center
     unknown = [seen for seen in picture.unknown(center) if only is None or seen.channel in only]
-    parties = _parties(unknown)
+    parties = {seen.channel: seen for seen in _parties(unknown).values()}
     opened = {}
     for seen in parties.values():
         known = _adopt_party(turn, seen, picture)
         opened[known.call] = list(known.open_attempts)
     for seen in unknown:
-        if seen not in parties.values():
+        if seen.channel not in parties:
             _adopt_leg(turn, seen, picture, opened)
     for call_id, attempts in opened.items():
-        records.close_attempts(turn, call_id, tuple(attempts), turn.now)
+        records.close_attempts(turn, call_id, tuple(attempts), picture.legs, turn.now)
     _note_strangers(turn, picture)
     calls = [call for call in center.calls.values() if only is None or call.id in opened]
     for call in calls:
@@ -137,7 +146,22 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
     if known is None:
         _open_late(turn, call, picture)
     _stand_in_queue(turn, call, known, seen)
+    _catch_up(turn, call, picture)
     return record
+
+
+def _catch_up(turn: Turn, call: Call, picture: Picture) -> None:
+    """What happened to the call before anything of it was committed, and after."""
+    record = picture.records.get(call.id)
+    if record is None:
+        return
+    gone = [leg for leg in record.legs if leg.channel not in picture.alive]
+    records.state_legs(turn, call.id, gone, beyond=call.attempts)
+    call.attempts = max([call.attempts, *(records.number_of(call.id, leg.channel) for leg in record.legs)])
+    if call.answered is None and record.answered is not None:
+        call.answered = record.answered
+        login = records.login_at(turn, record.answered_by)
+        turn.do(CallBridged(call=call.id, operator=login, at=record.answered))
 
 
 def _hear_on(turn: Turn, call: Call, seen: SeenChannel, picture: Picture) -> None:
@@ -210,7 +234,7 @@ def _adopt_leg(turn: Turn, seen: SeenChannel, picture: Picture, opened: dict[str
     queue = center.queues.get(call.queue or "")
     state = {"up": LegState.UP, "ringing": LegState.RINGING, "down": LegState.DIALED}[seen.state]
     if n and state is LegState.UP and not answered:
-        turn.do(AttemptAnswered(call=call.id, n=n, at=turn.now))
+        turn.do(AttemptAnswered(call=call.id, n=n, at=picture.answered(seen.channel) or turn.now))
     role = Role.FAR if seen.variables.get("GUDOK_ROLE") == "far" else Role.OPERATOR
     ring = queue.ring if queue is not None else center.plan.default_ring
     login = None if agent is None else agent.login
@@ -358,7 +382,7 @@ def _go_on(turn: Turn, call: Call, picture: Picture) -> None:
     """Go on where the call stands. What we had asked for while the line was down is asked for again."""
     legs = [leg for leg in call.legs.values() if leg.channel in picture.alive]
     for leg in legs:
-        _note_leg(turn, call, leg, picture.alive[leg.channel])
+        _note_leg(turn, call, leg, picture)
     if call.ended or call.party not in picture.alive:
         return
     if picture.alive[call.party].state != "up" and _must_be_answered(call):
@@ -391,14 +415,14 @@ def _must_be_answered(call: Call) -> bool:
     return call.kind is CallKind.INBOUND or call.queue is not None or _talks_with(call) is not None
 
 
-def _note_leg(turn: Turn, call: Call, leg: Leg, seen: SeenChannel) -> None:
+def _note_leg(turn: Turn, call: Call, leg: Leg, picture: Picture) -> None:
     """What we may have missed of a leg's life."""
     if call.ended or leg.result is not None:
         turn.hang_up(call, leg.channel)
-    elif unanswered(leg) and seen.state == "up":
+    elif unanswered(leg) and picture.alive[leg.channel].state == "up":
         leg.state = LegState.UP
-        turn.do(AttemptAnswered(call=call.id, n=leg.n, at=turn.now))
-    elif unanswered(leg) and seen.state == "ringing":
+        turn.do(AttemptAnswered(call=call.id, n=leg.n, at=picture.answered(leg.channel) or turn.now))
+    elif unanswered(leg) and picture.alive[leg.channel].state == "ringing":
         leg.state = LegState.RINGING
 
 
@@ -455,7 +479,7 @@ def look_around(turn: Turn, picture: Picture) -> None:
             turn.do(TakeBack(call=seen.channel, channel=seen.channel, queue=queue))
     for call_id, known in list(center.remembered.items()):
         if call_id in picture.alive and known.open_attempts:
-            records.close_attempts(turn, call_id, known.open_attempts, turn.now)
+            records.close_attempts(turn, call_id, known.open_attempts, picture.legs, turn.now)
             center.remembered[call_id] = replace(known, open_attempts=())
     records.expect_records(turn, picture.alive.keys())
     used = {call.bridge for call in center.calls.values()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
 from typing import Literal
 
@@ -10,7 +10,16 @@ from handlers import legs
 from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
 from telephony.core.effects import TakePicture
-from telephony.core.events import CallRecorded, ChannelGone, OpenAttempt, OpenCall, TimerFired
+from telephony.core.events import (
+    CallId,
+    CallRecorded,
+    ChannelGone,
+    ChannelId,
+    OpenAttempt,
+    OpenCall,
+    RecordedLeg,
+    TimerFired,
+)
 from telephony.core.facts import (
     AttemptAnswered,
     AttemptEnded,
@@ -31,16 +40,17 @@ RECORD_PATIENCE = 10
 """Seconds we wait for the PBX's own record of a call that ended unseen."""
 
 
-def ended_unseen(turn: Turn, channel: str, lost: datetime | None = None) -> None:
+def ended_unseen(turn: Turn, channel: str, lost: datetime | None = None, *, recorded: datetime | None = None) -> None:
     """A channel went while we could not see. A party's true end is in the PBX's record: the call is remembered
-    until that is read. A leg's end is now, as far as anybody can tell. `lost`: when the PBX died with them all."""
+    until that is read. A leg's end is `recorded`, else now, as far as anybody can tell. `lost`: when the PBX died with
+    them all."""
     call = turn.center.channels.get(channel)
     gone = ChannelGone(channel=channel)
     if call is None or channel != call.party or call.ended:
         leg = None if call is None else call.legs.get(channel)
         if leg is not None and leg.state is not LegState.UP:
             leg.result = leg.result or AttemptResult.CANCELLED  # whose fault it was nobody can tell
-        legs.gone(turn, gone, lost or turn.now)
+        legs.gone(turn, gone, lost or recorded or turn.now)
         return
     _remember(turn, call, lost)
     call.end_unknown, call.connecting = True, None
@@ -92,12 +102,13 @@ def call_recorded(turn: Turn, event: CallRecorded) -> None:
         turn.do(as_fact(turn, event))
         return
     turn.forget_timer(RECORD_TIMER + event.call)
-    answered = known.answered is not None
-    if event.answered is not None and not answered:
-        _answered_unseen(turn, known, event)
-        answered = True
-    else:
-        close_attempts(turn, known.call, known.open_attempts, event.ended)
+    heard = _heard_of(turn, known, event)
+    close_attempts(turn, known.call, known.open_attempts, {leg.channel: leg for leg in heard}, event.ended)
+    state_legs(turn, known.call, heard, beyond=known.attempts)
+    _state_talks_elsewhere(turn, known, heard, event.ended)
+    answered = known.answered is not None or event.answered is not None
+    if event.answered is not None and known.answered is None:
+        turn.do(CallBridged(call=event.call, operator=login_at(turn, event.answered_by), at=event.answered))
     inbound = known.kind == CallKind.INBOUND
     unanswered = Outcome.LOST if known.lost else Outcome.ABANDONED if inbound else Outcome.NOT_REACHED
     by: Literal["pbx", "operator", "caller"] = "pbx" if known.lost else "caller" if inbound else "operator"
@@ -112,54 +123,96 @@ def as_fact(turn: Turn, event: CallRecorded) -> CallMissed:
         kind=CallKind.INBOUND if event.phone is None else CallKind.OWN,
         number=event.number,
         caller=event.caller,
-        origin=_login_at(turn, event.phone),
+        origin=login_at(turn, event.phone),
         arrived=event.arrived,
         ended=event.ended,
         answered=event.answered,
-        operator=_login_at(turn, event.answered_by),
+        operator=login_at(turn, event.answered_by),
         phone=event.answered_by,
         via_fallback=event.via_fallback,
     )
 
 
-def _login_at(turn: Turn, phone: str | None) -> str | None:
+def login_at(turn: Turn, phone: str | None) -> str | None:
     """Who works on this phone. The call may be older: nearly always it is the same operator."""
     agent = turn.center.at_phone.get(phone or "")
     return None if agent is None else agent.login
 
 
-def close_attempts(turn: Turn, call: str, attempts: tuple[OpenAttempt, ...], at: datetime) -> None:
-    """The legs of these attempts are gone, the log still holds them open."""
+def close_attempts(
+    turn: Turn, call: CallId, attempts: tuple[OpenAttempt, ...], legs: Mapping[ChannelId, RecordedLeg], at: datetime
+) -> None:
+    """The legs of these attempts are gone, the log still holds them open. They ended when the PBX's record says so,
+    else at `at`."""
     for attempt in attempts:
-        result = AttemptResult.CANCELLED if attempt.answered is None else AttemptResult.ANSWERED
-        turn.do(AttemptEnded(call=call, n=attempt.n, result=result, at=at))
+        leg = legs.get(attempt.channel)
+        answered = attempt.answered
+        if leg is not None and leg.answered is not None and answered is None:
+            answered = leg.answered
+            turn.do(AttemptAnswered(call=call, n=attempt.n, at=answered))
+        ended = at if leg is None else leg.ended or at
+        turn.do(AttemptEnded(call=call, n=attempt.n, result=_result(answered), at=ended))
 
 
-def _answered_unseen(turn: Turn, known: OpenCall, event: CallRecorded) -> None:
-    """Somebody talked with the caller meanwhile: one whom we had rung, or an operator of the fallback queue."""
-    assert event.answered is not None
-    login = _login_at(turn, event.answered_by)
-    rung = next((attempt for attempt in known.open_attempts if attempt.operator == login), None)
-    close_attempts(turn, known.call, tuple(a for a in known.open_attempts if a is not rung), event.answered)
-    n = known.attempts + 1 if rung is None else rung.n
-    if rung is None:
-        turn.do(
-            AttemptMade(
-                call=event.call,
-                n=n,
-                channel=event.call,
-                why="fallback",
-                operator=login,
-                phone=event.answered_by,
-                at=event.answered,
-            )
-        )
-    if rung is None or rung.answered is None:
-        turn.do(AttemptAnswered(call=event.call, n=n, at=event.answered))
-    turn.do(
-        CallBridged(call=event.call, operator=login, at=event.answered),
-        AttemptEnded(call=event.call, n=n, result=AttemptResult.ANSWERED, at=event.ended),
+def _result(answered: datetime | None) -> AttemptResult:
+    return AttemptResult.CANCELLED if answered is None else AttemptResult.ANSWERED
+
+
+def number_of(call: CallId, channel: ChannelId) -> int:
+    """The number of the attempt whose leg we named so; 0 where the name is not ours."""
+    named, _, n = channel.rpartition("-")
+    return int(n) if named.startswith(f"{call}-") and n.isdigit() else 0
+
+
+def state_legs(turn: Turn, call: CallId, legs: Iterable[RecordedLeg], beyond: int) -> None:
+    """Legs of which nothing was committed, made after attempt `beyond`, and ended since."""
+    for leg in legs:
+        n = number_of(call, leg.channel)
+        if n > beyond and leg.ended is not None:
+            _state_leg(turn, call, leg, n, "queue")
+
+
+def _state_leg(
+    turn: Turn, call: CallId, leg: RecordedLeg, n: int, why: Literal["queue", "fallback"], until: datetime | None = None
+) -> None:
+    made = AttemptMade(
+        call=call,
+        n=n,
+        channel=leg.channel,
+        why=why,
+        operator=login_at(turn, leg.phone),
+        phone=leg.phone,
+        at=leg.made,
     )
+    turn.do(made)
+    if leg.answered is not None:
+        turn.do(AttemptAnswered(call=call, n=n, at=leg.answered))
+    turn.do(AttemptEnded(call=call, n=n, result=_result(leg.answered), at=leg.ended or until or turn.now))
+
+
+def _heard_of(turn: Turn, known: OpenCall, event: CallRecorded) -> tuple[RecordedLeg, ...]:
+    """The legs of the record; where it breaks off before the leg that talked, this one is made up for."""
+    if event.answered is None or any(leg.answered is not None for leg in event.legs):
+        return event.legs
+    login = login_at(turn, event.answered_by)
+    rung = next((one for one in known.open_attempts if one.operator == login), None)
+    made_up = RecordedLeg(
+        channel=event.call if rung is None else rung.channel,
+        phone=event.answered_by,
+        made=event.answered,
+        answered=event.answered,
+        ended=event.ended,
+    )
+    return (*event.legs, made_up)
+
+
+def _state_talks_elsewhere(turn: Turn, known: OpenCall, legs: Iterable[RecordedLeg], ended: datetime) -> None:
+    """Operators of the fallback queue who talked with the caller: their legs have the PBX's own names."""
+    n = max([known.attempts, *(number_of(known.call, leg.channel) for leg in legs)])
+    for leg in legs:
+        if leg.answered is not None and leg.phone is not None and leg.channel.rpartition(".")[2].isdigit():
+            n += 1
+            _state_leg(turn, known.call, leg, n, "fallback", until=ended)
 
 
 def record_overdue(turn: Turn, event: TimerFired) -> None:
@@ -173,6 +226,6 @@ def close_lost(turn: Turn, known: OpenCall) -> None:
     """A call older than the PBX's process died with the one before: it had ended when this one started."""
     started = known.lost or turn.center.pbx_started
     at = turn.now if started is None or known.arrived >= started else min(started, turn.now)
-    close_attempts(turn, known.call, known.open_attempts, at)
+    close_attempts(turn, known.call, known.open_attempts, {}, at)
     outcome = Outcome.ANSWERED if known.answered else Outcome.LOST
     turn.do(CallEnded(call=known.call, outcome=outcome, by="pbx", at=at))

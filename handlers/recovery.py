@@ -95,7 +95,7 @@ def picture_taken(turn: Turn, event: PictureTaken) -> None:
     center.pbx_up = False  # nothing is given out before all are known who hold a channel
     missing, young = _missing(turn, picture)
     for channel in sorted(missing):
-        records.ended_unseen(turn, channel)
+        records.ended_unseen(turn, channel, recorded=picture.ended(channel))
     adoption.adopt(turn, picture)
     center.pbx_lost = None
     if young:

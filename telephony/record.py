@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from telephony.core.effects import AnyEffect
-from telephony.core.events import AnyEvent, CallRecorded
+from telephony.core.events import AnyEvent, CallRecorded, RecordSoFar
 from telephony.core.facts import AnyFact, CallEnded
 from telephony.pbx.cel import CelReader
 from telephony.pbx.tail import Position
@@ -20,6 +20,7 @@ from telephony.store.notes import CelPosition
 LOOK_SECONDS = 0.1
 _CHUNK = 16 * 1024
 """Bytes read at once: a millisecond of the router's loop."""
+_CATCH_UP = 2 * 1024 * 1024
 
 
 class ClosedCalls:
@@ -89,10 +90,19 @@ class RecordFollower:
         self._kept: Position | None = reader.position
         self._pbx_started: datetime | None = None
         self._cut_at: datetime | None = None
+        self._backlog: list[CallRecorded] = []
 
     def pbx_started(self, at: datetime) -> None:
         """The PBX that runs has been running since `at`: the calls of an older one are over."""
         self._pbx_started = at
+
+    def so_far(self) -> tuple[RecordSoFar, ...]:
+        """What the record says by now of the calls that go on. What it is behind by is read first, within reason."""
+        for _ in range(_CATCH_UP // _CHUNK):
+            self._backlog += self._reader.read(_CHUNK)
+            if self._reader.caught_up:
+                break
+        return self._reader.so_far()
 
     async def run(self) -> None:
         """Until cancelled; then the file is closed."""
@@ -104,7 +114,8 @@ class RecordFollower:
             self._reader.tail.close()
 
     def _next(self) -> list[CallRecorded]:
-        records = self._reader.read(_CHUNK)
+        records = self._backlog + self._reader.read(_CHUNK)
+        self._backlog = []
         if self._reader.caught_up and self._pbx_started != self._cut_at and self._pbx_started is not None:
             records += self._reader.cut_off(self._pbx_started)
             self._cut_at = self._pbx_started
@@ -117,6 +128,6 @@ class RecordFollower:
         if news:
             await self._settled()
         position = self._reader.position
-        if position is not None and position != self._kept:
+        if position is not None and position != self._kept and not self._backlog:
             self._keep(position)
             self._kept = position

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 from sqlalchemy.exc import SQLAlchemyError
 
 import handlers
@@ -242,9 +243,12 @@ class Service:
 
     def _from_pbx(self, event: AnyEvent) -> None:
         assert self._router is not None
+        assert self._record is not None
+        if isinstance(event, PictureTaken) and event.why != "audit":
+            event = replace(event, records=self._record.so_far())
         self._router.deliver(event)
         if isinstance(event, PictureTaken):
-            if event.pbx_started is not None and self._record is not None:
+            if event.pbx_started is not None:
                 self._record.pbx_started(event.pbx_started)
             if not self._serving and not self.end.done():
                 self._router.settled().add_done_callback(self._begin_serving)

@@ -135,14 +135,40 @@ class SeenBridge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channels: tuple[ChannelId, ...] = ()
 
 
+class RecordedLeg(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A channel of a call, besides the one the call began with, as the PBX's own record has it."""
+
+    channel: ChannelId
+    phone: str | None = None
+    """The operator's phone, if it is one."""
+    made: datetime
+    answered: datetime | None = None
+    ended: datetime | None = None
+
+
+class RecordSoFar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the PBX's own record says of a call that goes on."""
+
+    call: CallId
+    answered: datetime | None = None
+    """When the first two heard each other."""
+    answered_by: str | None = None
+    legs: tuple[RecordedLeg, ...] = ()
+    """In the order in which they were made."""
+
+
 class PictureTaken(Event, frozen=True, kw_only=True):
-    """What is alive on the PBX right now; taken at start, after a reconnect, and every 30 s as an audit."""
+    """What is alive on the PBX right now; taken at start, after a reconnect, and every 30 s as an audit.
+
+    `records` come with all but audits: what happened, and when, to these calls while nobody looked.
+    """
 
     why: Literal["start", "reconnect", "overflow", "audit"]
     channels: tuple[SeenChannel, ...] = ()
     bridges: tuple[SeenBridge, ...] = ()
     unreachable_phones: tuple[str, ...] = ()
     pbx_started: datetime | None = None
+    records: tuple[RecordSoFar, ...] = ()
 
 
 class PbxLost(Event, frozen=True, kw_only=True):
@@ -172,6 +198,7 @@ class CallRecorded(Event, frozen=True, kw_only=True):
     via_fallback: bool = False
     phone: str | None = None
     """For an operator's own call: the phone that dialed."""
+    legs: tuple[RecordedLeg, ...] = ()
 
 
 # --- channels ----------------------------------------------------------------------------------------------

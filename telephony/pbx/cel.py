@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from telephony.core.events import CallRecorded
+from telephony.core.events import CallRecorded, RecordedLeg, RecordSoFar
 from telephony.pbx.tail import Position, Tail
 
 COLUMNS = 13
@@ -30,6 +30,15 @@ _OWN_ID = re.compile(r"\.\d+$")
 """Ends the ids that Asterisk makes itself; legs that Gudok makes are named by Gudok and are never calls."""
 _ENDPOINT = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
 _BRIDGE = re.compile(r'"bridge_id":"([^"]+)","bridge_technology":"([^"]*)"')
+
+
+class OpenLeg(msgspec.Struct, kw_only=True):
+    """Another channel of the linked id."""
+
+    endpoint: str
+    made: float
+    answered: float | None = None
+    ended: float | None = None
 
 
 class OpenRecord(msgspec.Struct, kw_only=True):
@@ -52,6 +61,7 @@ class OpenRecord(msgspec.Struct, kw_only=True):
     ended: float | None = None
     bridges: dict[str, dict[str, str]] = {}
     """Until it is answered: who stands in which mixing bridge, channel id -> endpoint."""
+    legs: dict[str, OpenLeg] = {}
 
 
 class CelReader:
@@ -116,6 +126,31 @@ class CelReader:
                 yield batch
             await asyncio.sleep(interval if self.caught_up else 0)
 
+    def so_far(self) -> tuple[RecordSoFar, ...]:
+        """What is known of the calls that go on."""
+        return tuple(
+            RecordSoFar(
+                call=linked,
+                answered=_time_of(record.answered),
+                answered_by=record.answered_by,
+                legs=self._legs(record),
+            )
+            for linked, record in self._open.items()
+            if record.reached and record.legs
+        )
+
+    def _legs(self, record: OpenRecord) -> tuple[RecordedLeg, ...]:
+        return tuple(
+            RecordedLeg(
+                channel=channel,
+                phone=leg.endpoint if self._is_phone(leg.endpoint) else None,
+                made=_time(leg.made),
+                answered=_time_of(leg.answered),
+                ended=_time_of(leg.ended),
+            )
+            for channel, leg in record.legs.items()
+        )
+
     def close(self) -> None:
         """Let go of the file; reading goes on where it was when asked again."""
         self.tail.close()
@@ -142,6 +177,8 @@ class CelReader:
             return self._finish(linked, self._open.pop(linked))
         elif channel == linked:
             self._first_channel(record, kind, time, row)
+        else:
+            _leg(record, channel, kind, time, row)
         return None
 
     def _begin(self, start: Position, linked: str, time: float) -> OpenRecord:
@@ -206,10 +243,22 @@ class CelReader:
             phone=record.phone,
             arrived=_time(record.first if record.arrived is None else record.arrived),
             ended=_time(ended),
-            answered=None if record.answered is None else _time(record.answered),
+            answered=_time_of(record.answered),
             answered_by=record.answered_by,
             via_fallback=record.via_fallback,
+            legs=self._legs(record),
         )
+
+
+def _leg(record: OpenRecord, channel: str, kind: str, time: float, row: Sequence[str]) -> None:
+    """A line about any other channel of the call."""
+    if kind == "CHAN_START":
+        record.legs[channel] = OpenLeg(endpoint=_endpoint(row[4]), made=time)
+    elif (leg := record.legs.get(channel)) is not None:
+        if kind == "ANSWER":
+            leg.answered = leg.answered or time
+        elif kind in ("HANGUP", "CHAN_END"):
+            leg.ended = leg.ended or time
 
 
 def sip_call_ids(file: Path) -> dict[str, str]:
@@ -248,3 +297,7 @@ def _is_time(text: str) -> bool:
 
 def _time(epoch: float) -> datetime:
     return datetime.fromtimestamp(epoch, UTC)
+
+
+def _time_of(epoch: float | None) -> datetime | None:
+    return None if epoch is None else _time(epoch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
@@ -133,6 +134,7 @@ class AsteriskPbx:
             self._translator.hear(message)
         elif isinstance(message, Connected):
             self._connections += 1
+            self.beat(int(time.time()))  # a caller whom the picture takes back must find us alive
             self.take_picture("start" if self._connections == 1 else "reconnect")
         elif isinstance(message, Disconnected):
             log.warning("connection to the PBX lost", reason=message.reason)

@@ -22,6 +22,7 @@ class MemoryJournal:
         self._buffer: list[tuple[Entry, Sequence[AnyEffect | AnyFact]]] = []
         self._waiting: list[tuple[int, Callable[[], None]]] = []
         self._position = 0
+        self._held = False
         self.entries: list[tuple[Entry, Sequence[AnyEffect | AnyFact]]] = []
         self.position = 0
         """How far the PBX's own record was read when the last group was committed."""
@@ -42,7 +43,13 @@ class MemoryJournal:
     def last_seq(self) -> int:
         return self.entries[-1][0].seq if self.entries else 0
 
+    def hold(self) -> None:
+        """Nothing is committed any more in this life of the router: it is killed before the next commit."""
+        self._held = True
+
     def commit(self) -> None:
+        if self._held:
+            return
         for _, effects in self._buffer:
             for effect in effects:
                 if isinstance(effect, Fact):
@@ -57,5 +64,5 @@ class MemoryJournal:
 
     def lose_buffer(self) -> None:
         """The router was killed: what was not committed never happened, as far as anybody can read."""
-        self._buffer, self._waiting = [], []
+        self._buffer, self._waiting, self._held = [], [], False
         self._position = self.position

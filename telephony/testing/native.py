@@ -26,7 +26,6 @@ class NativeQueue:
         self._switch = switch
         self._legs: dict[str, Channel] = {}
         """Leg -> the caller it rings for, or talks with."""
-        self._n = 0
         self.members: dict[str, Member] = {}
         self._look_again()
 
@@ -100,8 +99,7 @@ class NativeQueue:
         for member in self.members.values():
             phone = self._switch.phones[member.phone]
             if caller.waits_in in member.queues and not member.paused and phone.reachable and not phone.channels:
-                self._n += 1
-                leg = Channel(f"{caller.id}-native-{self._n}", self._switch.clock.now(), caller.linked, "elsewhere")
+                leg = Channel(self._switch.own_name(), self._switch.clock.now(), caller.linked, "elsewhere")
                 leg.phone = phone
                 self._switch.add(leg)
                 self._legs[leg.id] = caller

@@ -148,6 +148,7 @@ class MemoryPbx:
                     bridges=bridges,
                     unreachable_phones=tuple(p.name for p in self.switch.phones.values() if not p.reachable),
                     pbx_started=self.switch.started,
+                    records=() if why == "audit" else self.switch.records_so_far(),
                 )
             )
 

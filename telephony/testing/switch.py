@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Literal
+from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from telephony.core import events as ev
 from telephony.core.plan import Plan
@@ -93,6 +95,12 @@ class Truth:
     crashed: bool = False
     """It ended with the PBX itself."""
     told: bool = False
+    legs: dict[str, ev.RecordedLeg] = field(default_factory=dict)
+
+    def so_far(self) -> ev.RecordSoFar:
+        return ev.RecordSoFar(
+            call=self.call, answered=self.answered, answered_by=self.answered_by, legs=tuple(self.legs.values())
+        )
 
 
 class Switch:
@@ -176,6 +184,7 @@ class Switch:
         if channel.gone or channel.state == "up":
             return
         channel.state = "up"
+        self._note_leg(channel, answered=self.clock.now())
         self._stop_ringing(channel)
         self.tell(channel, ev.ChannelAnswered(channel=channel.id))
 
@@ -211,20 +220,29 @@ class Switch:
     # -- channels
 
     def _new_channel(self, *, phone: Phone | None = None, number: str = "", caller: str = "") -> Channel:
-        self._born += 1
-        name = f"gudok-{self.clock.epoch():.0f}.{self._lives}{self._born:05d}"
+        name = self.own_name()
         channel = Channel(name, self.clock.now(), name, "elsewhere", "ringing", phone, number, caller)
         self.add(channel)
         return channel
 
+    def own_name(self) -> str:
+        """For a channel that the PBX makes by itself."""
+        self._born += 1
+        return f"gudok-{self.clock.epoch():.0f}.{self._lives}{self._born:05d}"
+
     def add(self, channel: Channel) -> None:
         self.channels[channel.id] = channel
+        truth = self.truth.get(channel.linked)
+        if truth is not None and channel.linked != channel.id:
+            phone = None if channel.phone is None or channel.phone.outside else channel.phone.name
+            truth.legs[channel.id] = ev.RecordedLeg(channel=channel.id, phone=phone, made=channel.created)
         if channel.phone is not None:
             channel.phone.channels[channel.id] = channel
 
     def end(self, channel: Channel, cause: int = 16, tech_cause: int = 0, *, timed_out: bool = False) -> None:
         """The channel is destroyed; whoever stood in a bridge with it stays."""
         channel.gone = True
+        self._note_leg(channel, ended=self.clock.now())
         self._stop_ringing(channel)
         del self.channels[channel.id]
         if channel.phone is not None:
@@ -240,6 +258,11 @@ class Switch:
             self.bridges.pop(bridge.id, None)
             for other in list(bridge.channels.values()):
                 self.end(other, *NORMAL_CLEARING)
+
+    def _note_leg(self, channel: Channel, **what: Any) -> None:
+        truth = self.truth.get(channel.linked)
+        if truth is not None and channel.id in truth.legs:
+            truth.legs[channel.id] = replace(truth.legs[channel.id], **what)
 
     def _note_end(self, channel: Channel) -> None:
         truth = self.truth.get(channel.id)
@@ -266,8 +289,13 @@ class Switch:
             answered=truth.answered,
             answered_by=truth.answered_by,
             via_fallback=truth.via_fallback,
+            legs=tuple(truth.legs.values()),
         )
         self.clock.after(RECORD_DELAY, lambda: self.records.append(record))
+
+    def records_so_far(self) -> tuple[ev.RecordSoFar, ...]:
+        """What the PBX has written about calls that go on."""
+        return tuple(truth.so_far() for truth in self.truth.values() if truth.ended is None and truth.legs)
 
     def _stop_ringing(self, channel: Channel) -> None:
         if channel.ring_over is not None:

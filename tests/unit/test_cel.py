@@ -77,6 +77,29 @@ def whole_call(id_: str, at: float = 1.0) -> bytes:
 # --- what the lines mean -------------------------------------------------------------------------------------
 
 
+def test_each_leg_is_told_with_its_times_also_while_the_call_goes_on(tmp_path: Path) -> None:
+    lines = (RECORDED / "stasis.csv").read_bytes().splitlines(keepends=True)
+    file = tmp_path / "cel.csv"
+    file.write_bytes(b"".join(lines[:12]))  # the first caller talks, the second has come
+    cel = reader(file)
+    assert read_all(cel) == []
+    [talking] = cel.so_far()
+    assert talking.answered_by == "105"
+    [leg] = talking.legs
+    assert leg.phone == "105"
+    assert leg.answered is not None
+    assert talking.answered is not None
+    assert timedelta() < talking.answered - leg.answered < timedelta(milliseconds=5)
+    assert leg.ended is None
+    with file.open("ab") as more:
+        more.writelines(lines[12:])
+    [over] = [call for call in read_all(cel) if call.call == talking.call]
+    [leg] = over.legs
+    assert leg.ended is not None
+    assert timedelta() < over.ended - leg.ended < timedelta(milliseconds=5)
+    assert cel.so_far() == ()
+
+
 def test_a_call_through_stasis_is_answered_when_the_operators_leg_is_in_the_callers_bridge() -> None:
     calls = list(recorded("stasis.csv").values())
     abandoned, answered = calls
