@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import os
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -73,13 +74,27 @@ async def past(say: Callable[[str], None], calls: int = CALLS) -> Path:
     """A database with so many calls, made once and kept in the cache; one of another shape is made anew."""
     file = _place_of_past(calls)
     if file.exists():
+        await asyncio.to_thread(_forget_open, file)
         return file
     draft = file.with_suffix(".draft")
     say(f"making a past of {calls:,} calls in {file}, once; that takes a minute")
     await upgrade(f"sqlite:///{draft}")
-    await asyncio.to_thread(big_database.fill, draft, calls, datetime.now(UTC))
+    await asyncio.to_thread(_fill, draft, calls)
     draft.rename(file)
     return file
+
+
+def _fill(draft: Path, calls: int) -> None:
+    big_database.fill(draft, calls, datetime.now(UTC))
+    with draft.open("rb") as written:
+        os.fsync(written.fileno())  # else the first commits of the measurement wait for gigabytes
+
+
+def _forget_open(file: Path) -> None:
+    """An interrupted run may have left calls and operators open: they are no past."""
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        for table in ("calls", "attempts", "operator_states"):
+            connection.execute(f"DELETE FROM {table} WHERE ended IS NULL")
 
 
 def _place_of_past(calls: int) -> Path:

@@ -7,6 +7,11 @@ It is started by the parent (`gudok run`), and tells by its exit status (`teleph
 
 from __future__ import annotations
 
+from telephony import quick_start
+
+if __name__ == "__main__":
+    quick_start.begin()
+
 import argparse
 import asyncio
 import gc
@@ -45,7 +50,7 @@ async def serve(config: Settings, beat: int | None, *, first: bool, began: float
         service.begins_serving = line.beat
     try:
         await service.open()
-        gc.freeze()  # what is there now stays: the collector need not look at it again between two calls
+        quick_start.over()
         return await service.live()
     except LockedError as error:
         log.error("not started", reason=str(error))
