@@ -36,6 +36,7 @@ class Picture:
 
     def __init__(self, event: PictureTaken) -> None:
         self.starting = event.why == "start"
+        self.after_break = event.why in ("start", "reconnect")
         self.bridges = event.bridges
         self.alive: dict[str, SeenChannel] = {seen.channel: seen for seen in event.channels}
         self.together: dict[str, SeenBridge] = {}
@@ -142,7 +143,7 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
     center.open(call)
     _hear_on(turn, call, seen, picture)
     if agent is not None:
-        agent.channels.add(call.party)
+        agents.occupy(turn, agent, call.party, watch=False)
     if known is None:
         _open_late(turn, call, picture)
     _stand_in_queue(turn, call, known, seen)
@@ -222,7 +223,7 @@ def _adopt_leg(turn: Turn, seen: SeenChannel, picture: Picture, opened: dict[str
     center = turn.center
     agent = _operator_at(turn, seen)
     if agent is not None:
-        agent.channels.add(seen.channel)
+        agents.occupy(turn, agent, seen.channel, watch=False)
     call = center.calls.get(_call_of(seen))
     if call is None or call.id not in opened:
         near = (center.calls[call_id] for call_id in opened)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from handlers import adoption, operators, records
 from handlers.turn import Turn
-from telephony.core.calls import Call
+from telephony.core.calls import Call, LegState
 from telephony.core.events import (
     OpenOperator,
     PbxLost,
@@ -103,10 +103,14 @@ def picture_taken(turn: Turn, event: PictureTaken) -> None:
 
 
 def _missing(turn: Turn, picture: adoption.Picture) -> tuple[set[str], set[str]]:
-    """What we know of and the picture does not show; apart from it what is too young to be judged."""
+    """What we know of and the picture does not show; apart from it what is too young to be judged: a leg whose making
+    may still be waiting for its turn, too, unless the line was down and all that waited has been refused."""
     center = turn.center
     missing = {channel for channel in [*center.channels, *center.strangers] if channel not in picture.alive}
     young = {channel for channel in missing if _is_young(turn, center.channels.get(channel), channel)}
+    if not picture.after_break:
+        new = {leg.channel for call in center.calls.values() for leg in call.legs.values() if leg.state is LegState.NEW}
+        young |= new & missing
     return missing - young, young
 
 

@@ -54,9 +54,11 @@ def resume(turn: Turn, call: Call) -> None:
 
 
 def hold(turn: Turn, call: Call) -> None:
-    """Music, unless it plays already."""
+    """Music, unless it plays already. A prompt that is still heard would hold up all that follows."""
     if not call.held:
         call.held = True
+        if call.playback is not None:
+            scripts.drop(turn, call)
         music = turn.center.queues[call.queue].music if call.queue else "default"
         turn.do(Hold(call=call.id, channel=call.party, music=music))
 
