@@ -79,9 +79,12 @@ class MemoryPbx:
     def connected(self) -> bool:
         return self.switch.application
 
-    def connect(self, deliver: Callable[[ev.AnyEvent], None]) -> None:
-        """Events flow from now on."""
+    def attend(self, deliver: Callable[[ev.AnyEvent], None]) -> None:
+        """A router lives, and hears at least that nothing can be asked."""
         self._deliver = deliver
+
+    def connect(self) -> None:
+        """Events flow from now on."""
         self._connection += 1
         self.switch.application = True
 
@@ -332,15 +335,16 @@ class MemoryPbx:
                 refused = refused or RefusedError(400, reason.reason)
         if refused is not None:
             raise refused
-        self._later(ANSWER, lambda: self._say(_bridged(effect, effect.channels)))
         yield self._answered()
+        self._say(_bridged(effect, effect.channels))
 
     def _join(self, effect: do.Join) -> Carried:
         bridge = self.switch.bridges.get(effect.bridge)
         if bridge is None:
             raise RefusedError(404, "Bridge not found")
         yield from self._enter(bridge, effect.channel)
-        self._later(ANSWER, lambda: self._say(_bridged(effect, (effect.channel,))))
+        yield self._answered()
+        self._say(_bridged(effect, (effect.channel,)))
 
     def _dissolve(self, effect: do.Dissolve) -> Carried:
         bridge = self.switch.bridges.pop(effect.bridge, None)

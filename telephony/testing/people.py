@@ -20,7 +20,8 @@ SPOKEN = 1.5
 def dial_code(story: Story, phone: Phone, ask: Callable[[str], ev.AnyEvent]) -> Channel:
     """Dial a feature code; `ask` makes the command from the channel. The dialplan hangs up by itself."""
     channel = story.switch.dial_code(phone)
-    story.tell(ask(channel.id))
+    if not channel.gone:
+        story.tell(ask(channel.id))
     story.clock.after(SPOKEN, lambda: story.switch.hang_up(channel))
     return channel
 

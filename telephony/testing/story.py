@@ -261,6 +261,7 @@ class Story:
         self._dead_since = None
         self._runs += 1
         self.life = life = Life(self, f"r{self._runs}")
+        self.pbx.attend(life.deliver)
         life.deliver(
             ev.Started(
                 plan=self.plan,
@@ -277,7 +278,7 @@ class Story:
         return life
 
     def _connect(self, why: str) -> None:
-        self.pbx.connect(self.life.deliver)
+        self.pbx.connect()
         self.pbx.beat(int(self.clock.epoch()))
         self.pbx.take_picture("start" if why == "start" else "reconnect")
 

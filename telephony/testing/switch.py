@@ -134,6 +134,9 @@ class Switch:
     def call_in(self, number: str, caller: str) -> Channel:
         """Somebody dials a service number."""
         channel = self._new_channel(number=number, caller=caller)
+        if not self.up:
+            self.end(channel)
+            return channel
         now = self.clock.now()
         queue = next((queue.name for queue in self.plan.queues if number in queue.numbers), None)
         channel.variables = {"GUDOK_NUMBER": number, "GUDOK_ARRIVED": f"{now.timestamp():.6f}"}
@@ -161,6 +164,9 @@ class Switch:
     def dial(self, phone: Phone, number: str) -> Channel:
         """An operator's phone dials. While nobody listens the dialplan refuses."""
         channel = self._new_channel(phone=phone, number=number)
+        if not self.up:
+            self.end(channel)
+            return channel
         channel.variables = {"GUDOK_PHONE": phone.name, "GUDOK_NUMBER": number, "GUDOK_ROLE": "own"}
         if self._takes_callers():
             channel.where = "ours"
@@ -175,6 +181,8 @@ class Switch:
         """A feature code: the channel stays in the dialplan."""
         channel = self._new_channel(phone=phone)
         channel.state = "up"
+        if not self.up:
+            self.end(channel)
         return channel
 
     def _trunk_to(self, number: str) -> str | None:
