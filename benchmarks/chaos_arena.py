@@ -138,7 +138,7 @@ class Arena:
         await self._drain(what)
         calls = self.calls()
         result = await evidence.compare(self.world, calls, pbx_died=self.pbx_died, outages=self.outages)
-        cut = await evidence.cut_calls(self.world, calls)
+        cut = await evidence.cut_calls(self.world, calls, self.outages)
         for blow in self.blows:
             here = evidence.alive(calls, blow.at)
             blow.alive, blow.cut = len(here), sum(call.sip_call_id in cut for call in here)

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from benchmarks.world import World
 from telephony.core.events import CallRecorded
 from telephony.pbx.cel import CelReader, sip_call_ids
-from telephony.store.tables import call_log
 from telephony.store.database import Database
+from telephony.store.tables import call_log
 from telephony.testing.phones.marks import overlaps
 from telephony.testing.phones.sip import PhoneCall
 from telephony.testing.reconcile import LoggedCall, LoggedTalk, Reconciliation, reconcile
@@ -72,6 +72,9 @@ async def _look(
             for row in rows
         ],
         talks=talks,
+        unconnected={
+            call.sip_call_id for call in phones if call.direction == "in" and _end_of(call.answered, outages) is not None
+        },
     )
 
 
@@ -146,14 +149,15 @@ def alive(calls: Iterable[PhoneCall], at: datetime) -> list[PhoneCall]:
     return [call for call in calls if call.direction == "out" and call.invited <= at and not _over(call, at)]
 
 
-async def cut_calls(world: World, calls: Sequence[PhoneCall]) -> set[str]:
-    """SIP Call-IDs of callers whom the PBX sent off though no operator had hung up and nobody sent them away."""
+async def cut_calls(world: World, calls: Sequence[PhoneCall], outages: Sequence[Outage]) -> set[str]:
+    """SIP Call-IDs of callers whom the PBX sent off though no operator had hung up and nobody sent them away. One whose
+    operator hangs up while no router lives is sent off by the next."""
     call_ids = sip_call_ids(world.settings.cel_file)
     sent_away = {row.id for row in await world.calls() if row.outcome in ("sent_away", "unknown_number")}
     ends: dict[str, list[datetime]] = defaultdict(list)
     for leg in calls:
         if leg.direction == "in" and leg.answered and leg.ended and leg.ended_by == "phone":
-            ends[leg.call or ""].append(leg.ended)
+            ends[leg.call or ""] += [leg.ended, _end_of(leg.ended, outages) or leg.ended]
     return {
         call.sip_call_id
         for call in calls

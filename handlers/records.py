@@ -29,6 +29,7 @@ from telephony.core.facts import (
     CallEnded,
     CallKind,
     CallMissed,
+    MissedAttempt,
     Outcome,
 )
 
@@ -105,7 +106,7 @@ def call_recorded(turn: Turn, event: CallRecorded) -> None:
     heard = _heard_of(turn, known, event)
     close_attempts(turn, known.call, known.open_attempts, {leg.channel: leg for leg in heard}, event.ended)
     state_legs(turn, known.call, heard, beyond=known.attempts)
-    _state_talks_elsewhere(turn, known, heard, event.ended)
+    _state_native_legs(turn, known, heard, event.ended)
     answered = known.answered is not None or event.answered is not None
     if event.answered is not None and known.answered is None:
         turn.do(CallBridged(call=event.call, operator=login_at(turn, event.answered_by), at=event.answered))
@@ -130,7 +131,25 @@ def as_fact(turn: Turn, event: CallRecorded) -> CallMissed:
         operator=login_at(turn, event.answered_by),
         phone=event.answered_by,
         via_fallback=event.via_fallback,
+        attempts=tuple(_missed_attempt(turn, event, leg) for leg in event.legs if leg.phone is not None),
     )
+
+
+def _missed_attempt(turn: Turn, event: CallRecorded, leg: RecordedLeg) -> MissedAttempt:
+    return MissedAttempt(
+        channel=leg.channel,
+        why="own" if event.phone is not None else "fallback" if _is_native(leg) else "queue",
+        operator=login_at(turn, leg.phone),
+        phone=leg.phone,
+        made=leg.made,
+        answered=leg.answered,
+        ended=leg.ended or event.ended,
+    )
+
+
+def _is_native(leg: RecordedLeg) -> bool:
+    """Made by the PBX itself, which ends its names so; ours end otherwise."""
+    return leg.channel.rpartition(".")[2].isdigit()
 
 
 def login_at(turn: Turn, phone: str | None) -> str | None:
@@ -206,11 +225,11 @@ def _heard_of(turn: Turn, known: OpenCall, event: CallRecorded) -> tuple[Recorde
     return (*event.legs, made_up)
 
 
-def _state_talks_elsewhere(turn: Turn, known: OpenCall, legs: Iterable[RecordedLeg], ended: datetime) -> None:
-    """Operators of the fallback queue who talked with the caller: their legs have the PBX's own names."""
+def _state_native_legs(turn: Turn, known: OpenCall, legs: Iterable[RecordedLeg], ended: datetime) -> None:
+    """Operators whom the fallback queue rang for the caller."""
     n = max([known.attempts, *(number_of(known.call, leg.channel) for leg in legs)])
     for leg in legs:
-        if leg.answered is not None and leg.phone is not None and leg.channel.rpartition(".")[2].isdigit():
+        if leg.phone is not None and _is_native(leg):
             n += 1
             _state_leg(turn, known.call, leg, n, "fallback", until=ended)
 

@@ -128,6 +128,18 @@ class CallEnded(Fact, frozen=True, kw_only=True):
     at: datetime
 
 
+class MissedAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A ring attempt of such a call, as the PBX's record has it. `why` as in AttemptMade."""
+
+    channel: ChannelId
+    why: Literal["queue", "own", "fallback"]
+    operator: str | None = None
+    phone: str | None = None
+    made: datetime
+    answered: datetime | None = None
+    ended: datetime
+
+
 class CallMissed(Fact, frozen=True, kw_only=True):
     """A finished call as the PBX's own record has it. It is the whole record of a call for which no other fact exists;
     of a call that is on record it corrects when it was first answered, and when it ended, should we have seen that late
@@ -145,6 +157,7 @@ class CallMissed(Fact, frozen=True, kw_only=True):
     operator: str | None = None
     phone: str | None = None
     via_fallback: bool = False
+    attempts: tuple[MissedAttempt, ...] = ()
 
 
 class OperatorChanged(Fact, frozen=True, kw_only=True):

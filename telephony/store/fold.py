@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from telephony.core import facts as fact_types
-from telephony.core.facts import AnyFact, CallKind, Outcome
+from telephony.core.facts import AnyFact, AttemptResult, CallKind, Outcome
 from telephony.core.operators import State
 from telephony.store.rows import (
     AnyRow,
@@ -202,22 +202,40 @@ def _call_missed(fact: fact_types.CallMissed, place: Place, family: Family) -> t
     unanswered = Outcome.ABANDONED if fact.kind is CallKind.INBOUND else Outcome.NOT_REACHED
     outcome = unanswered if fact.answered is None else Outcome.ANSWERED
     caller = "caller" if fact.kind is CallKind.INBOUND else "operator"
-    return (
-        CallRow(
-            id=fact.call,
-            kind=fact.kind.value,
-            number=fact.number,
-            caller=fact.caller,
-            operator=fact.origin,
-            arrived=fact.arrived,
-            via_fallback=fact.via_fallback,
-            answered=fact.answered,
-            answered_by=fact.operator,
-            last_operator=fact.operator,
-            ended=fact.ended,
-            outcome=outcome.value,
-            ended_by=caller if fact.answered is None else "pbx",
-        ),
+    call = CallRow(
+        id=fact.call,
+        kind=fact.kind.value,
+        number=fact.number,
+        caller=fact.caller,
+        operator=fact.origin,
+        arrived=fact.arrived,
+        via_fallback=fact.via_fallback,
+        answered=fact.answered,
+        answered_by=fact.operator,
+        last_operator=fact.operator,
+        attempts=len(fact.attempts),
+        ended=fact.ended,
+        outcome=outcome.value,
+        ended_by=caller if fact.answered is None else "pbx",
+    )
+    return call, *(_missed_attempt(fact.call, n, attempt) for n, attempt in enumerate(fact.attempts, 1))
+
+
+def _missed_attempt(call: str, n: int, attempt: fact_types.MissedAttempt) -> AttemptRow:
+    result = AttemptResult.CANCELLED if attempt.answered is None else AttemptResult.ANSWERED
+    return AttemptRow(
+        call=call,
+        n=n,
+        channel=attempt.channel,
+        why=attempt.why,
+        operator=attempt.operator,
+        phone=attempt.phone,
+        number=None,
+        queue=None,
+        made=attempt.made,
+        answered=attempt.answered,
+        ended=attempt.ended,
+        result=result.value,
     )
 
 

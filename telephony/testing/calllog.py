@@ -25,6 +25,21 @@ class Attempt:
     result: AttemptResult | None = None
 
 
+def _missed(n: int, missed: facts.MissedAttempt) -> Attempt:
+    return Attempt(
+        n,
+        missed.channel,
+        missed.why,
+        missed.operator,
+        missed.phone,
+        None,
+        missed.made,
+        missed.answered,
+        missed.ended,
+        AttemptResult.CANCELLED if missed.answered is None else AttemptResult.ANSWERED,
+    )
+
+
 @dataclass(slots=True)
 class Call:
     """One call on record."""
@@ -129,6 +144,7 @@ class CallLog:
                 ended=fact.ended,
                 outcome=facts.Outcome.ANSWERED if answered else unanswered,
                 ended_by="pbx" if answered else "caller" if inbound else "operator",
+                attempts={n: _missed(n, attempt) for n, attempt in enumerate(fact.attempts, 1)},
             )
 
     def _in_call(self, call: Call, fact: facts.AnyFact) -> bool:

@@ -9,7 +9,7 @@ operator's phone answered an INVITE for it while the caller was there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
@@ -102,10 +102,13 @@ def reconcile(
     recorded: Iterable[CallRecorded],
     logged: Iterable[LoggedCall],
     talks: Iterable[LoggedTalk] | None = None,
+    unconnected: Collection[str] = (),
 ) -> Reconciliation:
     """Compare. `phones`: records of callers' and operators' phones; leave out what is no call, like feature codes.
     `call_ids`: SIP Call-ID of callers -> call id (telephony.pbx.cel.sip_call_ids). `talks`, where given, are compared
-    with the operators' phones one by one, so that it must have been that phone which talked at that time."""
+    with the operators' phones one by one, so that it must have been that phone which talked at that time.
+    `unconnected`: SIP Call-IDs of operators' calls that were picked up while nobody was there to connect them, so that
+    the phones cannot tell whether, and when, they were."""
     phone_calls, pbx_calls, logged_calls = list(phones), list(recorded), list(logged)
     callers, unreached = _callers(phone_calls, call_ids)
     legs: dict[str, list[PhoneCall]] = defaultdict(list)
@@ -114,7 +117,7 @@ def reconcile(
             legs[leg.call].append(leg)
     found: dict[str, dict[Source, list[View]]] = defaultdict(lambda: defaultdict(list))
     for call, records in callers.items():
-        found[call]["phones"] = [_seen_by_phones(record, legs[call]) for record in records]
+        found[call]["phones"] = [_seen_by_phones(record, legs[call], unconnected) for record in records]
     for record in pbx_calls:
         found[record.call]["PBX"].append(
             _span(record.arrived, record.answered, record.ended, record.answered is not None)
@@ -152,7 +155,9 @@ def _callers(phone_calls: Iterable[PhoneCall], call_ids: Mapping[str, str]) -> t
     return callers, unreached
 
 
-def _seen_by_phones(caller: PhoneCall, legs: Iterable[PhoneCall]) -> View:
+def _seen_by_phones(caller: PhoneCall, legs: Iterable[PhoneCall], unconnected: Collection[str]) -> View:
+    if any(leg.sip_call_id in unconnected for leg in legs):
+        return _span(caller.invited, None, caller.ended, None)
     answers = sorted(leg.answered for leg in legs if leg.answered is not None)
     sure = [at for at in answers if caller.ended is None or at < caller.ended - CROSSING]
     if sure:

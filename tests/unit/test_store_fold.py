@@ -111,6 +111,21 @@ def test_a_call_known_from_the_pbx_record_only() -> None:
     assert (call.outcome, call.answered_by, call.last_operator) == ("answered", "ivanova", "ivanova")
 
 
+def test_the_attempts_of_such_a_call_are_rows_too() -> None:
+    rung = that.MissedAttempt(channel="c.1", why="fallback", operator="petrov", made=at(1), ended=at(4))
+    talk = that.MissedAttempt(channel="c.2", why="fallback", operator="ivanova", made=at(5), answered=at(9), ended=at(50))
+    missed = that.CallMissed(
+        call="c", number="1300", caller="t", arrived=at(0), ended=at(50), answered=at(9), attempts=(rung, talk)
+    )
+    rows = told(missed)
+    assert call_in(rows).attempts == 2
+    found = rows.families["c"].attempts.values()
+    assert [(row.n, row.operator, row.result, row.ended) for row in found] == [
+        (1, "petrov", "cancelled", at(4)),
+        (2, "ivanova", "answered", at(50)),
+    ]
+
+
 @pytest.mark.parametrize(
     "repeated",
     [
