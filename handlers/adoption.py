@@ -84,6 +84,8 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
         records.close_attempts(turn, call_id, tuple(attempts), picture.legs, turn.now)
     _note_strangers(turn, picture)
     calls = [call for call in center.calls.values() if only is None or call.id in opened]
+    if picture.after_break:
+        bridging.expect_no_answers(turn, calls)
     for call in calls:
         _note_talk(turn, call, picture)
     center.pbx_up = True

@@ -112,6 +112,14 @@ def end_call(turn: Turn, call: Call, at: datetime) -> None:
         _state_end(turn, call, at)
 
 
+def expect_no_answers(turn: Turn, calls: list[Call]) -> None:
+    """The line was down: what was not answered before will not be."""
+    for call in calls:
+        if call.connecting is not None:
+            call.connecting = None
+            settle_end(turn, call)
+
+
 def settle_end(turn: Turn, call: Call) -> None:
     """The answer has come."""
     if call.ended_at is not None:
