@@ -212,8 +212,12 @@ class MemoryPbx:
         except RefusedError as refused:
             status, reason = refused.status, refused.reason
             connection = self._connection
-            self._later(ANSWER, lambda: self._refuse(effect, status, reason, connection))
-            self._later(ANSWER, lambda: self._next(effect.call))
+
+            def answered() -> None:
+                self._refuse(effect, status, reason, connection)
+                self._next(effect.call)
+
+            self._later(ANSWER, answered)
             return
         if wait is None:
             self._next(effect.call)
