@@ -1,71 +1,29 @@
-"""Taking over what is there: channels and bridges of a picture become calls, legs and busy operators again, and every
-call goes on where it stands: talking, ringing, or waiting.
-"""
+"""Taking over what is there: channels and bridges of a picture become calls, legs and busy operators again."""
 
 from __future__ import annotations
 
 from collections.abc import Set
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from msgspec.structs import replace
 
-from handlers import agents, bridging, records, scripts, waiting
+from handlers import agents, bridging, records, reseating, resumption, waiting
+from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
-from telephony.core.center import Center
-from telephony.core.effects import Answer, Dissolve, HangUp, TakeBack
-from telephony.core.events import OpenAttempt, OpenCall, PictureTaken, SeenBridge, SeenChannel
+from telephony.core.effects import Dissolve, HangUp, TakeBack
+from telephony.core.events import OpenAttempt, OpenCall, SeenChannel
 from telephony.core.facts import (
     AttemptAnswered,
     AttemptMade,
-    AttemptResult,
     CallBridged,
     CallKind,
     CallOpened,
     CallQueued,
-    Outcome,
     Repaired,
 )
-from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
-from telephony.core.script import farewell
-
-
-class Picture:
-    """A picture of the PBX, looked up by channel."""
-
-    def __init__(self, event: PictureTaken) -> None:
-        self.starting = event.why == "start"
-        self.after_break = event.why in ("start", "reconnect")
-        self.bridges = event.bridges
-        self.alive: dict[str, SeenChannel] = {seen.channel: seen for seen in event.channels}
-        self.together: dict[str, SeenBridge] = {}
-        """Who stands in which mixing bridge."""
-        self.on_hold: set[str] = set()
-        for bridge in event.bridges:
-            for channel in bridge.channels:
-                if bridge.kind == "mixing":
-                    self.together[channel] = bridge
-                elif bridge.kind == "holding":
-                    self.on_hold.add(channel)
-        self.records = {record.call: record for record in event.records}
-        self.legs = {leg.channel: leg for record in event.records for leg in record.legs}
-
-    def unknown(self, center: Center) -> list[SeenChannel]:
-        """Channels in our application that we know nothing of, oldest first."""
-        known = center.channels.keys() | center.strangers.keys()
-        found = [seen for seen in self.alive.values() if seen.where == "ours" and seen.channel not in known]
-        return sorted(found, key=lambda seen: (seen.created, seen.channel))
-
-    def answered(self, channel: str) -> datetime | None:
-        """When this leg was picked up, if the PBX's record tells."""
-        return self.legs[channel].answered if channel in self.legs else None
-
-    def ended(self, channel: str) -> datetime | None:
-        return self.legs[channel].ended if channel in self.legs else None
-
-    def same_bridge(self, one: str, other: str) -> bool:
-        return one in self.together and self.together[one] is self.together.get(other)
+from telephony.core.operators import Agent
 
 
 def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
@@ -87,11 +45,11 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
     if picture.after_break:
         bridging.expect_no_answers(turn, calls)
     for call in calls:
-        _note_talk(turn, call, picture)
+        resumption.note_talk(turn, call, picture)
     center.pbx_up = True
-    _settle_operators(turn, starting=picture.starting, picture=picture)
+    reseating.settle_all(turn, picture)
     for call in calls:
-        _go_on(turn, call, picture)
+        resumption.go_on(turn, call, picture)
     look_around(turn, picture)
     waiting.match_all(turn)
 
@@ -295,178 +253,6 @@ def _note_strangers(turn: Turn, picture: Picture) -> None:
         agent = center.at_phone.get(seen.phone or "")
         if agent is not None and seen.where != "ours" and seen.channel not in center.strangers:
             agents.occupy(turn, agent, seen.channel, watch=True)
-
-
-# -- operators
-
-
-def _settle_operators(turn: Turn, *, starting: bool, picture: Picture) -> None:
-    """Set every operator's state to what the picture shows."""
-    for agent in list(turn.center.agents.values()):
-        if not agent.at_work:
-            continue
-        held = sorted(agent.channels)
-        call = next((turn.center.channels[channel] for channel in held if channel in turn.center.channels), None)
-        if call is not None:
-            _settle_busy(turn, agent, call)
-        elif any(channel in picture.together for channel in held):
-            if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
-                agent.rona = agent.reason
-            if agent.state is not State.TALKING:
-                agents.set_state(turn, agent, State.TALKING, reason="native_call")
-        elif not held:
-            _settle_free(turn, agent)
-        if agent.state is State.WRAP_UP:
-            _wrap_up_on(turn, agent)
-        if starting:
-            agents.mirror(turn, agent)
-
-
-def _settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
-    if agent.call not in turn.center.calls:
-        agent.call = call.id
-    rings = any(unanswered(leg) for leg in call.legs.values() if leg.login == agent.login)
-    if rings:
-        if agent.state is not State.RINGING:
-            agents.set_state(turn, agent, State.RINGING, call=call.id)
-    elif agent.state not in IN_CALL:
-        if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
-            agent.rona = agent.reason
-        reason = "own_call" if call.origin == agent.login else ""
-        agents.set_state(turn, agent, State.TALKING, reason=reason, call=call.id)
-
-
-def _settle_free(turn: Turn, agent: Agent) -> None:
-    if agent.state is State.UNREACHABLE:
-        if agent.reason == PHONE_LOST and agent.phone not in turn.center.unreachable:
-            agents.make_ready(turn, agent, "phone_back")
-    elif agent.state is not State.WRAP_UP:
-        if agent.state is State.READY:
-            agent.idle_since = agent.idle_since or agent.since or turn.now
-        agents.settle(turn, agent)
-
-
-def _wrap_up_on(turn: Turn, agent: Agent) -> None:
-    """For what is left of it."""
-    agent.generation += 1
-    left = (agent.until or turn.now) - turn.now
-    turn.wake(agents.WRAP_UP_TIMER + agent.login, agent.generation, max(left, timedelta()))
-
-
-# -- calls
-
-
-def unanswered(leg: Leg) -> bool:
-    return leg.state is not LegState.UP
-
-
-def _note_talk(turn: Turn, call: Call, picture: Picture) -> None:
-    """Who of the call hears whom."""
-    if call.party not in picture.alive or call.transfer is not None:
-        return
-    call.held = call.party in picture.on_hold
-    bridge = picture.together.get(call.party)
-    call.bridge = None if bridge is None else bridge.bridge
-    here = () if bridge is None else bridge.channels
-    call.in_bridge = {channel for channel in here if channel == call.party or channel in call.legs}
-    talking = _talks_with(call)
-    if talking is not None:
-        talking.state, call.connecting, call.talked_to = LegState.UP, None, talking.login
-        if call.answered is None:
-            call.answered = turn.now
-            turn.do(CallBridged(call=call.id, operator=talking.login, at=turn.now))
-
-
-def _talks_with(call: Call) -> Leg | None:
-    return next((leg for leg in call.legs.values() if leg.channel in call.in_bridge), None)
-
-
-def _go_on(turn: Turn, call: Call, picture: Picture) -> None:
-    """Go on where the call stands. What we had asked for while the line was down is asked for again."""
-    legs = [leg for leg in call.legs.values() if leg.channel in picture.alive]
-    for leg in legs:
-        _note_leg(turn, call, leg, picture)
-    if call.ended or call.party not in picture.alive:
-        return
-    if picture.alive[call.party].state != "up" and _must_be_answered(call):
-        turn.do(Answer(call=call.id, channel=call.party))
-    live = [leg for leg in call.legs.values() if leg.result is None]
-    up = next((leg for leg in live if leg.state is LegState.UP), None)
-    if call.transfer is not None:
-        target = call.legs.get(call.transfer.leg)
-        if target is not None and target.state is LegState.UP:
-            bridging.connect(turn, call, target)
-    elif _talks_with(call) is not None:
-        return
-    elif call.ended_by == "center":
-        _say_farewell(turn, call)
-    elif up is not None:
-        for leg in live:
-            if leg is not up:
-                _cancel(turn, call, leg)
-        bridging.connect(turn, call, up)
-    elif live:
-        _let_ring(turn, call, live)
-    elif call.offer is not None:
-        waiting.hold(turn, call)  # until the leg that is being given up has gone
-    else:
-        _wait_on(turn, call)
-
-
-def _must_be_answered(call: Call) -> bool:
-    """An operator's own call is, when the far end has been."""
-    return call.kind is CallKind.INBOUND or call.queue is not None or _talks_with(call) is not None
-
-
-def _note_leg(turn: Turn, call: Call, leg: Leg, picture: Picture) -> None:
-    """What we may have missed of a leg's life."""
-    if call.ended or leg.result is not None:
-        turn.hang_up(call, leg.channel)
-    elif unanswered(leg) and picture.alive[leg.channel].state == "up":
-        leg.state = LegState.UP
-        turn.do(AttemptAnswered(call=call.id, n=leg.n, at=picture.answered(leg.channel) or turn.now))
-    elif unanswered(leg) and picture.alive[leg.channel].state == "ringing":
-        leg.state = LegState.RINGING
-
-
-def _cancel(turn: Turn, call: Call, leg: Leg) -> None:
-    leg.result = AttemptResult.CANCELLED
-    turn.hang_up(call, leg.channel)
-
-
-def _let_ring(turn: Turn, call: Call, live: list[Leg]) -> None:
-    """One leg goes on ringing; one that never began to, or rings beside it, is given up."""
-    ringing = next((leg for leg in live if leg.state is LegState.RINGING), None)
-    for leg in live:
-        if leg is not ringing:
-            _cancel(turn, call, leg)
-    if call.queue is not None and (call.kind is CallKind.INBOUND or call.eligible):
-        call.offer, call.eligible = (ringing or live[0]).channel, True
-        waiting.hold(turn, call)
-
-
-def _say_farewell(turn: Turn, call: Call) -> None:
-    """It was being sent away: to the end of that, as nobody knows how much of it was heard."""
-    call.script = ()
-    scripts.drop(turn, call)
-    turn.hang_up(call, call.party)
-
-
-def _wait_on(turn: Turn, call: Call) -> None:
-    """Nobody is with the caller: they wait, are told something, or their talk is over."""
-    queued = call.queued or call.arrived
-    if call.answered is not None and not call.held and queued <= call.answered:
-        call.ended_by = "operator"
-        turn.hang_up(call, call.party)
-    elif call.script:
-        scripts.skip(turn, call)
-    elif call.queue is not None:
-        waiting.resume(turn, call)
-    elif call.kind is CallKind.INBOUND:
-        scripts.run(turn, call, farewell(turn.center.plan.unknown_number, Outcome.UNKNOWN_NUMBER))
-    else:
-        call.outcome, call.ended_by = call.outcome or Outcome.NOT_REACHED, "center"
-        turn.hang_up(call, call.party)
 
 
 # -- what is left over

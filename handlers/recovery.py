@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Set
 from datetime import datetime, timedelta
 
-from handlers import adoption, operators, records
+from handlers import adoption, operators, records, resumption
+from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
 from telephony.core.events import (
@@ -82,7 +83,7 @@ def _forget_old_process(turn: Turn, started: datetime, alive: Set[str]) -> None:
 
 def picture_taken(turn: Turn, event: PictureTaken) -> None:
     center = turn.center
-    picture = adoption.Picture(event)
+    picture = Picture(event)
     if event.why == "audit":
         _audit(turn, picture)
         _note_phones(turn, set(event.unreachable_phones))
@@ -102,7 +103,7 @@ def picture_taken(turn: Turn, event: PictureTaken) -> None:
         records.look_again(turn)
 
 
-def _missing(turn: Turn, picture: adoption.Picture) -> tuple[set[str], set[str]]:
+def _missing(turn: Turn, picture: Picture) -> tuple[set[str], set[str]]:
     """What we know of and the picture does not show; apart from it what is too young to be judged: a leg whose making
     may still be waiting for its turn, too, unless the line was down and all that waited has been refused."""
     center = turn.center
@@ -131,7 +132,7 @@ def _note_phones(turn: Turn, unreachable: set[str]) -> None:
 # -- the audit
 
 
-def _audit(turn: Turn, picture: adoption.Picture) -> None:
+def _audit(turn: Turn, picture: Picture) -> None:
     """Differences seen in two audits running are repaired; one alone may be an event still on its way."""
     center = turn.center
     if not center.pbx_up:
@@ -142,7 +143,7 @@ def _audit(turn: Turn, picture: adoption.Picture) -> None:
         leg.channel
         for call in center.calls.values()
         for leg in call.legs.values()
-        if adoption.unanswered(leg) and turn.now - leg.made > timedelta(seconds=leg.seconds) + RING_SLACK
+        if resumption.unanswered(leg) and turn.now - leg.made > timedelta(seconds=leg.seconds) + RING_SLACK
     }
     suspects = frozenset(missing | unknown | stuck)
     again = suspects & center.suspects

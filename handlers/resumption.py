@@ -1,0 +1,124 @@
+"""Every call goes on where a picture shows it: talking, ringing, or waiting."""
+
+from __future__ import annotations
+
+from handlers import bridging, scripts, waiting
+from handlers.picture import Picture
+from handlers.turn import Turn
+from telephony.core.calls import Call, Leg, LegState
+from telephony.core.effects import Answer
+from telephony.core.facts import AttemptAnswered, AttemptResult, CallBridged, CallKind, Outcome
+from telephony.core.script import farewell
+
+
+def unanswered(leg: Leg) -> bool:
+    return leg.state is not LegState.UP
+
+
+def note_talk(turn: Turn, call: Call, picture: Picture) -> None:
+    """Who of the call hears whom."""
+    if call.party not in picture.alive or call.transfer is not None:
+        return
+    call.held = call.party in picture.on_hold
+    bridge = picture.together.get(call.party)
+    call.bridge = None if bridge is None else bridge.bridge
+    here = () if bridge is None else bridge.channels
+    call.in_bridge = {channel for channel in here if channel == call.party or channel in call.legs}
+    talking = _talks_with(call)
+    if talking is not None:
+        talking.state, call.connecting, call.talked_to = LegState.UP, None, talking.login
+        if call.answered is None:
+            call.answered = turn.now
+            turn.do(CallBridged(call=call.id, operator=talking.login, at=turn.now))
+
+
+def _talks_with(call: Call) -> Leg | None:
+    return next((leg for leg in call.legs.values() if leg.channel in call.in_bridge), None)
+
+
+def go_on(turn: Turn, call: Call, picture: Picture) -> None:
+    """Go on where the call stands. What we had asked for while the line was down is asked for again."""
+    legs = [leg for leg in call.legs.values() if leg.channel in picture.alive]
+    for leg in legs:
+        _note_leg(turn, call, leg, picture)
+    if call.ended or call.party not in picture.alive:
+        return
+    if picture.alive[call.party].state != "up" and _must_be_answered(call):
+        turn.do(Answer(call=call.id, channel=call.party))
+    live = [leg for leg in call.legs.values() if leg.result is None]
+    up = next((leg for leg in live if leg.state is LegState.UP), None)
+    if call.transfer is not None:
+        target = call.legs.get(call.transfer.leg)
+        if target is not None and target.state is LegState.UP:
+            bridging.connect(turn, call, target)
+    elif _talks_with(call) is not None:
+        return
+    elif call.ended_by == "center":
+        _say_farewell(turn, call)
+    elif up is not None:
+        for leg in live:
+            if leg is not up:
+                _cancel(turn, call, leg)
+        bridging.connect(turn, call, up)
+    elif live:
+        _let_ring(turn, call, live)
+    elif call.offer is not None:
+        waiting.hold(turn, call)  # until the leg that is being given up has gone
+    else:
+        _wait_on(turn, call)
+
+
+def _must_be_answered(call: Call) -> bool:
+    """An operator's own call is, when the far end has been."""
+    return call.kind is CallKind.INBOUND or call.queue is not None or _talks_with(call) is not None
+
+
+def _note_leg(turn: Turn, call: Call, leg: Leg, picture: Picture) -> None:
+    """What we may have missed of a leg's life."""
+    if call.ended or leg.result is not None:
+        turn.hang_up(call, leg.channel)
+    elif unanswered(leg) and picture.alive[leg.channel].state == "up":
+        leg.state = LegState.UP
+        turn.do(AttemptAnswered(call=call.id, n=leg.n, at=picture.answered(leg.channel) or turn.now))
+    elif unanswered(leg) and picture.alive[leg.channel].state == "ringing":
+        leg.state = LegState.RINGING
+
+
+def _cancel(turn: Turn, call: Call, leg: Leg) -> None:
+    leg.result = AttemptResult.CANCELLED
+    turn.hang_up(call, leg.channel)
+
+
+def _let_ring(turn: Turn, call: Call, live: list[Leg]) -> None:
+    """One leg goes on ringing; one that never began to, or rings beside it, is given up."""
+    ringing = next((leg for leg in live if leg.state is LegState.RINGING), None)
+    for leg in live:
+        if leg is not ringing:
+            _cancel(turn, call, leg)
+    if call.queue is not None and (call.kind is CallKind.INBOUND or call.eligible):
+        call.offer, call.eligible = (ringing or live[0]).channel, True
+        waiting.hold(turn, call)
+
+
+def _say_farewell(turn: Turn, call: Call) -> None:
+    """It was being sent away: to the end of that, as nobody knows how much of it was heard."""
+    call.script = ()
+    scripts.drop(turn, call)
+    turn.hang_up(call, call.party)
+
+
+def _wait_on(turn: Turn, call: Call) -> None:
+    """Nobody is with the caller: they wait, are told something, or their talk is over."""
+    queued = call.queued or call.arrived
+    if call.answered is not None and not call.held and queued <= call.answered:
+        call.ended_by = "operator"
+        turn.hang_up(call, call.party)
+    elif call.script:
+        scripts.skip(turn, call)
+    elif call.queue is not None:
+        waiting.resume(turn, call)
+    elif call.kind is CallKind.INBOUND:
+        scripts.run(turn, call, farewell(turn.center.plan.unknown_number, Outcome.UNKNOWN_NUMBER))
+    else:
+        call.outcome, call.ended_by = call.outcome or Outcome.NOT_REACHED, "center"
+        turn.hang_up(call, call.party)
