@@ -23,6 +23,8 @@ from benchmarks.world import World
 from telephony.testing.phones.sip import PhoneCall
 
 BACK_SECONDS = 30.0
+HEARD = timedelta(seconds=0.2)
+"""The longest between a blow and our saying so."""
 SETTLED = timedelta(seconds=0.5)
 """After a router serves its control socket: its first picture is taken and acted upon."""
 
@@ -114,7 +116,7 @@ class Arena:
 
     async def struck(self, what: str, pid: int | None) -> Blow:
         """A blow has just fallen: wait until a router (another than `pid`) serves."""
-        blow = Blow(what=what, at=evidence.now())
+        blow = Blow(what=what, at=evidence.now() - HEARD)
         self.blows.append(blow)
         begun = time.monotonic()
         async with asyncio.timeout(BACK_SECONDS):

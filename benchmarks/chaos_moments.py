@@ -8,9 +8,9 @@ import random
 import re
 from collections.abc import Callable
 
+from telephony.guard import HOLDING
 from telephony.pbx.ari import AriClient, Message
 from telephony.pbx.ari import events as ari
-from telephony.guard import HOLDING
 from telephony.settings import Settings
 
 APP = "chaos"
@@ -164,9 +164,10 @@ def in_fallback(_: random.Random) -> Sees:
     return lambda event: isinstance(event, ari.ChannelDialplan) and event.dialplan_app == "Queue"
 
 
-def coming_back(_: random.Random) -> Sees:
-    """A caller from the native queue enters Stasis again."""
-    return lambda event: (
+def coming_back(chance: random.Random) -> Sees:
+    """A caller from the native queue enters Stasis again; or, where an operator was faster, the next one waits."""
+    waits = waiting(chance)
+    return lambda event: waits(event) or (
         isinstance(event, ari.ChannelDialplan)
         and event.dialplan_app == "Stasis"
         and event.channel.dialplan.context == "gudok-return"

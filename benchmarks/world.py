@@ -155,17 +155,17 @@ class World:
         await self.serving()
 
     async def serving(self, within: float = START_SECONDS) -> wire.StatusAnswer:
-        """Wait until a router serves the control socket."""
+        """Wait until a router has understood its first picture of the PBX."""
         deadline = time.monotonic() + within
         while True:
-            try:
-                return await self.status()
-            except OSError:
-                if self.service is not None and self.service.returncode is not None:
-                    raise ServiceFailedError(self.last_words()) from None
-                if time.monotonic() > deadline:
-                    raise ServiceFailedError(f"no router within {within:.0f} s: {self.last_words()}") from None
-                await asyncio.sleep(0.02)  # a socket that is not there yet cannot be awaited
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                if (answer := await self.status()).serving:
+                    return answer
+            if self.service is not None and self.service.returncode is not None:
+                raise ServiceFailedError(self.last_words())
+            if time.monotonic() > deadline:
+                raise ServiceFailedError(f"no router serves within {within:.0f} s: {self.last_words()}")
+            await asyncio.sleep(0.02)  # a socket that is not there yet cannot be awaited
 
     def last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []

@@ -228,7 +228,12 @@ class Service:
         self._handled_at_beat = handled
         if self._router.waiting and handled == before:
             return None
-        return lifeline.SERVING if self._serving and self._pbx.connected else lifeline.STARTING
+        return lifeline.SERVING if self.serving else lifeline.STARTING
+
+    @property
+    def serving(self) -> bool:
+        """Whether callers are in good hands."""
+        return self._serving and self._pbx is not None and self._pbx.connected
 
     async def _beat_into_pbx(self) -> None:
         """By the machine's own clock: the dialplan compares it with that."""
@@ -306,7 +311,7 @@ class Service:
             "ami": self._ami.problems,
             "control": Counter(refused=self._control.refused, cut_off=self._control.cut_off),
         }
-        return status_answer(asked, self._run, self._router, picture, counted)
+        return status_answer(asked, self._run, self._router, picture, counted, serving=self.serving)
 
 
 async def _end_task(task: asyncio.Task[None]) -> None:

@@ -15,7 +15,13 @@ State = TypeVar("State")
 
 
 def status_answer(
-    asked: int, run: str, router: Router[State], picture: Snapshot, counted: Mapping[str, Counter[str]]
+    asked: int,
+    run: str,
+    router: Router[State],
+    picture: Snapshot,
+    counted: Mapping[str, Counter[str]],
+    *,
+    serving: bool,
 ) -> StatusAnswer:
     """`asked`: the id of the request. `counted`: what the parts have counted, by the part's name."""
     counters: Counter[str] = Counter(router.counters)
@@ -24,6 +30,7 @@ def status_answer(
     return StatusAnswer(
         id=asked,
         pid=os.getpid(),
+        serving=serving,
         run=run,
         handled=router.handled,
         inbox=router.waiting,

@@ -48,10 +48,12 @@ Request = Status | Watch | Do | Reload
 
 
 class StatusAnswer(msgspec.Struct, kw_only=True, tag_field="answer", tag="status"):
-    """`counters`: since the start of this router. `latency`: name -> count, p50, p99, max in ms."""
+    """`serving`: its first picture of the PBX is understood, and the PBX is there. `counters`:
+    since the start of this router. `latency`: name -> count, p50, p99, max in ms."""
 
     id: int
     pid: int
+    serving: bool = True
     run: str
     handled: int
     inbox: int

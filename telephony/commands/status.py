@@ -38,6 +38,7 @@ def describe(answer: StatusAnswer, now: float) -> str:
             f"running for {duration(now - totals.since)} (pid {answer.pid}), {answer.handled} events, "
             f"{answer.inbox} in the inbox"
         ),
+        *(() if answer.serving else ("NOT SERVING: the PBX is away",)),
         (
             f"calls {totals.calls}: {totals.waiting} waiting, {totals.talking} talking; "
             f"answered {totals.answered}, abandoned {totals.abandoned}, sent away {totals.sent_away}"

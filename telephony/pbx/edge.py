@@ -222,6 +222,8 @@ class AsteriskPbx:
     async def _redirect(self, effect: TakeBack) -> None:
         """Out of the native queue and back to us; one who has just hung up or been answered stays as they are."""
         try:
+            if await self._ami.get_variable(effect.channel, "BRIDGEPEER"):
+                return
             await self._ami.redirect(effect.channel, RETURN_CONTEXT, effect.queue)
         except OSError as error:
             log.info("caller not taken back", call=effect.call, error=str(error))
