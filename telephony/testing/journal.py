@@ -8,13 +8,14 @@ from datetime import datetime
 from telephony.core.effects import AnyEffect
 from telephony.core.events import AnyEvent, Entry
 from telephony.core.facts import AnyFact, Fact
+from telephony.ports import Journal
 from telephony.testing.clock import VirtualClock
 
 GROUP_SECONDS = 0.05
 
 
-class MemoryJournal:
-    """Implements `telephony.ports.Journal`. `facts` sees every committed fact, in order, once."""
+class MemoryJournal(Journal):
+    """`facts` sees every committed fact, in order, once."""
 
     def __init__(self, clock: VirtualClock, facts: Callable[[AnyFact], None]) -> None:
         self._clock = clock

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from telephony.core import events as ev
 from telephony.core.effects import MirrorMember
-from telephony.testing.switch import NORMAL_CLEARING, Bridge, Channel, Switch
+from telephony.testing.parts import NORMAL_CLEARING, Bridge, Channel
+from telephony.testing.switch import Switch
 
 RECHECK = 0.5
 RING = 15.0
@@ -72,7 +73,7 @@ class NativeQueue:
                 channel=channel.id,
                 number=channel.number,
                 caller=channel.caller,
-                arrived=self._switch.truth[channel.id].arrived,
+                arrived=self._switch.record.truth[channel.id].arrived,
                 via="fallback",
                 queue=queue,
             ),
@@ -127,7 +128,7 @@ class NativeQueue:
 
 def _came_in(switch: Switch, channel: Channel) -> bool:
     """From outside, on a service number."""
-    truth = switch.truth.get(channel.id)
+    truth = switch.record.truth.get(channel.id)
     return truth is not None and truth.phone is None
 
 

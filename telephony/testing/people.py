@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from telephony.core import effects as do
 from telephony.core import events as ev
 from telephony.testing import calllog
-from telephony.testing.switch import BUSY, DECLINED, Channel, Phone
+from telephony.testing.parts import BUSY, DECLINED, Channel, Phone
 
 if TYPE_CHECKING:
     from telephony.testing.story import Story

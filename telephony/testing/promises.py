@@ -26,8 +26,8 @@ from telephony.core.plan import Plan, Queue
 from telephony.core.routing import Matcher, Ranking
 from telephony.testing import calllog
 from telephony.testing.people import Operator
+from telephony.testing.record import Truth
 from telephony.testing.story import Handle, Story
-from telephony.testing.switch import Truth
 
 HOME = 130.0
 """Seconds that the evening takes: longer than any wrap-up, prompt, record or pair of audits of a test's plan."""
@@ -240,7 +240,7 @@ def check_nothing_is_left(story: Story) -> None:
 def check_log(story: Story) -> None:
     log = story.log
     assert not log.oddities, f"facts that fit nothing: {log.oddities}"
-    for name, truth in story.switch.truth.items():
+    for name, truth in story.switch.record.truth.items():
         assert name in log.calls, f"I1: {name} has no record"
         _check_call(log.calls[name], truth)
     for record in log.calls.values():

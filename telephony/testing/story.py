@@ -15,7 +15,6 @@ Everything random comes from `seed`. Layers: the rules are given, not imported.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -24,14 +23,16 @@ from random import Random
 from telephony.core import effects as do
 from telephony.core import events as ev
 from telephony.core.center import Center
-from telephony.core.facts import AnyFact, Fact
+from telephony.core.facts import AnyFact
 from telephony.core.plan import Plan
 from telephony.testing.calllog import CallLog
-from telephony.testing.clock import Alarm, VirtualClock
+from telephony.testing.clock import VirtualClock
 from telephony.testing.journal import MemoryJournal
+from telephony.testing.life import Life
+from telephony.testing.parts import Channel
 from telephony.testing.pbx import MemoryPbx
 from telephony.testing.people import Caller, Operator, Telephone
-from telephony.testing.switch import Channel, Switch
+from telephony.testing.switch import Switch
 
 Handle = Callable[[Center, ev.AnyEvent, datetime], Sequence[do.AnyEffect | AnyFact]]
 MOMENT = 0.5
@@ -39,98 +40,6 @@ MOMENT = 0.5
 AUDIT = 30.0
 GUARD = 10.0
 """Seconds without a router after which waiting callers are handed to the native queue."""
-
-
-class Life:
-    """One life of the router: its state, inbox and timers. What it does ends with it."""
-
-    def __init__(self, story: Story, run: str) -> None:
-        self.story, self.run = story, run
-        self.center = Center()
-        self.alive = True
-        self.frozen = False
-        """Stopped by SIGSTOP: what is sent to it waits in the sockets."""
-        self._inbox: deque[ev.AnyEvent] = deque()
-        self._turning = False
-        self._timers: dict[str, Alarm] = {}
-        self._seq = story.journal.last_seq
-        self.replies: dict[str, do.Reply] = {}
-        self.alarms: list[do.Alarm] = []
-
-    def deliver(self, event: ev.AnyEvent) -> None:
-        """Stamp, decide, journal, carry out: one event after the other."""
-        self._inbox.append(event)
-        if self._turning or self.frozen:
-            return
-        self._turning = True
-        try:
-            while self._inbox and self.alive and not self.frozen:
-                self._decide(self._inbox.popleft())
-        finally:
-            self._turning = False
-
-    def _decide(self, event: ev.AnyEvent) -> None:
-        story, now = self.story, self.story.clock.now()
-        decided = story.handle(self.center, event, now)
-        self._seq += 1
-        for effect in decided:
-            if isinstance(effect, do.CallEffect):
-                story.pbx.perform(effect)
-        story.journal.append(self._seq, now, event, decided)
-        for effect in decided:
-            if not isinstance(effect, (do.CallEffect, Fact)):
-                self._carry_out(effect)
-        story.decided(event, decided)
-
-    def _carry_out(self, effect: do.AnyEffect) -> None:
-        match effect:
-            case do.SetTimer():
-                self._cancel(effect.key)
-                fired = ev.TimerFired(key=effect.key, generation=effect.generation)
-                self._timers[effect.key] = self.story.clock.at(effect.at, lambda: self._fire(fired))
-            case do.CancelTimer():
-                self._cancel(effect.key)
-            case do.MirrorMember():
-                self.story.pbx.mirror(effect)
-            case do.Reply(durable=True):
-                self.story.journal.when_durable(self._seq, lambda: self._answer(effect))
-            case do.Reply():
-                self._answer(effect)
-            case do.TakePicture():
-                self.story.pbx.take_picture(effect.why)
-            case do.Continue():
-                self._inbox.append(ev.Continued(work=effect.work, items=effect.items))
-            case do.Alarm():
-                self.alarms.append(effect)
-            case _:
-                raise TypeError(f"nobody carries out {type(effect).__name__}")
-
-    def _cancel(self, key: str) -> None:
-        earlier = self._timers.pop(key, None)
-        if earlier is not None:
-            earlier.cancel()
-
-    def _fire(self, fired: ev.TimerFired) -> None:
-        del self._timers[fired.key]
-        self.deliver(fired)
-
-    def _answer(self, reply: do.Reply) -> None:
-        self.replies[reply.command] = reply
-
-    def thaw(self) -> None:
-        self.frozen = False
-        if self._inbox:
-            self.deliver(self._inbox.popleft())
-
-    @property
-    def timers(self) -> set[str]:
-        """Keys of the timers that run."""
-        return set(self._timers)
-
-    def end(self) -> None:
-        self.alive = False
-        for key in list(self._timers):
-            self._cancel(key)
 
 
 class Story:
@@ -330,8 +239,8 @@ class Story:
         self._read_records()
 
     def _read_records(self) -> None:
-        while self.life.alive and not self.life.frozen and self._read < len(self.switch.records):
-            record = self.switch.records[self._read]
+        while self.life.alive and not self.life.frozen and self._read < len(self.switch.record.finished):
+            record = self.switch.record.finished[self._read]
             self._read += 1
             self.life.deliver(record)
             self.journal.remember_position(self._read)

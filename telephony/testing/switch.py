@@ -9,98 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
-from typing import Any, Literal
-
-from msgspec.structs import replace
 
 from telephony.core import events as ev
 from telephony.core.plan import Plan
 from telephony.testing.clock import Alarm, VirtualClock
+from telephony.testing.parts import BUSY, DECLINED, NO_ANSWER, NORMAL_CLEARING, Bridge, Channel, Phone
+from telephony.testing.record import Record
 
-Where = Literal["ours", "fallback", "elsewhere"]
-Manner = Literal["rings", "picks_up", "busy", "rejects", "silent"]
-"""What a phone does when rung. `silent`: its contact is known, but nobody answers the INVITE."""
-
-NORMAL_CLEARING = (16, 0)
-BUSY = (17, 486)
-NO_ANSWER = (19, 480)
-DECLINED = (21, 603)
-RECORD_DELAY = 0.012
-"""Seconds until what the PBX writes of a call can be read."""
 BEAT_PATIENCE = timedelta(seconds=2)
 """The dialplan hands callers to the fallback when the router's last beat is older."""
-
-
-@dataclass(slots=True, eq=False)
-class Phone:
-    """A telephone: an operator's, a specialist's, or any outside."""
-
-    name: str
-    manner: Manner = "rings"
-    reachable: bool = True
-    outside: bool = False
-    channels: dict[str, Channel] = field(default_factory=dict)
-
-
-@dataclass(slots=True, eq=False)
-class Channel:
-    """One call leg on the PBX. `linked` is the id of the channel that the call began with."""
-
-    id: str
-    created: datetime
-    linked: str
-    where: Where
-    state: Literal["down", "ringing", "up"] = "down"
-    phone: Phone | None = None
-    number: str = ""
-    caller: str = ""
-    variables: dict[str, str] = field(default_factory=dict)
-    bridge: Bridge | None = None
-    playback: str | None = None
-    ready: bool = False
-    gone: bool = False
-    watched: bool = False
-    waits_in: str | None = None
-    """The native queue it stands in, while `where` is fallback."""
-    ring_over: Alarm | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Bridge:
-    id: str
-    kind: Literal["mixing", "holding"]
-    channels: dict[str, Channel] = field(default_factory=dict)
-    native: bool = False
-    """Made by the fallback queue, not by us."""
-
-
-@dataclass(slots=True)
-class Truth:
-    """What really became of a call that reached us; `answered` when a second live channel stood with the first in a
-    bridge."""
-
-    call: str
-    number: str
-    caller: str
-    arrived: datetime
-    phone: str | None = None
-    """The operator's phone whose own call it is."""
-    answered: datetime | None = None
-    answered_by: str | None = None
-    via_fallback: bool = False
-    ended: datetime | None = None
-    crashed: bool = False
-    """It ended with the PBX itself."""
-    told: bool = False
-    legs: dict[str, ev.RecordedLeg] = field(default_factory=dict)
-
-    def so_far(self) -> ev.RecordSoFar:
-        return ev.RecordSoFar(
-            call=self.call, answered=self.answered, answered_by=self.answered_by, legs=tuple(self.legs.values())
-        )
 
 
 class Switch:
@@ -114,9 +33,7 @@ class Switch:
         self.playbacks: dict[str, Channel] = {}
         self.phones: dict[str, Phone] = {phone.name: Phone(phone.name) for phone in plan.phones}
         self.outside: dict[str, Phone] = {}
-        self.truth: dict[str, Truth] = {}
-        self.records: list[ev.CallRecorded] = []
-        """What the PBX writes about finished calls, oldest first."""
+        self.record = Record(clock)
         self.missing_prompts: set[str] = set()
         self.prompt_seconds: dict[str, float] = {}
         self.beat: float = 0.0
@@ -142,7 +59,7 @@ class Switch:
         channel.variables = {"GUDOK_NUMBER": number, "GUDOK_ARRIVED": f"{now.timestamp():.6f}"}
         if queue is not None:
             channel.variables["GUDOK_QUEUE"] = queue
-        self.truth[channel.id] = Truth(channel.id, number, caller, now)
+        self.record.reached_us(channel)
         if self._takes_callers():
             channel.where = "ours"
             self.tell(channel, ev.CallerArrived(channel=channel.id, number=number, caller=caller, arrived=now))
@@ -159,7 +76,7 @@ class Switch:
         """Into the native queue, which answers."""
         self.leave_bridge(channel)
         channel.where, channel.waits_in, channel.state = "fallback", queue, "up"
-        self.truth[channel.id].via_fallback = True
+        self.record.truth[channel.id].via_fallback = True
 
     def dial(self, phone: Phone, number: str) -> Channel:
         """An operator's phone dials. While nobody listens the dialplan refuses."""
@@ -170,7 +87,7 @@ class Switch:
         channel.variables = {"GUDOK_PHONE": phone.name, "GUDOK_NUMBER": number, "GUDOK_ROLE": "own"}
         if self._takes_callers():
             channel.where = "ours"
-            self.truth[channel.id] = Truth(channel.id, number, "", channel.created, phone.name)
+            self.record.reached_us(channel)
             trunk = self._trunk_to(number)
             self.tell(channel, ev.OwnCallStarted(channel=channel.id, phone=phone.name, number=number, trunk=trunk))
         else:
@@ -192,7 +109,7 @@ class Switch:
         if channel.gone or channel.state == "up":
             return
         channel.state = "up"
-        self._note_leg(channel, answered=self.clock.now())
+        self.record.leg(channel, answered=self.clock.now())
         self._stop_ringing(channel)
         self.tell(channel, ev.ChannelAnswered(channel=channel.id))
 
@@ -240,17 +157,14 @@ class Switch:
 
     def add(self, channel: Channel) -> None:
         self.channels[channel.id] = channel
-        truth = self.truth.get(channel.linked)
-        if truth is not None and channel.linked != channel.id:
-            phone = None if channel.phone is None or channel.phone.outside else channel.phone.name
-            truth.legs[channel.id] = ev.RecordedLeg(channel=channel.id, phone=phone, made=channel.created)
+        self.record.made(channel)
         if channel.phone is not None:
             channel.phone.channels[channel.id] = channel
 
     def end(self, channel: Channel, cause: int = 16, tech_cause: int = 0, *, timed_out: bool = False) -> None:
         """The channel is destroyed; whoever stood in a bridge with it stays."""
         channel.gone = True
-        self._note_leg(channel, ended=self.clock.now())
+        self.record.leg(channel, ended=self.clock.now())
         self._stop_ringing(channel)
         del self.channels[channel.id]
         if channel.phone is not None:
@@ -258,7 +172,8 @@ class Switch:
         bridge = channel.bridge
         self.leave_bridge(channel)
         self.stop_prompt(channel, failed=True)
-        self._note_end(channel)
+        others = (other for other in self.channels.values() if other.linked == channel.linked)
+        self.record.ended(channel, last=next(others, None) is None)
         if channel.where == "ours" or channel.watched:
             gone = ev.ChannelGone(channel=channel.id, cause=cause, tech_cause=tech_cause, timed_out=timed_out)
             self.tell(channel, gone)
@@ -266,44 +181,6 @@ class Switch:
             self.bridges.pop(bridge.id, None)
             for other in list(bridge.channels.values()):
                 self.end(other, *NORMAL_CLEARING)
-
-    def _note_leg(self, channel: Channel, **what: Any) -> None:
-        truth = self.truth.get(channel.linked)
-        if truth is not None and channel.id in truth.legs:
-            truth.legs[channel.id] = replace(truth.legs[channel.id], **what)
-
-    def _note_end(self, channel: Channel) -> None:
-        truth = self.truth.get(channel.id)
-        if truth is not None:
-            truth.ended = self.clock.now()
-        linked = channel.linked
-        if any(other.linked == linked for other in self.channels.values()):
-            return
-        truth = self.truth.get(linked)
-        if truth is not None and truth.ended is not None:
-            if truth.phone is not None:
-                truth.ended = self.clock.now()
-            self._write(truth, truth.ended)
-
-    def _write(self, truth: Truth, ended: datetime) -> None:
-        truth.told = True
-        record = ev.CallRecorded(
-            call=truth.call,
-            number=truth.number,
-            caller=truth.caller,
-            phone=truth.phone,
-            arrived=truth.arrived,
-            ended=ended,
-            answered=truth.answered,
-            answered_by=truth.answered_by,
-            via_fallback=truth.via_fallback,
-            legs=tuple(truth.legs.values()),
-        )
-        self.clock.after(RECORD_DELAY, lambda: self.records.append(record))
-
-    def records_so_far(self) -> tuple[ev.RecordSoFar, ...]:
-        """What the PBX has written about calls that go on."""
-        return tuple(truth.so_far() for truth in self.truth.values() if truth.ended is None and truth.legs)
 
     def _stop_ringing(self, channel: Channel) -> None:
         if channel.ring_over is not None:
@@ -342,18 +219,7 @@ class Switch:
             channel.bridge = bridge
             bridge.channels[channel.id] = channel
         if bridge.kind == "mixing":
-            self._note_talk(bridge)
-
-    def _note_talk(self, bridge: Bridge) -> None:
-        up = [channel for channel in bridge.channels.values() if channel.state == "up"]
-        if len(up) < 2:
-            return
-        for channel in up:
-            truth = self.truth.get(channel.id)
-            if truth is not None and truth.answered is None:
-                other = next(one for one in up if one is not channel)
-                truth.answered = self.clock.now()
-                truth.answered_by = None if other.phone is None else other.phone.name
+            self.record.talk(bridge)
 
     def leave_bridge(self, channel: Channel) -> None:
         if channel.bridge is not None:
@@ -384,13 +250,10 @@ class Switch:
 
     def die(self) -> None:
         """Asterisk is killed: no channel lives on, nothing is said of their end."""
-        now = self.clock.now()
         for channel in list(self.channels.values()):
             channel.gone, channel.playback = True, None
             self._stop_ringing(channel)
-            truth = self.truth.get(channel.linked)
-            if truth is not None:
-                truth.ended, truth.crashed = truth.ended or now, True
+            self.record.crashed(channel)
         self.channels.clear()
         self.bridges.clear()
         self.playbacks.clear()
@@ -399,13 +262,11 @@ class Switch:
         self.beat, self.up = 0.0, False
 
     def come_up(self) -> None:
-        """A new process. The reader of the record closes what the old one left open, when it was last heard of."""
+        """A new process."""
         self.up = True
         self.started = self.clock.now()
         self._lives += 1
-        for truth in self.truth.values():
-            if truth.crashed and truth.ended is not None and not truth.told:
-                self._write(truth, truth.ended)
+        self.record.close()
 
     def later(self, least: float, most: float, action: Callable[[], None]) -> Alarm:
         """After a delay of the network."""

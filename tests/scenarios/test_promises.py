@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 import handlers
 from telephony.core import events as ev
 from telephony.core.events import Operator
+from telephony.testing.parts import BUSY, DECLINED, Channel, Phone
 from telephony.testing.people import dial_code
 from telephony.testing.promises import Promises, check_nobody_waits_in_vain, state_of
 from telephony.testing.story import Story
-from telephony.testing.switch import BUSY, DECLINED, Channel, Phone
 from tests.scenarios.small_center import PLAN
 
 for name, examples, steps in (("short", 120, 40), ("long", 3000, 80), ("hunt", 300, 50)):

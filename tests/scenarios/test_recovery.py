@@ -74,6 +74,19 @@ def test_while_ringing_and_the_ring_ends_unseen(story: Story) -> None:
     assert caller.record.rung[0] == ("anna", "cancelled")
 
 
+def test_an_operator_who_waits_in_a_queue_and_a_ring_that_fails(story: Story) -> None:
+    anna, boris = at_work(story), story.operator("boris", booking=1)
+    boris.logs_in("phone02")
+    anna.dials("801")
+    assert boris.rings()
+    story.restart_router()
+    boris.rejects()
+    assert anna.hears == "music"
+    boris.comes_back()
+    boris.answers()
+    assert anna.hears == "boris"
+
+
 @pytest.mark.parametrize("milliseconds", [0, 1, 2, 3, 4, 6, 8, 10, 15, 30])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_just_answered(new_story: NewStory, milliseconds: int, seed: int) -> None:
@@ -261,7 +274,7 @@ def test_callers_are_answered_natively_and_come_back(story: Story) -> None:
     assert anna.rings_for(waiting)
     assert answered.record.outcome == "answered"
     assert answered.record.answered_by == "anna"
-    assert waiting.record.arrived == story.switch.truth[waiting.id].arrived
+    assert waiting.record.arrived == story.switch.record.truth[waiting.id].arrived
 
 
 def test_callers_of_the_dead_router_are_handed_over_after_ten_seconds(story: Story) -> None:
@@ -375,7 +388,7 @@ def test_calls_of_a_dead_pbx_are_closed_as_such_and_new_ones_are_served(story: S
     story.passes(2)
     assert (caller.record.outcome, caller.record.ended_by) == ("answered", "pbx")
     assert (waiting.record.outcome, waiting.record.ended_by) == ("lost", "pbx")
-    assert caller.record.ended == story.switch.truth[caller.id].ended
+    assert caller.record.ended == story.switch.record.truth[caller.id].ended
     story.passes(10)
     assert anna.state == "ready"
     assert anna.rings_for(story.calls("1302"))

@@ -1,0 +1,126 @@
+"""What really became of the calls, and what the switch writes down of it: its own record, read after each call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from telephony.core import events as ev
+from telephony.testing.clock import VirtualClock
+from telephony.testing.parts import Bridge, Channel
+
+RECORD_DELAY = 0.012
+"""Seconds until what the PBX writes of a call can be read."""
+
+
+@dataclass(slots=True)
+class Truth:
+    """What really became of a call that reached us; `answered` when a second live channel stood with the first in a
+    bridge."""
+
+    call: str
+    number: str
+    caller: str
+    arrived: datetime
+    phone: str | None = None
+    """The operator's phone whose own call it is."""
+    answered: datetime | None = None
+    answered_by: str | None = None
+    via_fallback: bool = False
+    ended: datetime | None = None
+    crashed: bool = False
+    """It ended with the PBX itself."""
+    told: bool = False
+    legs: dict[str, ev.RecordedLeg] = field(default_factory=dict)
+
+    def so_far(self) -> ev.RecordSoFar:
+        return ev.RecordSoFar(
+            call=self.call, answered=self.answered, answered_by=self.answered_by, legs=tuple(self.legs.values())
+        )
+
+
+class Record:
+    """`truth`: every call that reached us, by the id of its first channel. `finished`: what can be read by now."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.truth: dict[str, Truth] = {}
+        self.finished: list[ev.CallRecorded] = []
+
+    def reached_us(self, channel: Channel) -> Truth:
+        """The channel has come to a service number, or a phone of ours dials."""
+        phone = None if channel.phone is None else channel.phone.name
+        truth = Truth(channel.id, channel.number, channel.caller, channel.created, phone)
+        self.truth[channel.id] = truth
+        return truth
+
+    def made(self, channel: Channel) -> None:
+        truth = self.truth.get(channel.linked)
+        if truth is not None and channel.linked != channel.id:
+            phone = None if channel.phone is None or channel.phone.outside else channel.phone.name
+            truth.legs[channel.id] = ev.RecordedLeg(channel=channel.id, phone=phone, made=channel.created)
+
+    def leg(self, channel: Channel, **what: Any) -> None:
+        """Something has happened to a leg."""
+        truth = self.truth.get(channel.linked)
+        if truth is not None and channel.id in truth.legs:
+            truth.legs[channel.id] = replace(truth.legs[channel.id], **what)
+
+    def talk(self, bridge: Bridge) -> None:
+        """Somebody has come into the bridge."""
+        up = [channel for channel in bridge.channels.values() if channel.state == "up"]
+        if len(up) < 2:
+            return
+        for channel in up:
+            truth = self.truth.get(channel.id)
+            if truth is not None and truth.answered is None:
+                other = next(one for one in up if one is not channel)
+                truth.answered = self._clock.now()
+                truth.answered_by = None if other.phone is None else other.phone.name
+
+    def ended(self, channel: Channel, *, last: bool) -> None:
+        """The channel has ended; `last`: no other of its call is left."""
+        now = self._clock.now()
+        truth = self.truth.get(channel.id)
+        if truth is not None:
+            truth.ended = now
+        truth = self.truth.get(channel.linked)
+        if last and truth is not None and truth.ended is not None:
+            if truth.phone is not None:
+                truth.ended = now
+            self._write(truth, truth.ended)
+
+    def crashed(self, channel: Channel) -> None:
+        """The channel died with the switch: nothing is written of it."""
+        truth = self.truth.get(channel.linked)
+        if truth is not None:
+            truth.ended, truth.crashed = truth.ended or self._clock.now(), True
+
+    def close(self) -> None:
+        """A new process: the reader closes what the old one left open, when it was last heard of."""
+        for truth in self.truth.values():
+            if truth.crashed and truth.ended is not None and not truth.told:
+                self._write(truth, truth.ended)
+
+    def so_far(self) -> tuple[ev.RecordSoFar, ...]:
+        """What is written about calls that go on."""
+        return tuple(truth.so_far() for truth in self.truth.values() if truth.ended is None and truth.legs)
+
+    def _write(self, truth: Truth, ended: datetime) -> None:
+        truth.told = True
+        record = ev.CallRecorded(
+            call=truth.call,
+            number=truth.number,
+            caller=truth.caller,
+            phone=truth.phone,
+            arrived=truth.arrived,
+            ended=ended,
+            answered=truth.answered,
+            answered_by=truth.answered_by,
+            via_fallback=truth.via_fallback,
+            legs=tuple(truth.legs.values()),
+        )
+        self._clock.after(RECORD_DELAY, lambda: self.finished.append(record))
