@@ -95,7 +95,7 @@ def _let_ring(turn: Turn, call: Call, live: list[Leg]) -> None:
     for leg in live:
         if leg is not ringing:
             _cancel(turn, call, leg)
-    if call.queue is not None and (call.kind is CallKind.INBOUND or call.eligible):
+    if call.queue is not None:
         call.offer, call.eligible = (ringing or live[0]).channel, True
         waiting.hold(turn, call)
 
