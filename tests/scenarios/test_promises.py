@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -21,7 +22,7 @@ from telephony.testing.promises import Promises, check_nobody_waits_in_vain, sta
 from telephony.testing.story import Story
 from tests.scenarios.small_center import PLAN
 
-for name, examples, steps in (("short", 120, 40), ("long", 3000, 80), ("hunt", 300, 50)):
+for name, examples, steps in (("short", 200, 40), ("long", 3000, 80), ("hunt", 300, 50)):
     settings.register_profile(
         name,
         max_examples=examples,
@@ -33,6 +34,9 @@ for name, examples, steps in (("short", 120, 40), ("long", 3000, 80), ("hunt", 3
         print_blob=True,
     )
 PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+pytestmark = pytest.mark.timeout(0 if os.environ.get("HYPOTHESIS_PROFILE") else 600)
+"""A history that breaks a promise is worth the time it takes to make it short."""
 
 PHONES = [phone.name for phone in PLAN.phones]
 LOGINS = ["anna", "boris", "vera"]
