@@ -50,7 +50,7 @@ async def _lane(seed: int, works: Sequence[tuple[str, Work]], keep: Path | None,
     async with AsyncExitStack() as stack:
         async with opening:  # migrations share what is global in this process
             arena = await stack.enter_async_context(Arena.open(seed=seed, keep=keep))
-        for name, work in works:
+        for _, work in works:
             begun = time.monotonic()
             found.append(one := await work(arena))
             verdict = "equal" if one.equal else f"{len(one.differences) + len(one.broken)} DIFFERENCES"

@@ -144,13 +144,14 @@ class Arena:
         for blow in self.blows:
             here = evidence.alive(calls, blow.at)
             blow.alive, blow.cut = len(here), sum(call.sip_call_id in cut for call in here)
+        wrong = [*evidence.doubled(calls), *(f"{call} was cut off" for call in sorted(set(cut.values())))]
         repairs = await evidence.repairs(self.world)
         found = Round(
             what=what,
             blows=self.blows,
             calls=len(result.calls) - self._compared,
             differences=[text for one in result.differences if (text := f"{one.call}: {one.what}") not in self._told],
-            broken=self.broken + [text for text in evidence.doubled(calls) if text not in self._told],
+            broken=[text for text in (*self.broken, *wrong) if text not in self._told],
             repaired=repairs - self._repaired,
         )
         if self.keep is not None and not found.equal:

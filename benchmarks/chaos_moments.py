@@ -52,11 +52,12 @@ class Watcher:
 
     async def at(self, sees: Sees, act: Callable[[], None] = lambda: None, within: float = 20.0) -> ari.Event:
         """Do `act` the moment an event satisfies `sees`; the event. Raises TimeoutError."""
-        order = (sees, act, asyncio.get_running_loop().create_future())
+        seen: asyncio.Future[ari.Event] = asyncio.get_running_loop().create_future()
+        order = (sees, act, seen)
         self._orders.append(order)
         try:
             async with asyncio.timeout(within):
-                return await order[2]
+                return await seen
         finally:
             if order in self._orders:
                 self._orders.remove(order)
@@ -167,8 +168,11 @@ def in_fallback(_: random.Random) -> Sees:
 def coming_back(chance: random.Random) -> Sees:
     """A caller from the native queue enters Stasis again; or, where an operator was faster, the next one waits."""
     waits = waiting(chance)
-    return lambda event: waits(event) or (
-        isinstance(event, ari.ChannelDialplan)
-        and event.dialplan_app == "Stasis"
-        and event.channel.dialplan.context == "gudok-return"
+    return lambda event: (
+        waits(event)
+        or (
+            isinstance(event, ari.ChannelDialplan)
+            and event.dialplan_app == "Stasis"
+            and event.channel.dialplan.context == "gudok-return"
+        )
     )

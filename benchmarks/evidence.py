@@ -73,7 +73,9 @@ async def _look(
         ],
         talks=talks,
         unconnected={
-            call.sip_call_id for call in phones if call.direction == "in" and _end_of(call.answered, outages) is not None
+            call.sip_call_id
+            for call in phones
+            if call.direction == "in" and _end_of(call.answered, outages) is not None
         },
     )
 
@@ -129,8 +131,8 @@ def _as_connected(call: PhoneCall, talks: Sequence[LoggedTalk], outages: Sequenc
 
 
 def _end_of(moment: datetime | None, outages: Sequence[Outage]) -> datetime | None:
-    """The end of the outage in which that moment lies."""
-    return next((end for begin, end in outages if moment is not None and begin <= moment <= end), None)
+    """The end of the outage in which that moment lies; of the last, as one may begin before all is done after another."""
+    return max((end for begin, end in outages if moment is not None and begin <= moment <= end), default=None)
 
 
 def _over(call: PhoneCall, at: datetime) -> bool:
@@ -149,9 +151,9 @@ def alive(calls: Iterable[PhoneCall], at: datetime) -> list[PhoneCall]:
     return [call for call in calls if call.direction == "out" and call.invited <= at and not _over(call, at)]
 
 
-async def cut_calls(world: World, calls: Sequence[PhoneCall], outages: Sequence[Outage]) -> set[str]:
-    """SIP Call-IDs of callers whom the PBX sent off though no operator had hung up and nobody sent them away. One whose
-    operator hangs up while no router lives is sent off by the next."""
+async def cut_calls(world: World, calls: Sequence[PhoneCall], outages: Sequence[Outage]) -> dict[str, str]:
+    """Callers whom the PBX sent off though no operator had hung up and nobody sent them away: SIP Call-ID -> call. One
+    whose operator hangs up while no router lives is sent off by the next."""
     call_ids = sip_call_ids(world.settings.cel_file)
     sent_away = {row.id for row in await world.calls() if row.outcome in ("sent_away", "unknown_number")}
     ends: dict[str, list[datetime]] = defaultdict(list)
@@ -159,7 +161,7 @@ async def cut_calls(world: World, calls: Sequence[PhoneCall], outages: Sequence[
         if leg.direction == "in" and leg.answered and leg.ended and leg.ended_by == "phone":
             ends[leg.call or ""] += [leg.ended, _end_of(leg.ended, outages) or leg.ended]
     return {
-        call.sip_call_id
+        call.sip_call_id: known
         for call in calls
         if call.direction == "out" and call.ended is not None and call.ended_by == "peer"
         for known in [call_ids.get(call.sip_call_id, "")]

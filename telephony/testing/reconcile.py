@@ -23,7 +23,8 @@ Value = TypeVar("Value")
 SOURCES: tuple[Source, ...] = ("phones", "PBX", "Gudok")
 TOLERANCE = timedelta(seconds=1)
 CROSSING = timedelta(milliseconds=500)
-"""An operator's answer this close to the caller's end crossed it on the way: the phones cannot tell which was first."""
+"""An operator's answer this close to the caller's end, or to our own hanging up, crossed it on the way: the phones cannot
+tell which was first."""
 
 
 class LoggedCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,12 +209,19 @@ def _compare_talks(legs: Sequence[PhoneCall], talks: Sequence[LoggedTalk]) -> It
         left[talk.phone].append(talk)
     for leg in sorted(legs, key=lambda leg: leg.invited):
         match = next((talk for talk in left[leg.phone] if _same_talk(leg, talk)), None)
+        if match is None and _crossed(leg):
+            continue
         if match is None:
             yield Difference(call=leg.call or f"SIP {leg.sip_call_id}", what=f"the log has no such talk at {leg.phone}")
         else:
             left[leg.phone].remove(match)
     for talk in (talk for rest in left.values() for talk in rest):
         yield Difference(call=talk.call, what=f"phone {talk.phone} knows nothing of this talk")
+
+
+def _crossed(leg: PhoneCall) -> bool:
+    """Picked up while we were hanging up."""
+    return leg.answered is not None and leg.ended is not None and leg.ended - leg.answered < CROSSING
 
 
 def _same_talk(leg: PhoneCall, talk: LoggedTalk) -> bool:
