@@ -199,7 +199,7 @@ def _adopt_leg(turn: Turn, seen: SeenChannel, picture: Picture, opened: dict[str
     role = Role.FAR if seen.variables.get("GUDOK_ROLE") == "far" else Role.OPERATOR
     ring = queue.ring if queue is not None else center.plan.default_ring
     login = None if agent is None else agent.login
-    leg = Leg(seen.channel, role, n, ring, seen.created, login, _why(seen), state, queue=call.queue)
+    leg = Leg(seen.channel, role, n, ring, seen.created, login, _why(seen), state, queue=call.queue, phone=seen.phone)
     center.add_leg(call, leg)
 
 

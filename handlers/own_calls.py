@@ -98,7 +98,7 @@ def ring_far(
     """Make a leg to somebody who is not an operator at work."""
     center = turn.center
     channel = center.name_leg(call)
-    leg = Leg(channel, Role.FAR, call.attempts, seconds, turn.now, why=reason)
+    leg = Leg(channel, Role.FAR, call.attempts, seconds, turn.now, why=reason, phone=phone)
     center.add_leg(call, leg)
     turn.do(
         CreateLeg(

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
 from typing import Literal
 
+from msgspec.structs import replace
+
 from handlers import legs
 from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
@@ -103,6 +105,8 @@ def call_recorded(turn: Turn, event: CallRecorded) -> None:
         turn.do(as_fact(turn, event))
         return
     turn.forget_timer(RECORD_TIMER + event.call)
+    if known.lost is not None and event.ended < known.lost:  # the record breaks off with its last line
+        event = replace(event, ended=known.lost)
     heard = _heard_of(turn, known, event)
     close_attempts(turn, known.call, known.open_attempts, {leg.channel: leg for leg in heard}, event.ended)
     state_legs(turn, known.call, heard, beyond=known.attempts)
@@ -119,11 +123,13 @@ def call_recorded(turn: Turn, event: CallRecorded) -> None:
 
 def as_fact(turn: Turn, event: CallRecorded) -> CallMissed:
     """Counts for a call of which the log does not know, or not that it was answered."""
+    queue = turn.center.by_number.get(event.number) if event.phone is None else None
     return CallMissed(
         call=event.call,
         kind=CallKind.INBOUND if event.phone is None else CallKind.OWN,
         number=event.number,
         caller=event.caller,
+        queue=None if queue is None else queue.name,
         origin=login_at(turn, event.phone),
         arrived=event.arrived,
         ended=event.ended,

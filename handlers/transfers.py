@@ -7,6 +7,8 @@ target has answered. If it hangs up before (many phones do, right after the REFE
 
 from __future__ import annotations
 
+from typing import Literal
+
 from handlers import agents, bridging, own_calls, scripts, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role, Transfer
@@ -48,10 +50,13 @@ def _login_on(call: Call, by: ChannelId) -> str | None:
     return call.origin if by == call.party else call.legs[by].login
 
 
-def _report(turn: Turn, call: Call, channel: ChannelId, state: str) -> None:
-    match state:
-        case "progress" | "success" | "unavailable" | "declined":
-            turn.do(ReportTransfer(call=call.id, channel=channel, state=state))
+def _report(
+    turn: Turn, call: Call, channel: ChannelId, state: Literal["progress", "success", "unavailable", "declined"]
+) -> None:
+    """Tell the phone how its transfer goes. Some hang up by themselves when it fails: their party is not to suffer."""
+    turn.do(ReportTransfer(call=call.id, channel=channel, state=state))
+    if state in ("unavailable", "declined"):
+        call.given_back = turn.now
 
 
 def _let_party_stay(turn: Turn, call: Call, by: ChannelId) -> None:
@@ -138,6 +143,7 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
     leg = Leg(
         far.channel, far.role, call.attempts, far.seconds, turn.now, far.login, "transfer", far.state, queue=call.queue
     )
+    leg.phone = far.phone
     center.add_leg(call, leg)
     turn.do(
         AttemptMade(
@@ -146,6 +152,7 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
             channel=leg.channel,
             why="transfer",
             operator=leg.login,
+            phone=leg.phone,
             number=None if leg.login else consultation.number,
             queue=call.queue,
             at=turn.now,
@@ -207,7 +214,6 @@ def lost_leg(turn: Turn, call: Call, channel: ChannelId) -> None:
         _report(turn, call, transfer.by, "unavailable")
         _leave_bridge(turn, call)
         bridging.bridge_with(turn, call, back)
-        call.given_back = turn.now
     elif call.queue is not None:
         waiting.resume(turn, call)
     else:

@@ -116,7 +116,9 @@ def ring(
     center = turn.center
     center.matcher.remove_caller(call.id)
     channel = center.name_leg(call)
-    leg = Leg(channel, Role.OPERATOR, call.attempts, seconds, turn.now, agent.login, why, queue=call.queue)
+    leg = Leg(
+        channel, Role.OPERATOR, call.attempts, seconds, turn.now, agent.login, why, queue=call.queue, phone=agent.phone
+    )
     center.add_leg(call, leg)
     agent.channels.add(channel)
     agents.set_state(turn, agent, State.RINGING, call=call.id)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -93,6 +93,7 @@ class Service:
         self._check_roster(started.operators)
         self._tokens = Tokens(config.secrets.token_key, keep=self._journal.remember_number)
         self._pbx = self._make_pbx()
+        self._know_extensions(started.operators)
         self._router = router = self._make_router(self._pbx, last + 1)
         self._run = started.run
         self._board.start(started)
@@ -290,9 +291,14 @@ class Service:
         assert self._router is not None
         operators = await list_operators(self._database)
         self._board.set_people(operators)
+        self._know_extensions(operators)
         self._router.deliver(OperatorsChanged(operators=tuple(operators)))
         await self._router.settled()
         return Reply(command="", ok=True, code="reloaded", text=f"{len(operators)} operators")
+
+    def _know_extensions(self, operators: Iterable[Operator]) -> None:
+        assert self._pbx is not None
+        self._pbx.know_extensions(operator.extension for operator in operators)
 
     async def _count_today(self) -> None:
         """Those who look on see the whole day, not only this life. It is worth no failure."""

@@ -45,6 +45,8 @@ class Leg:
     """Set when we know how it ends before the PBX has reported it gone."""
     queue: str | None = None
     """The queue in which the call stood when this operator was rung: its wrap-up is theirs."""
+    phone: str | None = None
+    """The phone that rings; None for a number outside."""
 
 
 @dataclass(slots=True, eq=False)

@@ -151,6 +151,8 @@ class CallMissed(Fact, frozen=True, kw_only=True):
     """The operator whose own call it was."""
     number: str
     caller: str
+    queue: str | None = None
+    """The queue that the number belongs to."""
     arrived: datetime
     ended: datetime
     answered: datetime | None = None

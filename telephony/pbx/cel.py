@@ -92,6 +92,8 @@ class CelReader:
         self._dialed = dialed
         self._most_open = most_open
         self._open: dict[str, OpenRecord] = {}
+        self._heard = 0.0
+        """The time of the newest line."""
 
     @property
     def position(self) -> Position | None:
@@ -157,8 +159,13 @@ class CelReader:
 
     def cut_off(self, before: datetime) -> list[CallRecorded]:
         """The PBX is a new process since `before`: what the old one left unfinished has ended with it, when it was
-        last heard of."""
-        dead = [linked for linked, record in self._open.items() if record.last < before.timestamp()]
+        last heard of by whatever line."""
+        dead = {linked: record for linked, record in self._open.items() if record.last < before.timestamp()}
+        heard = max((record.last for record in dead.values()), default=0.0)
+        if heard < self._heard < before.timestamp():
+            heard = self._heard
+        for record in dead.values():
+            record.last = heard
         records = [self._finish(linked, self._open.pop(linked)) for linked in dead]
         return [record for record in records if record is not None]
 
@@ -169,7 +176,7 @@ class CelReader:
             if kind == "LINKEDID_END" or not linked:
                 return None
             record = self._begin(start, linked, time)
-        record.last = time
+        record.last = self._heard = time
         if kind in ("BRIDGE_ENTER", "BRIDGE_EXIT"):
             if record.answered is None:
                 self._bridge(record, linked, channel, row)

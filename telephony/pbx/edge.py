@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Literal
 
 import structlog
@@ -103,6 +103,10 @@ class AsteriskPbx:
         error = None if task.cancelled() else task.exception()
         if error is not None and not self.ended.done():
             self.ended.set_exception(error)
+
+    def know_extensions(self, extensions: Iterable[str]) -> None:
+        """Operators' numbers are the center's own, whatever an outbound rule says of their digits."""
+        self._translator.extensions = frozenset(extensions)
 
     def public_number(self, dialed: str) -> str:
         """A dialed number as it may stand in the journal: itself where it is ours, else its token."""

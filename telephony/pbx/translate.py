@@ -44,6 +44,8 @@ class Translator:
         self._internal = {entry.number for entry in plan.directory}
         for queue in plan.queues:
             self._internal.update((*queue.numbers, queue.transfer_number or ""))
+        self.extensions: frozenset[str] = frozenset()
+        """Operators' own numbers; they come before any outbound rule."""
         self._phones = {phone.name for phone in plan.phones}
         self._known: set[str] = set()
         self._legs: set[str] = set()
@@ -138,7 +140,7 @@ class Translator:
     def public(self, number: str) -> tuple[str, str | None]:
         """A dialed number as it may stand in the journal: our own numbers as they are, outside ones as tokens with
         the trunk an outbound rule names for them."""
-        if number in self._internal:
+        if number in self._internal or number in self.extensions:
             return number, None
         trunk = next((trunk for pattern, trunk in self._outbound if pattern.fullmatch(number)), None)
         if trunk is not None or len(number) > 6:

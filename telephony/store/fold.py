@@ -209,6 +209,9 @@ def _call_missed(fact: fact_types.CallMissed, place: Place, family: Family) -> t
         caller=fact.caller,
         operator=fact.origin,
         arrived=fact.arrived,
+        first_queue=fact.queue,
+        queue=fact.queue,
+        queued=fact.arrived if fact.queue is not None else None,
         via_fallback=fact.via_fallback,
         answered=fact.answered,
         answered_by=fact.operator,
@@ -218,20 +221,20 @@ def _call_missed(fact: fact_types.CallMissed, place: Place, family: Family) -> t
         outcome=outcome.value,
         ended_by=caller if fact.answered is None else "pbx",
     )
-    return call, *(_missed_attempt(fact.call, n, attempt) for n, attempt in enumerate(fact.attempts, 1))
+    return call, *(_missed_attempt(fact, n, attempt) for n, attempt in enumerate(fact.attempts, 1))
 
 
-def _missed_attempt(call: str, n: int, attempt: fact_types.MissedAttempt) -> AttemptRow:
+def _missed_attempt(fact: fact_types.CallMissed, n: int, attempt: fact_types.MissedAttempt) -> AttemptRow:
     result = AttemptResult.CANCELLED if attempt.answered is None else AttemptResult.ANSWERED
     return AttemptRow(
-        call=call,
+        call=fact.call,
         n=n,
         channel=attempt.channel,
         why=attempt.why,
         operator=attempt.operator,
         phone=attempt.phone,
         number=None,
-        queue=None,
+        queue=fact.queue,
         made=attempt.made,
         answered=attempt.answered,
         ended=attempt.ended,
