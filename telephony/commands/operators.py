@@ -74,13 +74,15 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _take_roster(args: argparse.Namespace, data: bytes, source: str) -> int:
+    from telephony.config.check import taken_extension
     from telephony.store.operators import import_roster
     from telephony.store.roster import RosterError
 
-    async def take(database: Database) -> Imported:
-        return await import_roster(database, data)
-
     settings = settings_of(args)
+
+    async def take(database: Database) -> Imported:
+        return await import_roster(database, data, lambda extension: taken_extension(settings.plan, extension))
+
     try:
         done = with_database(settings, take, create=True)
     except RosterError as error:
@@ -100,6 +102,8 @@ def _change(args: argparse.Namespace) -> int:
         skills = parse_skills(given["skills"]) if given.get("skills") is not None else None
     except ValueError as error:
         raise Problem(str(error), Exit.MISTAKE) from error
+    settings = settings_of(args)
+    _refuse_taken(settings, args.login, given.get("extension"), enabled)
     pin = _ask_pin() if given.get("pin") else None
 
     async def change(database: Database) -> Operator:
@@ -113,13 +117,24 @@ def _change(args: argparse.Namespace) -> int:
             enabled=enabled,
         )
 
-    settings = settings_of(args)
     try:
         operator = with_database(settings, change)
     except OperatorError as error:
         raise Problem(str(error)) from error
     print(_described([operator]))
     return _tell_service(settings)
+
+
+def _refuse_taken(settings: Settings, login: str, extension: str | None, enabled: bool | None) -> None:
+    """Raises Problem where the extension that will count belongs to something else: the next start would refuse."""
+    from telephony.config.check import taken_extension
+    from telephony.store.operators import list_operators
+
+    if extension is None and enabled:
+        people = with_database(settings, list_operators)
+        extension = next((person.extension for person in people if person.login == login), None)
+    if extension is not None and (wrong := taken_extension(settings.plan, extension)):
+        raise Problem(wrong, Exit.MISTAKE)
 
 
 def _list(args: argparse.Namespace) -> int:

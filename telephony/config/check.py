@@ -242,4 +242,25 @@ def number_conflicts(plan: Plan, places: Places, operators: Sequence[Operator] =
             owner, path = owners[operator.extension]
             what = f"{owner}: {operator.extension} is the extension of operator {operator.login} too"
             found.append(Mistake(places.at(*path), what, "give one of them another number"))
+        elif (index := rule_of(plan, operator.extension)) is not None:
+            what = f"outbound.{index}: {plan.outbound[index].pattern} matches {operator.extension} too, the extension"
+            right = "give one that matches no outbound pattern, or a narrower pattern"
+            found.append(Mistake(places.at("outbound", index), f"{what} of operator {operator.login}", right))
     return found
+
+
+def rule_of(plan: Plan, number: str) -> int | None:
+    """The first outbound rule that dials `number`, by its index."""
+    matching = (index for index, rule in enumerate(plan.outbound) if re.fullmatch(rule.pattern, number))
+    return next(matching, None)
+
+
+def taken_extension(plan: Plan, extension: str) -> str | None:
+    """Why no operator can have `extension` beside this plan, and what would be right; None where one can."""
+    for number, owner, _ in numbers_of(plan):
+        if number == extension:
+            return f"extension {extension!r} is a number of {owner}; give another"
+    if (index := rule_of(plan, extension)) is not None:
+        pattern = plan.outbound[index].pattern
+        return f"extension {extension!r} would be dialed outside by outbound.{index} ({pattern}); give another"
+    return None

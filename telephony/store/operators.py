@@ -6,7 +6,7 @@ PINs are kept as argon2 hashes. Hashing one takes some 100 ms of a processor, so
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -52,12 +52,18 @@ async def list_operators(database: Database) -> list[Operator]:
     return list(await queries.operators(database.engine))
 
 
-async def import_roster(database: Database, data: bytes) -> Imported:
+async def import_roster(
+    database: Database, data: bytes, taken: Callable[[str], str | None] = lambda extension: None
+) -> Imported:
     """Add and change the operators of a CSV file (see `roster`); others stay as they are.
 
-    An operator in the file is enabled. Raises RosterError with all mistakes; nothing is then imported.
+    `taken` tells why nobody can have an extension: it belongs to something else of the installation. An operator in
+    the file is enabled. Raises RosterError with all mistakes; nothing is then imported.
     """
     entries, mistakes = parse_roster(data)
+    for entry in entries:
+        if wrong := taken(entry.operator.extension):
+            mistakes.append(Mistake(entry.line, wrong))
     async with database.engine.connect() as connection:
         mistakes += await connection.run_sync(_against_database, entries)
     if mistakes:

@@ -162,6 +162,53 @@ def test_a_roster_with_mistakes_is_not_imported(home: Path, capsys: Captured) ->
     assert "anna" not in capsys.readouterr().out
 
 
+@pytest.fixture
+def connected(home: Path) -> Path:
+    """An installation with numbers of every kind."""
+    more = (
+        "directory:\n  '777': {label: Охрана, phone: phone01}\n"
+        "trunks:\n  city: {contact: 'sip:192.0.2.1:5060'}\n"
+        "outbound:\n  - {pattern: '5[0-9]{2}', trunk: city}\n"
+    )
+    text = CONFIG.replace("numbers: [1300]", "numbers: [1300]\n    transfer_number: 801")
+    (home / "config" / "all.yaml").write_text(text + more)
+    return home
+
+
+def test_an_extension_that_leads_elsewhere_is_refused_at_the_import(connected: Path, capsys: Captured) -> None:
+    lines = [f"o{number},Имя,{number},booking:3,4321\n" for number in (1300, 801, 777, 555)]
+    (connected / "bad.csv").write_text(ROSTER + "".join(lines))
+    assert cli.main(["operators", "import", str(connected / "bad.csv")]) == Exit.MISTAKE
+    said = capsys.readouterr().err
+    for line, owner in enumerate(["queue main", "queue main", "directory entry Охрана", r"outbound.0 (5[0-9]{2})"], 3):
+        (told,) = [one for one in said.splitlines() if f"bad.csv: line {line}: extension " in one]
+        assert owner in told
+        assert told.endswith("; give another")
+    assert cli.main(["operators", "list"]) == Exit.OK
+    assert "anna" not in capsys.readouterr().out
+
+
+def test_an_extension_is_not_changed_to_one_that_leads_elsewhere(connected: Path, capsys: Captured) -> None:
+    (connected / "roster.csv").write_text(ROSTER)
+    assert cli.main(["operators", "import", str(connected / "roster.csv")]) == Exit.OK
+    for extension in ("801", "555"):
+        assert cli.main(["operators", "change", "anna", "--extension", extension]) == Exit.MISTAKE
+    assert cli.main(["check"]) == Exit.OK
+
+
+def test_check_tells_of_an_extension_that_would_be_dialed_outside(connected: Path, capsys: Captured) -> None:
+    (connected / "roster.csv").write_text(ROSTER)
+    assert cli.main(["operators", "import", str(connected / "roster.csv")]) == Exit.OK
+    file = connected / "config" / "all.yaml"
+    file.write_text(file.read_text().replace("5[0-9]{2}", "1[0-9]"))
+    assert cli.main(["check"]) == Exit.MISTAKE
+    said = capsys.readouterr().err
+    assert "all.yaml:14: outbound.0: 1[0-9] matches 11 too, the extension of operator anna" in said
+    assert cli.main(["operators", "disable", "anna"]) == Exit.OK
+    assert cli.main(["check"]) == Exit.OK
+    assert cli.main(["operators", "enable", "anna"]) == Exit.MISTAKE
+
+
 # --- the journal ---------------------------------------------------------------------------------------------
 
 
