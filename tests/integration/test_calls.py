@@ -10,7 +10,6 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.world import World
-from telephony.board import Snapshot
 from telephony.store.rows import CallRow
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.softphone import Softphone
@@ -65,17 +64,15 @@ async def caller(world: World) -> AsyncIterator[Softphone]:
     world.phones.remove(phone)
 
 
+async def in_conversation(world: World) -> None:
+    """The PBX has confirmed that the two hear each other: a REFER before that is refused."""
+    await world.until(lambda center: center.totals.talking == 1, "a conversation")
+
+
 async def finished(world: World) -> CallRow:
     """The row of the last call from outside, once all calls have ended."""
     await world.until(lambda center: center.totals.calls == 0, "all calls over")
     return [row for row in await world.calls() if row.kind == "inbound"][-1]
-
-
-def waiting(number: int) -> object:
-    def holds(picture: Snapshot) -> bool:
-        return picture.totals.waiting == number
-
-    return holds
 
 
 async def test_a_caller_reaches_the_operator_and_the_call_is_on_record(
@@ -161,7 +158,7 @@ async def test_a_blind_transfer_keeps_one_record(
 ) -> None:
     call = await caller.dial("1300")
     talk = await anna.answer()
-    await world.operator("anna", "talking")
+    await in_conversation(world)
     await anna.transfer("3002", talk)
     await boris.answer()
     assert await anna.transferred(talk) == 200
@@ -177,7 +174,7 @@ async def test_a_failed_transfer_brings_the_caller_back(
 ) -> None:
     call = await caller.dial("1300")
     talk = await anna.answer()
-    await world.operator("anna", "talking")
+    await in_conversation(world)
     await anna.transfer("3002", talk)
     await boris.reject()
     assert await anna.transferred(talk) >= 400
@@ -189,11 +186,28 @@ async def test_a_failed_transfer_brings_the_caller_back(
     assert (row.last_operator, row.attempts) == ("anna", 3)
 
 
+@pytest.mark.parametrize("number", ["777", "3002"], ids=["a number that nobody has", "a colleague at home"])
+async def test_a_transfer_refused_at_once_brings_the_caller_back(
+    world: World, anna: Softphone, caller: Softphone, number: str
+) -> None:
+    call = await caller.dial("1300")
+    talk = await anna.answer()
+    await in_conversation(world)
+    await anna.transfer(number, talk)
+    assert await anna.transferred(talk) >= 400
+    await anna.closed(talk)
+    await anna.answer()
+    assert call.live
+    await caller.hang_up(call)
+    assert (await finished(world)).outcome == "answered"
+
+
 async def test_an_attended_transfer_joins_the_caller_to_the_colleague(
     world: World, anna: Softphone, boris: Softphone, caller: Softphone
 ) -> None:
     call = await caller.dial("1300")
     talk = await anna.answer()
+    await in_conversation(world)
     await anna.hold(talk)
     await world.operator("anna", "on_hold")
     consultation = await anna.dial("3002")
@@ -214,7 +228,7 @@ async def test_a_transfer_to_a_queue_keeps_the_arrival(
 ) -> None:
     call = await caller.dial("1300")
     talk = await anna.answer()
-    await world.operator("anna", "talking")
+    await in_conversation(world)
     await anna.transfer("802", talk)
     await boris.answer()
     await world.operator("boris", "talking")
