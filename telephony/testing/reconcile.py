@@ -22,9 +22,11 @@ Source = Literal["phones", "PBX", "Gudok"]
 Value = TypeVar("Value")
 SOURCES: tuple[Source, ...] = ("phones", "PBX", "Gudok")
 TOLERANCE = timedelta(seconds=1)
-CROSSING = timedelta(milliseconds=500)
-"""An operator's answer this close to the caller's end, or to our own hanging up, crossed it on the way: the phones cannot
-tell which was first."""
+CROSSING = timedelta(milliseconds=50)
+"""An operator's answer this close to the caller's end, or to our own hanging up, crossed it on the way: the phones
+cannot tell which was first."""
+Outage = tuple[datetime, datetime]
+"""From when to when nobody served."""
 
 
 class LoggedCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +65,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
-    """The result. `unreached`: calls that the phones tried and that never became one at the PBX."""
+    """The result. `unreached`: calls that the phones tried and that never became one at the PBX; each of them is a
+    difference too, unless nobody served at that time."""
 
     calls: Mapping[str, Mapping[Source, View]]
     differences: Sequence[Difference]
@@ -79,15 +82,13 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
             ("calls", lambda view: 1),
             ("answered", lambda view: view.answered is True),
             ("not answered", lambda view: view.answered is False),
-            ("either", lambda view: view.answered is None),
+            ("could not tell", lambda view: view.answered is None),
             ("talk, seconds", lambda view: (view.answered is True and view.talk) or 0),
             ("in all, seconds", lambda view: view.total or 0),
         ]
         lines = [f"{'':18}" + "".join(f"{source:>10}" for source in SOURCES)]
         for name, value in rows:
             sums = [sum(value(views[source]) for views in self.calls.values() if source in views) for source in SOURCES]
-            if name == "either" and not any(sums):
-                continue  # no answer crossed a caller's end
             lines.append(f"{name:18}" + "".join(f"{round(total):>10}" for total in sums))
         if self.unreached:
             lines.append(f"{self.unreached} calls never reached the PBX")
@@ -104,12 +105,13 @@ def reconcile(
     logged: Iterable[LoggedCall],
     talks: Iterable[LoggedTalk] | None = None,
     unconnected: Collection[str] = (),
+    outages: Sequence[Outage] = (),
 ) -> Reconciliation:
     """Compare. `phones`: records of callers' and operators' phones; leave out what is no call, like feature codes.
     `call_ids`: SIP Call-ID of callers -> call id (telephony.pbx.cel.sip_call_ids). `talks`, where given, are compared
     with the operators' phones one by one, so that it must have been that phone which talked at that time.
     `unconnected`: SIP Call-IDs of operators' calls that were picked up while nobody was there to connect them, so that
-    the phones cannot tell whether, and when, they were."""
+    the phones cannot tell whether, and when, they were. `outages`: when a call may fail to reach the PBX."""
     phone_calls, pbx_calls, logged_calls = list(phones), list(recorded), list(logged)
     callers, unreached = _callers(phone_calls, call_ids)
     legs: dict[str, list[PhoneCall]] = defaultdict(list)
@@ -131,19 +133,25 @@ def reconcile(
         for call in sorted(legs)
         if call not in found
     ]
+    differences += [
+        Difference(call=f"SIP {record.sip_call_id}", what=f"never reached the PBX, dialed by {record.phone}")
+        for record in unreached
+        if not any(begin <= record.invited <= end for begin, end in outages)
+    ]
     if talks is not None:
-        known = list(talks)
         answered = [leg for leg in phone_calls if leg.direction == "in" and leg.answered]
-        differences += _compare_talks(answered, known + _missed(known, logged_calls, pbx_calls))
+        differences += _compare_talks(answered, list(talks))
     calls = {call: {source: views[0] for source, views in found[call].items() if views} for call in sorted(found)}
-    return Reconciliation(calls=calls, differences=differences, unreached=unreached)
+    return Reconciliation(calls=calls, differences=differences, unreached=len(unreached))
 
 
-def _callers(phone_calls: Iterable[PhoneCall], call_ids: Mapping[str, str]) -> tuple[dict[str, list[PhoneCall]], int]:
+def _callers(
+    phone_calls: Iterable[PhoneCall], call_ids: Mapping[str, str]
+) -> tuple[dict[str, list[PhoneCall]], list[PhoneCall]]:
     """Calls that phones made, by call id. One that was answered, or rang, but has no id is kept under its Call-ID:
     the PBX must have known it."""
     callers: dict[str, list[PhoneCall]] = defaultdict(list)
-    unreached = 0
+    unreached: list[PhoneCall] = []
     for record in phone_calls:
         if record.direction != "out":
             continue
@@ -152,7 +160,7 @@ def _callers(phone_calls: Iterable[PhoneCall], call_ids: Mapping[str, str]) -> t
         elif record.answered or record.rang:
             callers[f"SIP {record.sip_call_id}"].append(record)
         else:
-            unreached += 1
+            unreached.append(record)
     return callers, unreached
 
 
@@ -225,23 +233,9 @@ def _crossed(leg: PhoneCall) -> bool:
 
 
 def _same_talk(leg: PhoneCall, talk: LoggedTalk) -> bool:
-    """The log may have a later end: that of an operator's leg, with the caller still there, is seen late when no
-    router lives at that moment."""
     assert leg.answered is not None
-    if abs(leg.answered - talk.answered) > TOLERANCE:
+    if leg.call != talk.call or abs(leg.answered - talk.answered) > TOLERANCE:
         return False
-    return leg.ended is None or talk.ended is None or talk.ended >= leg.ended - TOLERANCE
-
-
-def _missed(
-    talks: Iterable[LoggedTalk], logged: Iterable[LoggedCall], recorded: Iterable[CallRecorded]
-) -> list[LoggedTalk]:
-    """Talks of calls that wholly passed while no router lived. The log has each as one row without attempts, with
-    the operator from the PBX's record, which names the phone."""
-    known = {talk.call for talk in talks}
-    phone_of = {record.call: record.answered_by for record in recorded if record.answered_by}
-    return [
-        LoggedTalk(call=row.call, phone=phone_of[row.call], answered=row.answered, ended=row.ended)
-        for row in logged
-        if row.answered is not None and row.call not in known and row.call in phone_of
-    ]
+    if leg.ended is None or talk.ended is None:
+        return leg.ended is talk.ended
+    return abs(leg.ended - talk.ended) <= TOLERANCE

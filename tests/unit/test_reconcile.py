@@ -30,8 +30,8 @@ class Day(msgspec.Struct):
     logged: list[LoggedCall]
     talks: list[LoggedTalk]
 
-    def reconcile(self) -> Reconciliation:
-        return reconcile(**{name: getattr(self, name) for name in self.__struct_fields__})
+    def reconcile(self, **more: Any) -> Reconciliation:
+        return reconcile(**{name: getattr(self, name) for name in self.__struct_fields__}, **more)
 
     def told(self) -> list[str]:
         return [f"{difference.call}: {difference.what}" for difference in self.reconcile().differences]
@@ -152,23 +152,45 @@ def test_an_answer_well_before_the_callers_end_does_not(day: Day) -> None:
     assert "lost: outcome: phones answered, PBX not answered, Gudok not answered" in day.told()
 
 
-def test_a_call_that_the_pbx_never_saw_is_counted_apart(day: Day) -> None:
+def test_what_the_phones_could_not_tell_is_counted(day: Day) -> None:
+    assert ["could", "not", "tell", "0", "0", "0"] in rows(day)
+    day.phones.append(phone_call("101", "leg-2", 28, 30.1, call="lost", answered=at(29.99)))
+    day.talks.append(LoggedTalk(call="lost", phone="101", answered=at(30), ended=at(30.1)))
+    assert ["could", "not", "tell", "1", "0", "0"] in rows(day)
+
+
+def rows(day: Day) -> list[list[str]]:
+    return [line.split() for line in day.reconcile().table().splitlines()]
+
+
+def test_a_fifth_of_a_second_before_the_callers_end_is_an_answer(day: Day) -> None:
+    day.phones.append(phone_call("101", "leg-2", 28, 30.1, call="lost", answered=at(29.8)))
+    assert "lost: outcome: phones answered, PBX not answered, Gudok not answered" in day.told()
+
+
+def test_a_call_that_the_pbx_never_saw_is_a_difference_while_somebody_served(day: Day) -> None:
     day.phones.append(phone_call("79000000003", "sip-3", 40, None, direction="out"))
-    assert day.told() == []
-    assert day.reconcile().unreached == 1
+    assert day.told() == ["SIP sip-3: never reached the PBX, dialed by 79000000003"]
     assert "1 calls never reached the PBX" in day.reconcile().table()
+    assert not day.reconcile(outages=[(at(41), at(43))]).equal
+    assert day.reconcile(outages=[(at(39), at(43))]).equal
+    assert day.reconcile(outages=[(at(39), at(43))]).unreached == 1
 
 
-def test_an_operators_end_that_no_router_saw_may_be_logged_later(day: Day) -> None:
-    change(day.phones, 2, ended=at(40))
-    assert day.told() == []
+def test_a_talk_of_another_call_is_not_taken_for_it(day: Day) -> None:
+    change(day.talks, 0, call="lost")
+    assert day.told() == ["talk: the log has no such talk at 101", "lost: phone 101 knows nothing of this talk"]
 
 
-def test_a_call_that_no_router_saw_has_its_talk_at_the_phone_that_the_pbx_names(day: Day) -> None:
+@pytest.mark.parametrize("ended", [9 * 3600, 67, None])
+def test_a_talk_that_the_log_ends_later_is_told(day: Day, ended: float | None) -> None:
+    change(day.talks, 0, ended=None if ended is None else at(ended))
+    assert "talk: the log has no such talk at 101" in day.told()
+
+
+def test_a_talk_that_the_log_does_not_have_is_told(day: Day) -> None:
     day.talks.clear()
-    assert day.told() == []
-    change(day.recorded, 0, answered_by="103")
-    assert "talk: phone 103 knows nothing of this talk" in day.told()
+    assert day.told() == ["talk: the log has no such talk at 101"]
 
 
 def test_two_calls_of_one_phone_are_not_taken_for_each_other(day: Day) -> None:
