@@ -7,6 +7,7 @@ of the system, and lives on when Gudok dies: calls must not end because their ma
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from telephony.config.site import Site
 from telephony.pbx.install import Program, ensure
 from telephony.pbx.prompts import speak_prompts
 from telephony.pbx.render import PbxPaths, render
@@ -121,13 +123,15 @@ class EmbeddedPbx:
     def start(self) -> int:
         """Start it where it does not run, and wait until it has booted; returns its process id.
 
-        Raises PbxError with the last line it said where it does not come up within BOOT_SECONDS.
+        Raises PbxError where a port it needs is taken, and with the last line it said where it does not come up
+        within BOOT_SECONDS.
         """
         if (running := self.pid) is not None:
             return running
         if not self.config_file.exists():
             raise PbxError(f"there is no PBX in {self.home} yet: install it first")
         self._check_host_name()
+        check_ports(self.settings.site)
         asterisk = self.program("asterisk")
         if self._process is not None:
             self._process.poll()  # the one before has ended, and is laid to rest
@@ -232,6 +236,33 @@ class EmbeddedPbx:
             socket.getaddrinfo(name, None)
         except OSError as error:
             raise PbxError(f"this machine's name {name} does not resolve; add it to /etc/hosts") from error
+
+
+def check_ports(site: Site) -> None:
+    """Asterisk boots without the ports it does not get, and nobody reaches it. Raises PbxError with all of those."""
+    needed = (
+        ("SIP over UDP", socket.SOCK_DGRAM, "sip", site.sip_bind, site.sip_port),
+        ("SIP over TCP", socket.SOCK_STREAM, "sip", site.sip_bind, site.sip_port),
+        ("HTTP (ARI)", socket.SOCK_STREAM, "http", site.http_bind, site.http_port),
+        ("AMI", socket.SOCK_STREAM, "ami", site.ami_bind, site.ami_port),
+    )
+    found = []
+    for purpose, kind, setting, host, port in needed:
+        try:
+            _try_to_bind(kind, host, port)
+        except OSError as error:
+            key = "port" if error.errno == errno.EADDRINUSE else "bind"
+            found.append(f"{host} port {port} for {purpose} ({error.strerror}; change {setting}_{key})")
+    if found:
+        raise PbxError(f"the PBX cannot listen on {', '.join(found)}")
+
+
+def _try_to_bind(kind: socket.SocketKind, host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as trial:
+        if kind == socket.SOCK_STREAM:  # as Asterisk does: what an ended process's connections leave is in nobody's way
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        trial.bind((host, port))
 
 
 def link(place: Path, target: Path) -> None:
