@@ -114,7 +114,8 @@ def _leave_bridge(turn: Turn, call: Call) -> None:
 
 def _attended(turn: Turn, call: Call, by: ChannelId, consultation: Call) -> None:
     """Join the caller to whoever the operator is consulting: talking, still ringing, or still waiting in a queue."""
-    if consultation.kind is not CallKind.OWN or consultation.transfer is not None or consultation.ended:
+    busy = consultation.transfer is not None or consultation.connecting is not None  # moved elsewhere right now
+    if consultation.kind is not CallKind.OWN or consultation.ended or busy:
         _report(turn, call, by, "declined")
         return
     _let_party_stay(turn, call, by)

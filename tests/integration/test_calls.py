@@ -64,9 +64,9 @@ async def caller(world: World) -> AsyncIterator[Softphone]:
     world.phones.remove(phone)
 
 
-async def in_conversation(world: World) -> None:
+async def in_conversation(world: World, talks: int = 1) -> None:
     """The PBX has confirmed that the two hear each other: a REFER before that is refused."""
-    await world.until(lambda center: center.totals.talking == 1, "a conversation")
+    await world.until(lambda center: center.totals.talking == talks, "a conversation")
 
 
 async def finished(world: World) -> CallRow:
@@ -213,6 +213,7 @@ async def test_an_attended_transfer_joins_the_caller_to_the_colleague(
     consultation = await anna.dial("3002")
     await boris.answer()
     await anna.established(consultation)
+    await in_conversation(world, talks=2)
     assert await anna.transfer_to(consultation, talk) == 202
     assert await anna.transferred(talk) == 200
     await anna.closed(talk)
