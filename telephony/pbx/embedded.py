@@ -55,6 +55,8 @@ class EmbeddedPbx:
         """
         if len(os.fsencode(self.home / "run" / "asterisk.ctl")) > UNIX_PATH_MAX:
             raise PbxError(f"{self.home} is too long a path for the PBX's socket; give a shorter state_dir")
+        for private in (self.settings.state_dir, self.home):  # first: parents made on the way would be open to all
+            private.mkdir(mode=0o700, parents=True, exist_ok=True)
         paths = self.paths()
         for field in fields(paths):
             if field.name not in ("modules", "moh", "agi_bin"):

@@ -8,6 +8,7 @@ transaction costs the loop one hop, and waiting for a lock or the disk costs it 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -57,8 +58,8 @@ class Database:
         if self.url.get_backend_name() == "sqlite":
             self.file = Path(self.url.database or "")
             self.engine = create_async_engine(self.url, hide_parameters=True, pool_size=2, max_overflow=2)
-            _prepare_sqlite(self.engine.sync_engine)
-            self._writer: _Writer = _SqliteWriter(self.url)
+            _prepare_sqlite(self.engine.sync_engine, self.file)
+            self._writer: _Writer = _SqliteWriter(self.url, self.file)
         else:
             self.engine = create_async_engine(
                 self.url, hide_parameters=True, pool_size=2, max_overflow=2, connect_args=_pg_arguments()
@@ -101,8 +102,16 @@ class _Writer(Protocol):
     async def close(self) -> None: ...
 
 
-def _prepare_sqlite(engine: Engine, begin: str = "BEGIN") -> None:
+def _prepare_sqlite(engine: Engine, file: Path, begin: str = "BEGIN") -> None:
     """WAL: readers and the one writer do not wait for each other. FULL: a commit survives a power cut."""
+
+    @sa.event.listens_for(engine, "do_connect")
+    def on_do_connect(*_: object) -> None:
+        """SQLite would make the file for everyone to read; its -wal and -shm take the mode of it.
+
+        One that is there is never opened: closing it again would free the locks this process has on it."""
+        with contextlib.suppress(OSError):  # what hinders us hinders SQLite too, which says so
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     @sa.event.listens_for(engine, "connect")
     def on_connect(connection: Any, record: object) -> None:
@@ -119,9 +128,9 @@ def _prepare_sqlite(engine: Engine, begin: str = "BEGIN") -> None:
 
 
 class _SqliteWriter:
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, file: Path) -> None:
         self._engine = sa.create_engine(url.set(drivername="sqlite+pysqlite"), poolclass=NullPool, hide_parameters=True)
-        _prepare_sqlite(self._engine, "BEGIN IMMEDIATE")
+        _prepare_sqlite(self._engine, file, "BEGIN IMMEDIATE")
         self._thread = ThreadPoolExecutor(1, "database-writer")
         self._connection: Connection | None = None
         self.guards: list[Guard] = []

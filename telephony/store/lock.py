@@ -49,7 +49,7 @@ async def hold(database: Database, name: str = "router") -> AsyncIterator[None]:
 
 
 def _lock_file(path: Path, name: str) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

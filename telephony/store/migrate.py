@@ -27,7 +27,7 @@ async def ensure_current(database: Database) -> bool:
     Raises `FutureSchemaError` when a newer Gudok has migrated the database.
     """
     if database.file is not None:
-        database.file.parent.mkdir(parents=True, exist_ok=True)
+        database.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with database.engine.connect() as connection:
         if await connection.run_sync(read_revision) == HEAD:
             return False

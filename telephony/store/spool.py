@@ -51,7 +51,7 @@ class Spool:
 
     def open(self) -> None:
         """Make the file, or find the entries that an earlier life left in it. Raises OSError."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         header = os.pread(self._file, HEADER.size, 0)
         if len(header) == HEADER.size and header.startswith(MAGIC):

@@ -33,6 +33,13 @@ def test_it_starts_answers_and_stops(pbx: EmbeddedPbx) -> None:
     assert not pbx.stop()
 
 
+def test_what_it_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    settings = settings_on_free_ports(tmp_path / "deep" / "state")
+    EmbeddedPbx(settings).install()
+    for folder in (settings.state_dir, settings.pbx_dir, settings.pbx_dir / "etc"):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
 def test_it_outlives_who_started_it_and_is_found_by_the_next(pbx: EmbeddedPbx) -> None:
     pid = pbx.start()
     next_one = EmbeddedPbx(pbx.settings)
