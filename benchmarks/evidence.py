@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
+from benchmarks import plain_record
 from benchmarks.world import World
 from telephony.core.events import CallRecorded
 from telephony.pbx.cel import CelReader, sip_call_ids
@@ -19,7 +20,7 @@ from telephony.store.database import Database
 from telephony.store.tables import call_log
 from telephony.testing.phones.marks import overlaps
 from telephony.testing.phones.sip import PhoneCall
-from telephony.testing.reconcile import LoggedCall, LoggedTalk, Reconciliation, reconcile
+from telephony.testing.reconcile import Difference, LoggedCall, LoggedTalk, Reconciliation, reconcile
 
 SETTLE_SECONDS = 20.0
 """The longest that the last lines of the record and of the log may take to be written."""
@@ -56,17 +57,16 @@ async def _look(
 ) -> Reconciliation:
     file = world.settings.cel_file
     rows = await world.calls()
-    names = {call.phone for call in phones}
-    attempts = [row for row in await world.attempts() if row.phone in names]
     talks = [
-        LoggedTalk(call=row.call, phone=row.phone, answered=row.answered, ended=row.ended)
-        for row in attempts
-        if row.phone is not None and row.answered is not None
+        LoggedTalk(call=row.call, phone=row.phone or row.number or "unknown", answered=row.answered, ended=row.ended)
+        for row in await world.attempts()
+        if row.answered is not None
     ]
-    return reconcile(
+    read_by_product = recorded(world, pbx_died)
+    result = reconcile(
         phones=[_as_connected(call, talks, outages) for call in phones],
         call_ids=sip_call_ids(file),
-        recorded=recorded(world, pbx_died),
+        recorded=read_by_product,
         logged=[
             LoggedCall(call=row.id, arrived=row.arrived, answered=row.answered, ended=row.ended, outcome=row.outcome)
             for row in rows
@@ -77,7 +77,12 @@ async def _look(
             for call in phones
             if call.direction == "in" and _end_of(call.answered, outages) is not None
         },
+        outages=outages,
     )
+    names = {phone.name for phone in world.settings.plan.phones}
+    plain = plain_record.disagreements(plain_record.read(file, names), read_by_product, names)
+    found = [*result.differences, *(Difference(call=call, what=what) for call, what in plain)]
+    return msgspec.structs.replace(result, differences=found)
 
 
 def recorded(world: World, pbx_died: Sequence[datetime] = ()) -> list[CallRecorded]:
@@ -131,7 +136,7 @@ def _as_connected(call: PhoneCall, talks: Sequence[LoggedTalk], outages: Sequenc
 
 
 def _end_of(moment: datetime | None, outages: Sequence[Outage]) -> datetime | None:
-    """The end of the outage in which that moment lies; of the last, as one may begin before all is done after another."""
+    """The end of the outage in which that moment lies; of the last such, as they may overlap."""
     return max((end for begin, end in outages if moment is not None and begin <= moment <= end), default=None)
 
 
