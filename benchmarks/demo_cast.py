@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import yaml
 
@@ -132,7 +133,7 @@ async def transfers_until_it_works(phone: Softphone) -> None:
 
 
 class Staff:
-    """The softphones and what they do."""
+    """The softphones and what they do, until `leave` or the end of the block."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -148,11 +149,22 @@ class Staff:
         for part, phone in zip(parts, self.phones, strict=True):
             self._tasks.append(asyncio.create_task(part(phone), name=f"phone {phone.number}"))
 
-    async def leave(self) -> Sequence[BaseException]:
-        """No more answering; whatever is still on the line is hung up. Returns what went wrong meanwhile."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._finish()
+
+    async def _finish(self) -> list[BaseException | None]:
         for task in self._tasks:
             task.cancel()
-        ends = await asyncio.gather(*self._tasks, return_exceptions=True)
+        return await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def leave(self) -> Sequence[BaseException]:
+        """No more answering; whatever is still on the line is hung up. Returns what went wrong meanwhile."""
+        ends = await self._finish()
         for phone in self.phones:
             for call in [dialog for dialog in phone.dialogs if dialog.live]:
                 await phone.hang_up(call)

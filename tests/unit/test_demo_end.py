@@ -1,0 +1,72 @@
+"""The demo is interrupted: nothing of it stays behind, and nobody is shown a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from typing import cast
+
+import pytest
+
+from benchmarks.demo_cast import Staff
+from benchmarks.world import World
+
+
+class Desk:
+    """A world of phones that never ring."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.gone = 0
+        self.all_wait = asyncio.Event()
+
+    async def phone(self, name: str, **more: object) -> Phone:
+        return Phone(name, self)
+
+
+class Phone:
+    def __init__(self, number: str, desk: Desk) -> None:
+        self.number = number
+        self.desk = desk
+
+    async def closed(self, call: None, within: float) -> None:
+        raise AssertionError("it never rang")
+
+    async def ringing(self, within: float) -> None:
+        self.desk.waiting += 1
+        if self.desk.waiting == 4:
+            self.desk.all_wait.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.desk.gone += 1
+
+
+async def test_when_the_day_breaks_off_the_staff_goes_home_before_its_phones_are_taken_away() -> None:
+    desk = Desk()
+
+    async def day() -> None:
+        async with Staff(cast(World, desk)) as staff:
+            await staff.take_seats(30)
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(day())
+    await asyncio.wait_for(desk.all_wait.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert desk.gone == 4
+
+
+def test_interrupted_while_it_is_being_imported_it_leaves_quietly() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "benchmarks.demo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stderr is not None
+        assert any(line.endswith("yaml.error\n") or "rich.errors" in line for line in demo.stderr)
+        demo.send_signal(signal.SIGINT)
+        out, told = demo.communicate(timeout=20)
+    assert demo.returncode == 130
+    assert out == ""
+    assert "Traceback" not in told
