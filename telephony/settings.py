@@ -15,12 +15,12 @@ from typing import Any
 
 import yaml
 
-from telephony.config.check import check_plan
+from telephony.config.check import SECTIONS, check_plan
 from telephony.config.mistakes import ConfigErrors, Mistake, Place, suggest
 from telephony.config.reader import Reader
 from telephony.config.roster import check_skills
 from telephony.config.site import LogFormat, LogLevel, Site, check_site
-from telephony.config.values import Places, hints_of, names_of_range
+from telephony.config.values import Places, cut, hints_of, is_nothing, names_of_range
 from telephony.core.events import Operator
 from telephony.core.plan import (
     Code,
@@ -162,8 +162,7 @@ def load(config_dir: Path, env: Mapping[str, str] | None = None) -> Settings:
     plan, site = parts[Plan], parts[Site]
     settings = Settings(plan, site, config_dir, reader.places, dict(env))
     mistakes = [*reader.mistakes, *check_site(site, reader.places)]
-    if not reader.unread:  # else every name that stands in an unreadable file would be missed
-        mistakes += check_plan(plan, reader.places, music=site.music)
+    mistakes += check_plan(plan, reader.places, site.music, unread_sections(reader, nodes))
     if len(os.fsencode(settings.control_socket)) > UNIX_PATH_MAX:
         what = f"{settings.control_socket} is longer than the {UNIX_PATH_MAX} bytes a socket's path may have"
         mistakes.append(Mistake(reader.places.at("control_socket"), what, "give a shorter control_socket"))
@@ -175,6 +174,13 @@ def load(config_dir: Path, env: Mapping[str, str] | None = None) -> Settings:
 def check(settings: Settings, operators: tuple[Operator, ...] | list[Operator]) -> list[Mistake]:
     """What shows only beside the roster: skills nobody has, logins nobody bears, extensions taken."""
     return check_skills(settings.plan, settings.places, operators)
+
+
+def unread_sections(reader: Reader, nodes: Mapping[str, yaml.Node]) -> set[str]:
+    """The sections whose names are not known: they are no sections, or may stand in a file nobody could read."""
+    given = {key: nodes[key] for key in SECTIONS.values() if key in nodes}
+    unread = {key for key, node in given.items() if not isinstance(node, yaml.MappingNode) and not is_nothing(node)}
+    return unread | (SECTIONS.values() - nodes.keys() if reader.unread else set())
 
 
 def bracketed(host: str) -> str:
@@ -195,7 +201,7 @@ def _nodes_of(reader: Reader, config_dir: Path, env: Mapping[str, str]) -> dict[
         for key, node in reader.mapping_of(file, str(file)).items():
             place = reader.places.at(key)
             if key not in known:
-                reader.wrong(place, f"{key} is not a known key", suggest(key, known))
+                reader.wrong(place, f"{cut(key)} is not a known key", suggest(key, known))
             elif key in before:
                 other = before[key].start_mark
                 reader.wrong(place, f"{key} stands in {other.name}:{other.line + 1} too", "keep one of them")

@@ -11,7 +11,7 @@ import zoneinfo
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from telephony.config.mistakes import Mistake, suggest
-from telephony.config.values import Places
+from telephony.config.values import Places, shown
 from telephony.core.events import Operator
 from telephony.core.plan import ACTIONS, Plan, Queue
 
@@ -28,15 +28,29 @@ PORTABLE_PATTERN = r"(?:[0-9+*#^$.|?(){},\[\]-]|\\[+*.])+"
 SIP_URI = r"sips?:[A-Za-z0-9.+_@:\[\]-]+(;[A-Za-z0-9=._-]+)*"
 
 
-def check_plan(plan: Plan, places: Places, music: Mapping[str, str]) -> list[Mistake]:
-    """All mistakes of `plan` that show without the roster; `music` are the classes besides `default`."""
-    return _Check(plan, places).run(music)
+SECTIONS = {
+    "prompt": "prompts",
+    "music class": "music",
+    "group": "groups",
+    "queue": "queues",
+    "phone": "phones",
+    "trunk": "trunks",
+}
+"""Where the things of each kind stand that others refer to."""
+
+
+def check_plan(plan: Plan, places: Places, music: Mapping[str, str], unread: Collection[str] = ()) -> list[Mistake]:
+    """All mistakes of `plan` that show without the roster; `music` are the classes besides `default`.
+
+    What refers into a section of `unread` is not looked for: it may stand there, and nobody could read it."""
+    return _Check(plan, places, unread).run(music)
 
 
 class _Check:
-    def __init__(self, plan: Plan, places: Places) -> None:
+    def __init__(self, plan: Plan, places: Places, unread: Collection[str]) -> None:
         self.plan = plan
         self.places = places
+        self.unread = unread
         self.found: list[Mistake] = []
         self.queues = {queue.name: queue for queue in plan.queues}
         self.prompts = {prompt.name for prompt in plan.prompts}
@@ -59,7 +73,7 @@ class _Check:
         self.found.append(Mistake(self.places.at(*path), f"{'.'.join(map(str, path))}: {what}", right))
 
     def known(self, path: tuple[str | int, ...], kind: str, name: str | None, names: Collection[str]) -> None:
-        if name and name not in names:
+        if name and name not in names and SECTIONS.get(kind) not in self.unread:
             self.wrong(path, f"no {kind} is called {name}", suggest(name, names))
 
     # --- the center and its queues --------------------------------------------------------------------------
@@ -76,7 +90,7 @@ class _Check:
         for field in ("unknown_number", "farewell"):
             self.known((field,), "prompt", getattr(plan, field), self.prompts)
         for name in SPOKEN:
-            if name not in self.prompts:
+            if name not in self.prompts and "prompts" not in self.unread:
                 self.wrong(("prompts",), f"{name} is missing", "give its text: operators hear it at feature codes")
 
     def queue(self, queue: Queue, music: Collection[str]) -> None:
@@ -153,11 +167,11 @@ class _Check:
         try:
             re.compile(pattern)
         except re.error as error:
-            self.wrong(path, f"{pattern!r} is no regular expression: {error}", "for example 8[0-9]{10}")
+            self.wrong(path, f"{shown(pattern)} is no regular expression: {error}", "for example 8[0-9]{10}")
             return
         if not re.fullmatch(PORTABLE_PATTERN, pattern) or "(?" in pattern:
             right = r"use digits, + * # . [ ] { } ( ) | ? and \+ only, for example \+?7[0-9]{10}"
-            self.wrong(path, f"{pattern!r} would not be understood by the PBX", right)
+            self.wrong(path, f"{shown(pattern)} would not be understood by the PBX", right)
 
     def codes(self) -> None:
         for code in self.plan.codes:
@@ -169,7 +183,7 @@ class _Check:
             if (prompt.text is None) == (prompt.sound is None):
                 self.wrong(here, "must have either text or sound", "text: what is said, or sound: a file of the PBX")
             elif prompt.sound is not None and not re.fullmatch(r"[A-Za-z0-9_/-]+", prompt.sound):
-                self.wrong((*here, "sound"), f"{prompt.sound!r} is no sound", "for example queue-thankyou")
+                self.wrong((*here, "sound"), f"{shown(prompt.sound)} is no sound", "for example queue-thankyou")
 
     def network(self) -> None:
         phones = {phone.name for phone in self.plan.phones}
@@ -180,12 +194,12 @@ class _Check:
             if not trunk.match and trunk.contact is None:
                 self.wrong(here, "neither takes nor makes calls", "give it match, contact, or both")
             if trunk.contact is not None and not re.fullmatch(SIP_URI, trunk.contact):
-                self.wrong((*here, "contact"), f"{trunk.contact!r} is no SIP address", "sip:192.0.2.1:5060")
+                self.wrong((*here, "contact"), f"{shown(trunk.contact)} is no SIP address", "sip:192.0.2.1:5060")
             if trunk.username is not None and trunk.contact is None:
                 self.wrong((*here, "username"), "there is no contact to log in at", "give the trunk a contact")
             for index, match in enumerate(trunk.match):
                 if not is_address(match):
-                    what = f"{match!r} is neither an IP address nor a network"
+                    what = f"{shown(match)} is neither an IP address nor a network"
                     self.wrong((*here, "match", index), what, "for example 192.0.2.1 or 192.0.2.0/24")
 
 

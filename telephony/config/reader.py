@@ -20,6 +20,7 @@ from telephony.config.values import (
     KeyPath,
     Places,
     check,
+    cut,
     default_of,
     dotted,
     expected,
@@ -28,7 +29,9 @@ from telephony.config.values import (
     is_nothing,
     kind_of,
     place_of,
+    possible,
     scalar,
+    shown,
     without_meta,
 )
 
@@ -63,26 +66,32 @@ class Reader:
 
     # --- files ---------------------------------------------------------------------------------------------
 
-    def mapping_of(self, file: Path, shown: str) -> dict[str, yaml.Node]:
-        """The top level of `file`, called `shown` in messages; empty where it cannot be read."""
+    def mapping_of(self, file: Path, called: str) -> dict[str, yaml.Node]:
+        """The top level of `file`, called so in messages; empty where it cannot be read."""
         try:
             loader = yaml.BaseLoader(file.read_text("utf-8"))
-            loader.name = shown
+            loader.name = called
             root: yaml.Node | None = loader.get_single_node()
         except (OSError, UnicodeDecodeError) as error:
-            self.wrong(Place(shown), f"cannot be read: {error}")
-            self.unread.append(shown)
-            return {}
+            return self._unreadable(called, Place(called), f"cannot be read: {error}")
+        except RecursionError:
+            return self._unreadable(called, Place(called, loader.line + 1), "is nested too deeply")
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             what = getattr(error, "problem", None) or " ".join(str(error).split())
             right = 'text that begins with * must stand in quotes: "*11"' if "alias" in str(error) else ""
-            self.wrong(Place(shown, mark.line + 1 if mark else 0), f"not YAML: {what}", right)
-            self.unread.append(shown)
-            return {}
+            return self._unreadable(called, Place(called, mark.line + 1 if mark else 0), f"not YAML: {what}", right)
         if root is None:
             return {}
+        if not isinstance(root, yaml.MappingNode):
+            what = f"{kind_of(root)} stands where keys and values belong"
+            return self._unreadable(called, place_of(root), what)
         return {key: value for key, value, _ in self._items(root, ())}
+
+    def _unreadable(self, called: str, place: Place, what: str, right: str = "") -> dict[str, yaml.Node]:
+        self.wrong(place, what, right)
+        self.unread.append(called)
+        return {}
 
     def _items(self, node: yaml.Node, path: KeyPath) -> Iterator[tuple[str, yaml.Node, Place]]:
         """The entries of a mapping, each key once."""
@@ -95,7 +104,7 @@ class Reader:
             if not isinstance(key, yaml.ScalarNode):
                 self.wrong(place, f"{dotted(path)}a key must be plain text, not {kind_of(key)}")
             elif key.value in seen:
-                self.wrong(place, f"{dotted(path)}{key.value} stands here twice", "keep one of them")
+                self.wrong(place, f"{dotted(path)}{cut(key.value)} stands here twice", "keep one of them")
             else:
                 seen.add(key.value)
                 self.places.put((*path, key.value), place)
@@ -119,7 +128,7 @@ class Reader:
                 if key in known:
                     nodes[key] = value
                 else:
-                    self.wrong(place, f"{dotted(path)}{key} is not a known key", suggest(key, known))
+                    self.wrong(place, f"{dotted(path)}{cut(key)} is not a known key", suggest(key, known))
         return self._build(cls, nodes, place_of(node), path, given)
 
     def _build(
@@ -164,7 +173,7 @@ class Reader:
         except ValueError:
             self.wrong(
                 place_of(node),
-                f"{dotted(path)}{node.value!r} is not possible",
+                f"{dotted(path)}{shown(node.value)} is not possible",
                 f"give {expected(hint, meta)}",
             )
             return fallback
@@ -190,14 +199,11 @@ class Reader:
         for key, value, place in () if is_nothing(node) else self._items(node, path):
             try:
                 names = self._expand[cls](key) if cls in self._expand else [key]
-                for name in names:
-                    check(name, meta)
             except ValueError as error:
-                self.wrong(
-                    place,
-                    f"{dotted(path)}{key!r} is not possible",
-                    str(error) or f"give {expected(str, meta)}",
-                )
+                self.wrong(place, f"{dotted(path)}{shown(key)} is not possible", str(error))
+                continue
+            if not all(possible(name, meta) for name in names):
+                self.wrong(place, f"{dotted(path)}{shown(key)} is not possible", f"give {expected(str, meta)}")
                 continue
             for name in names:
                 if name in records:
@@ -211,10 +217,8 @@ class Reader:
         values: dict[str, Any] = {}
         (_, key_meta), value_hint = without_meta(hints[0]), hints[1]
         for key, value, place in () if is_nothing(node) else self._items(node, path):
-            try:
-                check(key, key_meta)
-            except ValueError:
-                self.wrong(place, f"{dotted(path)}{key!r} is not possible", f"give {expected(str, key_meta)}")
+            if not possible(key, key_meta):
+                self.wrong(place, f"{dotted(path)}{shown(key)} is not possible", f"give {expected(str, key_meta)}")
                 continue
             found = self.value(value_hint, value, (*path, key), None)
             if found is not None:

@@ -19,6 +19,8 @@ V = TypeVar("V", int, str)
 
 TRUTH = {"true": True, "false": False}
 NOTHING = ("", "~", "null")
+SHOWN = 60
+"""Characters of a value that a message repeats."""
 
 
 class Places:
@@ -48,9 +50,19 @@ def is_nothing(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in NOTHING
 
 
+def cut(text: str) -> str:
+    """`text` as messages repeat it: a whole file put in the wrong place does not flood them."""
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def shown(text: str) -> str:
+    """The same in quotes."""
+    return repr(cut(text))
+
+
 def kind_of(node: yaml.Node) -> str:
     if isinstance(node, yaml.ScalarNode):
-        return repr(node.value)
+        return shown(node.value)
     return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
 
 
@@ -113,6 +125,15 @@ def check(value: V, meta: Meta | None) -> V:
     elif meta.pattern is not None and not re.search(meta.pattern, value):
         raise ValueError(value)
     return value
+
+
+def possible(value: str, meta: Meta | None) -> bool:
+    """Whether `value` keeps to the limits of `meta`."""
+    try:
+        check(value, meta)
+    except ValueError:
+        return False
+    return True
 
 
 def expected(hint: Any, meta: Meta | None) -> str:

@@ -321,6 +321,40 @@ def test_a_file_that_is_not_yaml(config: Path) -> None:
     ]
 
 
+def test_a_file_that_cannot_be_read_does_not_hide_the_mistakes_of_the_others(config: Path) -> None:
+    write(config, "prompts.yaml", "prompts: [a\n")
+    ring = spoil(config, "queues.yaml", "ring: 20", "ring: -5")
+    to_queue = spoil(config, "queues.yaml", "to_queue: booking", "to_queue: bookings")
+    assert [line.split("; ")[0] for line in mistakes_of(config)] == [
+        "prompts.yaml:2: not YAML: expected ',' or ']', but got '<stream end>'",
+        f"queues.yaml:{ring}: queues.booking.ring: '-5' is not possible",
+        f"queues.yaml:{to_queue}: queues.results.overflow.0.to_queue: no queue is called bookings",
+    ]
+
+
+@pytest.mark.parametrize("text", ["\n" + "[" * 5000, "\n" + "[" * 5000 + "]" * 5000, "\na: " + "{a: " * 5000])
+def test_a_file_that_is_nested_without_end(config: Path, text: str) -> None:
+    write(config, "zzz.yaml", text)
+    assert mistakes_of(config) == ["zzz.yaml:2: is nested too deeply"]
+
+
+def test_a_name_that_is_not_possible_says_which_would_be(config: Path) -> None:
+    line = spoil(config, "queues.yaml", "  booking:", "  Booking:")
+    phone = spoil(config, "pbx.yaml", "phone01..phone65", "Phone01..Phone65")
+    right = "give small Latin letters first, then digits, _ or -"
+    told = mistakes_of(config)
+    assert f"queues.yaml:{line}: queues: 'Booking' is not possible; {right}" in told
+    assert f"pbx.yaml:{phone}: phones: 'Phone01..Phone65' is not possible; {right}" in told
+
+
+def test_a_long_value_is_repeated_in_part(config: Path) -> None:
+    for before in ("ring: 20", "to_queue: booking"):
+        spoil(config, "queues.yaml", before, before.split(":")[0] + ": " + "x" * 3000)
+    spoil(config, "queues.yaml", "wrap_up: 10", "y" * 3000 + ": 10")
+    for line in mistakes_of(config):
+        assert len(line) < 300
+
+
 def test_files_that_cannot_be_understood_cost_a_line_each(config: Path) -> None:
     (config / "codes.yaml").write_bytes(b"\xff\xfe\x00")
     write(config, "directory.yaml", "- a\n- b\n")
