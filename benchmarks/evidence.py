@@ -72,11 +72,7 @@ async def _look(
             for row in rows
         ],
         talks=talks,
-        unconnected={
-            call.sip_call_id
-            for call in phones
-            if call.direction == "in" and _end_of(call.answered, outages) is not None
-        },
+        unconnected={call.sip_call_id for call in phones if is_undecided(call, outages)},
         outages=outages,
     )
     names = {phone.name for phone in world.settings.plan.phones}
@@ -133,6 +129,13 @@ def _as_connected(call: PhoneCall, talks: Sequence[LoggedTalk], outages: Sequenc
             kept["ended"] = talk.ended
         return PhoneCall(**kept)
     return call
+
+
+def is_undecided(call: PhoneCall, outages: Sequence[Outage]) -> bool:
+    """Picked up while no router lived, and over before the next one can be seen to have connected it or to have left it
+    alone. One who still talks well after that was connected."""
+    end = _end_of(call.answered, outages) if call.direction == "in" else None
+    return end is not None and (call.ended is None or call.ended <= end + REASON)
 
 
 def _end_of(moment: datetime | None, outages: Sequence[Outage]) -> datetime | None:
