@@ -161,7 +161,8 @@ class Parent:
                 log.error("router does not beat, killed", pid=router.pid, beaten=router.last is not None)
                 router.kill()
                 return
-            await asyncio.wait([router.closed], timeout=rest)
+            # A first beat shortens the patience that is left: it must not be slept through.
+            await asyncio.wait([router.closed], timeout=min(rest, self._rhythm.beat))
 
     def _end_router(self) -> None:
         if self._router is not None:

@@ -221,6 +221,17 @@ async def test_a_router_that_does_not_beat_is_killed_and_replaced(story: Story, 
     assert parent.starts == 2
 
 
+async def test_a_router_that_freezes_after_its_first_beat_is_not_given_the_time_of_a_start(
+    story: Story, rescue: Rescue
+) -> None:
+    rhythm = Rhythm(start=60.0, beat=0.2, stop=0.4, pauses=(0.0,))
+    parent = make(story.child("frozen", "beat"), rescue, rhythm)
+    running = asyncio.create_task(parent.run())
+    await story.expect("frozen", "beat", "beating")
+    parent.stop()
+    await running
+
+
 async def test_a_router_that_will_not_end_is_killed(story: Story, rescue: Rescue) -> None:
     parent = make(story.child("stubborn"), rescue)
     running = asyncio.create_task(parent.run())
