@@ -53,13 +53,12 @@ class RosterEntry(msgspec.Struct, frozen=True):
 
 def parse_roster(data: bytes) -> tuple[list[RosterEntry], list[Mistake]]:
     """The lines that can be read, and all that is wrong. Raises RosterError where the file cannot be read at all."""
-    rows = _rows(_decoded(data))
+    rows, mistakes = _rows(_decoded(data))
     head = [cell.strip().lower() for cell in rows[0][1]] if rows else []
     missing = [column for column in COLUMNS if column not in head]
     if missing:
-        raise RosterError([Mistake(1, f"the first line must name the columns {', '.join(COLUMNS)}; "
-                                         f"missing: {', '.join(missing)}")])  # fmt: skip
-    mistakes: list[Mistake] = []
+        what = f"the first line must name the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}"
+        raise RosterError([*mistakes, Mistake(1, what)])
     entries = []
     for line, cells in rows[1:]:
         if len(cells) != len(head):
@@ -108,14 +107,27 @@ def _decoded(data: bytes) -> str:
         raise RosterError([Mistake(0, "the file is neither UTF-8 nor Windows-1251 text")]) from error
 
 
-def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """Lines that are not empty, each with the number of its last line in the file."""
-    head = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in head else ",", strict=True)
-    try:
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise RosterError([Mistake(reader.line_num, f"not CSV: {error}")]) from error
+def _rows(text: str) -> tuple[list[tuple[int, list[str]]], list[Mistake]]:
+    """Lines that are not empty, each with the number of its last line in the file; and those that are no CSV.
+
+    A quote that nobody closes swallows all that follows: it is read on from the line behind."""
+    lines = list(io.StringIO(text, newline=""))
+    delimiter = ";" if lines and ";" in lines[0] else ","
+    rows: list[tuple[int, list[str]]] = []
+    mistakes: list[Mistake] = []
+    done = 0
+    while done < len(lines):
+        first = done
+        reader = csv.reader(lines[first:], delimiter=delimiter, strict=True)
+        try:
+            for row in reader:
+                done = first + reader.line_num
+                if any(cell.strip() for cell in row):
+                    rows.append((done, row))
+        except csv.Error as error:
+            done += 1
+            mistakes.append(Mistake(done, f"not CSV ({error}); close each quote at the end of its cell"))
+    return rows, mistakes
 
 
 def _entry(line: int, cells: Mapping[str, str], mistakes: list[Mistake]) -> RosterEntry:

@@ -61,13 +61,32 @@ def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
     [
         (b"", "line 1: the first line must name the columns login, name"),
         (b"login,name\n", "missing: extension, skills, pin"),
-        (HEAD.encode() + b'ivanova,"open,101,,1234\n', "line 2: not CSV"),
+        (b'"login,name\n', "line 1: not CSV"),
         (b"\x98\xff\xfe", "neither UTF-8 nor Windows-1251"),
     ],
 )
 def test_what_cannot_be_read_at_all(data: bytes, wrong: str) -> None:
     with pytest.raises(RosterError, match=wrong):
         parse_roster(data)
+
+
+def test_a_quote_that_is_not_closed_hides_no_other_mistake() -> None:
+    told = mistakes(
+        HEAD
+        + 'a,"Анна,101,,1234\n'
+        + "b,Борис,1,,1234\n"
+        + 'c,"Вера",102,,12\n'
+        + 'd,Глеб,103,,"1234\n'
+        + "e,,104,,1234\n"
+    )
+    assert [line.split(" (")[0] for line in told] == [
+        "line 2: not CSV",
+        "line 5: not CSV",
+        "line 3: extension '1': 2 to 10 digits",
+        "line 4: the PIN must have 4 to 8 digits",
+        "line 6: the name is missing",
+    ]
+    assert told[0].endswith("; close each quote at the end of its cell")
 
 
 def test_a_pin_is_never_in_a_message() -> None:
