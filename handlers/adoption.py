@@ -17,7 +17,6 @@ from telephony.core.events import OpenAttempt, OpenCall, SeenChannel
 from telephony.core.facts import (
     AttemptAnswered,
     AttemptMade,
-    CallBridged,
     CallKind,
     CallOpened,
     CallQueued,
@@ -107,22 +106,9 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
     if known is None:
         _open_late(turn, call, picture)
     _stand_in_queue(turn, call, known, seen)
-    _catch_up(turn, call, picture)
+    if call.id in picture.records:
+        records.catch_up(turn, call, picture.records[call.id], picture.alive.keys())
     return record
-
-
-def _catch_up(turn: Turn, call: Call, picture: Picture) -> None:
-    """What happened to the call before anything of it was committed, and after."""
-    record = picture.records.get(call.id)
-    if record is None:
-        return
-    gone = [leg for leg in record.legs if leg.channel not in picture.alive]
-    records.state_legs(turn, call.id, gone, beyond=call.attempts)
-    call.attempts = max([call.attempts, *(records.number_of(call.id, leg.channel) for leg in record.legs)])
-    if call.answered is None and record.answered is not None:
-        call.answered = record.answered
-        login = records.login_at(turn, record.answered_by)
-        turn.do(CallBridged(call=call.id, operator=login, at=record.answered))
 
 
 def _hear_on(turn: Turn, call: Call, seen: SeenChannel, picture: Picture) -> None:
@@ -262,9 +248,12 @@ def look_around(turn: Turn, picture: Picture) -> None:
     """Callers in the fallback come back to us, operators' other calls are noticed, empty bridges are removed."""
     center = turn.center
     _note_strangers(turn, picture)
+    center.past = {call_id: record for call_id, record in center.past.items() if call_id in picture.alive}
     for seen in picture.alive.values():
         if seen.where == "fallback" and seen.channel not in picture.together:
             queue = seen.variables.get("GUDOK_QUEUE", "")
+            if seen.channel in picture.records:
+                center.past[seen.channel] = picture.records[seen.channel]
             turn.do(TakeBack(call=seen.channel, channel=seen.channel, queue=queue))
     for call_id, known in list(center.remembered.items()):
         if call_id in picture.alive and known.open_attempts:

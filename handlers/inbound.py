@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import scripts, waiting
+from handlers import records, scripts, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call
 from telephony.core.effects import Answer
@@ -55,4 +55,6 @@ def open_inbound(turn: Turn, event: CallerArrived, queue: Queue | None) -> Call:
                 via_fallback=event.via == "fallback",
             )
         )
+    if event.channel in center.past:
+        records.catch_up(turn, call, center.past.pop(event.channel), alive=frozenset())
     return call

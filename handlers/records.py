@@ -20,6 +20,7 @@ from telephony.core.events import (
     OpenAttempt,
     OpenCall,
     RecordedLeg,
+    RecordSoFar,
     TimerFired,
 )
 from telephony.core.facts import (
@@ -195,6 +196,16 @@ def state_legs(turn: Turn, call: CallId, legs: Iterable[RecordedLeg], beyond: in
         n = number_of(call, leg.channel)
         if n > beyond and leg.ended is not None:
             _state_leg(turn, call, leg, n, "queue")
+
+
+def catch_up(turn: Turn, call: Call, record: RecordSoFar, alive: Set[ChannelId]) -> None:
+    """What happened to the call before anything of it was committed, and after."""
+    gone = [leg for leg in record.legs if leg.channel not in alive]
+    state_legs(turn, call.id, gone, beyond=call.attempts)
+    call.attempts = max([call.attempts, *(number_of(call.id, leg.channel) for leg in record.legs)])
+    if call.answered is None and record.answered is not None:
+        call.answered = record.answered
+        turn.do(CallBridged(call=call.id, operator=login_at(turn, record.answered_by), at=record.answered))
 
 
 def _state_leg(

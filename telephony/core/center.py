@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from telephony.core.calls import Call, Leg
-from telephony.core.events import CallId, ChannelId, OpenCall, OpenOperator, Operator
+from telephony.core.events import CallId, ChannelId, OpenCall, OpenOperator, Operator, RecordSoFar
 from telephony.core.operators import Agent, State
 from telephony.core.plan import DirectoryEntry, Plan, Queue
 from telephony.core.routing import Matcher
@@ -55,6 +55,8 @@ class Center:
     """Caller's token -> operator and end of their last talk, oldest first."""
     remembered: dict[CallId, OpenCall] = field(default_factory=dict)
     """Calls that the database holds open and the PBX does not show: their end is being looked for."""
+    past: dict[CallId, RecordSoFar] = field(default_factory=dict)
+    """What the PBX's record says of callers in the fallback queue, should they come back to us."""
     remembered_operators: dict[str, OpenOperator] = field(default_factory=dict)
     suspects: frozenset[str] = frozenset()
     """What the last audit found amiss; amiss twice is repaired."""

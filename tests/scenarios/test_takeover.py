@@ -58,3 +58,21 @@ def test_a_talk_of_which_nothing_was_committed_is_on_record(story: Story) -> Non
     assert not boris.rings()
     assert caller.record.outcome == "answered"
     assert caller.record.rung == [("anna", "answered")]
+
+
+def test_who_was_rung_before_the_fallback_queue_is_on_record(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    story.journal.hold()
+    caller = story.calls("1300")
+    assert anna.rings_for(caller)
+    story.kill_router()
+    anna.answers()  # nobody is there to connect her
+    story.passes(2)
+    anna.hangs_up()
+    story.passes(10)  # the guard hands the caller over
+    anna.rejects()
+    story.start_router()
+    assert anna.rings_for(caller)
+    anna.answers()
+    assert caller.record.rung == [("anna", "answered"), ("anna", None)]
