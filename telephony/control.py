@@ -78,7 +78,7 @@ class Control:
 
     def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._peers) >= _MAX_PEERS:
-            self.refused += 1
+            self._count_refused(f"{_MAX_PEERS} peers are served already")
             writer.transport.abort()
             return
         peer = asyncio.create_task(self._serve(reader, writer), name="control peer")
@@ -88,8 +88,10 @@ class Control:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             # A peer that goes away is how a conversation ends.
-            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            with contextlib.suppress(ConnectionError):
                 await self._converse(reader, writer)
+        except asyncio.IncompleteReadError as error:
+            self._count_refused(f"the peer went after {len(error.partial):,} of {error.expected or 0:,} bytes")
         except Exception:
             log.exception("control peer failed")
         finally:
@@ -98,9 +100,15 @@ class Control:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
-            (length,) = wire.LENGTH.unpack(await reader.readexactly(wire.LENGTH.size))
-            if length > wire.MAX_FRAME:
-                self._refuse(writer, 0, f"a frame of {length} bytes is longer than {wire.MAX_FRAME}")
+            try:
+                head = await reader.readexactly(wire.LENGTH.size)
+            except asyncio.IncompleteReadError as error:
+                if not error.partial:
+                    return
+                raise
+            (length,) = wire.LENGTH.unpack(head)
+            if length > wire.MAX_FRAME:  # in groups of digits: one long number would be masked as a phone's
+                self._refuse(writer, 0, f"a frame of {length:,} bytes is longer than {wire.MAX_FRAME:,}")
                 return
             body = await reader.readexactly(length)
             try:
@@ -135,9 +143,12 @@ class Control:
             writer.write(wire.frame(answer))
 
     def _refuse(self, writer: asyncio.StreamWriter, asked: int, error: str) -> None:
-        self.refused += 1
-        log.warning("control request refused", reason=error)
+        self._count_refused(error)
         writer.write(wire.frame(wire.Refusal(id=asked, error=error)))
+
+    def _count_refused(self, reason: str) -> None:
+        self.refused += 1
+        log.warning("control request refused", reason=reason, refused=self.refused)
 
     # --- those who watch ------------------------------------------------------------------------------------
 

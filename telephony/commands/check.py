@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from telephony.commands.common import Problem, config_dir_of, settings_of, told, with_database
+from telephony.commands.common import Problem, config_dir_of, counted, settings_of, told, with_database
 from telephony.exits import Exit
 
 
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         raise Problem(told(mistakes), Exit.MISTAKE)
     plan = settings.plan
     print(
-        f"{config_dir_of(args)}: no mistakes in {len(plan.queues)} queues, {len(plan.phones)} phones and "
-        f"{len(plan.trunks)} trunks ({checked})"
+        f"{config_dir_of(args)}: no mistakes in {counted(plan.queues, 'queue')}, {counted(plan.phones, 'phone')} and "
+        f"{counted(plan.trunks, 'trunk')} ({checked})"
     )
     return Exit.OK

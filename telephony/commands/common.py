@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -103,6 +103,11 @@ def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], 
 
 def first_line(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def counted(things: Sized, noun: str) -> str:
+    """`1 trunk`, `2 trunks`."""
+    return f"{len(things)} {noun}{'s' * (len(things) != 1)}"
 
 
 def table(rows: list[list[str]], head: list[str]) -> str:

@@ -28,7 +28,9 @@ def run(args: argparse.Namespace) -> int:
         for step in replay.steps(read_file(args.file)):
             if step.differs or not args.quiet:
                 print("\n".join(described(step)))
-    except (OSError, JournalFileError) as error:
+    except OSError as error:
+        raise Problem(f"{args.file}: {error.strerror}") from error
+    except JournalFileError as error:
         raise Problem(first_line(error)) from error
     if not replay.entries:
         raise Problem(f"{args.file}: there is no start of a router to begin from")

@@ -113,7 +113,7 @@ def test_check_tells_all_mistakes_with_their_lines(home: Path, capsys: Captured)
 
 def test_check_looks_at_the_roster_too(staffed: Path, capsys: Captured) -> None:
     assert cli.main(["check"]) == Exit.OK
-    assert "no mistakes in 1 queues" in capsys.readouterr().out
+    assert "no mistakes in 1 queue, 1 phone and 0 trunks" in capsys.readouterr().out
     (staffed / "config" / "all.yaml").write_text(CONFIG.replace("booking: 1", "dentist: 1"))
     assert cli.main(["check"]) == Exit.MISTAKE
     assert "all.yaml:5: queues.main.require: no operator has the skill dentist" in capsys.readouterr().err
@@ -248,6 +248,11 @@ def test_a_replay_shows_where_the_decisions_differ(home: Path, capsys: Captured)
     assert "  -  Reply(command='c1', ok=True, code='phone-in-use'" in said
     assert "  +  Reply(command='c1', ok=True, code='logged-in'" in said
     assert "PictureTaken" not in said
+
+
+def test_a_replay_of_what_is_not_there_is_a_line(home: Path, capsys: Captured) -> None:
+    assert cli.main(["replay", str(home / "nope")]) == Exit.FAILED
+    assert capsys.readouterr().err == f"gudok: {home / 'nope'}: No such file or directory\n"
 
 
 def test_a_replay_needs_the_start_of_a_router(home: Path, capsys: Captured) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from telephony import wire
 from telephony.board import Board, Snapshot
@@ -23,6 +24,7 @@ from telephony.core import facts as fact
 from telephony.core.effects import Reply
 from telephony.core.events import LogOut, Operator, Started
 from telephony.core.plan import Plan, Queue
+from telephony.logs import mask
 from telephony.router import AnyCommand
 
 EIGHT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -167,17 +169,44 @@ async def test_nonsense_is_refused_and_the_conversation_goes_on(
 
 
 async def test_an_endless_frame_is_refused_and_ends_the_conversation(service: Service, raw: Raw) -> None:
-    raw.writer.write(wire.LENGTH.pack(wire.MAX_FRAME + 1))
-    assert (await raw.receive())["answer"] == "refusal"
+    raw.writer.write(wire.LENGTH.pack(0xFFFFFFFF))
+    refusal = await raw.receive()
+    assert refusal["answer"] == "refusal"
+    assert refusal["error"] == "a frame of 4,294,967,295 bytes is longer than 4,194,304"
+    assert mask(str(refusal["error"])) == refusal["error"], "counts of bytes are no phone numbers"
     assert await raw.reader.read() == b""
 
 
-async def test_a_peer_that_goes_in_the_middle_of_a_frame_disturbs_nobody(service: Service, raw: Raw) -> None:
-    raw.writer.write(wire.LENGTH.pack(100) + b"half")
-    raw.writer.close()
-    await raw.writer.wait_closed()
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (wire.LENGTH.pack(100) + b"half", "the peer went after 4 of 100 bytes"),
+        (wire.LENGTH.pack(100), "the peer went after 0 of 100 bytes"),
+        (wire.LENGTH.pack(100)[:3], "the peer went after 3 of 4 bytes"),
+    ],
+)
+async def test_a_peer_that_goes_in_the_middle_of_a_frame_disturbs_nobody(
+    service: Service, raw: Raw, sent: bytes, told: str
+) -> None:
+    with capture_logs() as logs:
+        raw.writer.write(sent)
+        raw.writer.write_eof()
+        assert await raw.reader.read() == b""
+    assert [(line["reason"], line["refused"]) for line in logs] == [(told, 1)]
     status = await asyncio.to_thread(status_of, service.path)
     assert status.handled == 7
+    assert service.control.refused == 1, "a conversation that ends in its place is none"
+
+
+async def test_a_peer_too_many_is_turned_away_with_a_line(service: Service) -> None:
+    peers = [await asyncio.open_unix_connection(str(service.path)) for _ in range(64)]
+    with capture_logs() as logs:
+        reader, writer = await asyncio.open_unix_connection(str(service.path))
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    assert [(line["reason"], line["refused"]) for line in logs] == [("64 peers are served already", 1)]
+    for _, other in [*peers, (reader, writer)]:
+        other.close()
 
 
 async def test_a_watch_goes_on_from_one_life_of_the_router_to_the_next(tmp_path: Path) -> None:
