@@ -26,7 +26,7 @@ Verify = Callable[[str, str], Awaitable[ev.Operator | Denied]]
 """(extension, PIN) -> the operator who proved who they are, or why not. Must not keep the loop busy."""
 
 ANSWER_SECONDS = 1.5
-"""The dialplan gives us two seconds."""
+"""The FastAGI server gives us two seconds, the dialplan five."""
 SERVICE_AWAY = "service-away"
 
 

@@ -327,7 +327,8 @@ async def _end_task(task: asyncio.Task[None]) -> None:
 
 
 def _agi_problem(problem: AgiProblem) -> None:
-    log.warning("FastAGI", problem=problem.kind, detail=problem.detail)
+    error = problem.error if problem.kind == "handler" else None  # what a peer did wrong needs no traceback
+    log.warning("FastAGI", problem=problem.kind, detail=problem.detail, exc_info=error)
 
 
 def _status_of(part: asyncio.Future[Any]) -> Exit:

@@ -18,6 +18,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from telephony import logs
+from telephony.pbx.agi import AgiProblem
+from telephony.service import _agi_problem
 
 NUMBER = "79001234567"
 WRITTEN = "+7 (900) 123-45-67"
@@ -93,6 +95,21 @@ def test_numbers_as_numbers_bytes_and_objects(out: io.StringIO) -> None:
     log.info("c", n=Caller())
     assert out.getvalue().count("79*****4567") == 3
     assert NUMBER not in out.getvalue()
+
+
+def test_a_handler_that_raised_leaves_its_traceback_and_a_peer_that_went_none(out: io.StringIO) -> None:
+    def look_up() -> None:
+        raise LookupError("nobody at +7 900 000-01-23")
+
+    with pytest.raises(LookupError) as caught:
+        look_up()
+    _agi_problem(AgiProblem("handler", "the handler raised LookupError", caught.value))
+    assert "in look_up" in out.getvalue()
+    assert "LookupError: nobody at 79*****0123" in out.getvalue()
+    out.truncate(out.seek(0))
+    _agi_problem(AgiProblem("closed", "the line broke", caught.value))
+    assert "the line broke" in out.getvalue()
+    assert "look_up" not in out.getvalue()
 
 
 def test_the_text_of_exceptions(out: io.StringIO) -> None:
