@@ -12,14 +12,16 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
+from benchmarks import chaos_faults as faults
 from benchmarks import chaos_kills as kills
 from benchmarks import chaos_report as report
 from benchmarks.chaos_arena import Arena
+from benchmarks.chaos_disk import SmallDisk
 from benchmarks.chaos_report import Round
 
 OUT = Path(__file__).with_suffix(".json")
@@ -27,36 +29,50 @@ KILLS = 100
 Work = Callable[[Arena], Awaitable[Round]]
 
 
-def plan(total: int) -> list[list[tuple[str, Work]]]:
-    """The rounds, in lanes: each lane is a world of its own, both run at the same time."""
+def plan(total: int) -> list[dict[str, Work]]:
+    """The rounds, in lanes: each lane is a world of its own, all run at the same time."""
     moments = [*kills.AT, "transfer", "fallback"]
     share = {name: total // len(moments) + (n < total % len(moments)) for n, name in enumerate(moments)}
-    by_load: list[tuple[str, Work]] = [(name, partial(kills.kill, what=name, times=share[name])) for name in kills.AT]
-    others: list[tuple[str, Work]] = [
-        ("transfer", partial(kills.kill_in_transfer, times=share["transfer"])),
-        ("fallback", partial(kills.kill_in_fallback, times=share["fallback"])),
-    ]
-    return [by_load[:5], by_load[5:] + others]
+    by_load: dict[str, Work] = {name: partial(kills.kill, what=name, times=share[name]) for name in kills.AT}
+    others: dict[str, Work] = {
+        "wrap-up": by_load.pop("wrap-up"),
+        "transfer": partial(kills.kill_in_transfer, times=share["transfer"]),
+        "fallback": partial(kills.kill_in_fallback, times=share["fallback"]),
+        "locked": faults.database_locked,
+    }
+    broken: dict[str, Work] = {
+        "frozen": partial(faults.frozen, times=3),
+        "held up": faults.held_up,
+        "parent": partial(faults.parent_killed, times=2),
+        "second": faults.second_router,
+        "ami": faults.ami_cut,
+        "asterisk": partial(faults.pbx_killed, times=2),
+    }
+    return [by_load, others, broken]
 
 
-async def run(lanes: Sequence[Sequence[tuple[str, Work]]], keep: Path | None) -> list[Round]:
+async def run(names: Sequence[str] | None, total: int, keep: Path | None) -> list[Round]:
+    lanes = [{name: work for name, work in lane.items() if not names or name in names} for lane in plan(total)]
     opening = asyncio.Lock()
-    done = await asyncio.gather(*(_lane(n, lane, keep, opening) for n, lane in enumerate(lanes) if lane))
-    return [one for lane in done for one in lane]
+    works = [_lane(n, lane, keep, opening) for n, lane in enumerate(lanes) if lane]
+    found = [one for lane in await asyncio.gather(*works) for one in lane]
+    if not names or "disk" in names:
+        with SmallDisk.make() as disk:
+            found.append(tell(await faults.disk_full(disk, len(lanes), keep)))
+    return found
 
 
-async def _lane(seed: int, works: Sequence[tuple[str, Work]], keep: Path | None, opening: asyncio.Lock) -> list[Round]:
-    found = []
+async def _lane(seed: int, works: Mapping[str, Work], keep: Path | None, opening: asyncio.Lock) -> list[Round]:
     async with AsyncExitStack() as stack:
         async with opening:  # migrations share what is global in this process
             arena = await stack.enter_async_context(Arena.open(seed=seed, keep=keep))
-        for _, work in works:
-            begun = time.monotonic()
-            found.append(one := await work(arena))
-            verdict = "equal" if one.equal else f"{len(one.differences) + len(one.broken)} DIFFERENCES"
-            seconds = time.monotonic() - begun
-            print(f"{one.what}: {len(one.blows)} blows, {one.calls} calls, {verdict}, {seconds:.0f} s", flush=True)
-    return found
+        return [tell(await work(arena)) for work in works.values()]
+
+
+def tell(one: Round) -> Round:
+    verdict = "equal" if one.equal else f"{len(one.differences) + len(one.broken)} DIFFERENCES"
+    print(f"{one.what}: {len(one.blows)} times, {one.calls} calls, {verdict}", flush=True)
+    return one
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,12 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, help="keep logs and database of rounds that differ in this folder")
     parser.add_argument("--out", type=Path, default=OUT, help="where the table goes, as JSON")
     args = parser.parse_args(argv)
-    lanes = plan(args.kills)
-    if args.only:
-        chosen = [[one for one in lane if one[0] in args.only] for lane in plan(args.kills * len(lanes[0] + lanes[1]))]
-        lanes = chosen
     begun = time.monotonic()
-    rounds = asyncio.run(run(lanes, args.keep))
+    rounds = asyncio.run(run(args.only, args.kills, args.keep))
     report.write(args.out, rounds, seconds=time.monotonic() - begun)
     print(report.table(rounds))
     return 0 if all(one.equal for one in rounds) else 1

@@ -19,6 +19,7 @@ from benchmarks import evidence
 from benchmarks.chaos_load import Load, roster, write_config
 from benchmarks.chaos_moments import Sees, Watcher
 from benchmarks.chaos_report import Blow, Round
+from benchmarks.polling import until
 from benchmarks.world import World
 from telephony.testing.phones.sip import PhoneCall
 
@@ -71,13 +72,7 @@ class Arena:
         at_work = await self.router()
         assert self.world.service is not None
         parent = self.world.service.pid
-        children = Path(f"/proc/{parent}/task/{parent}/children")
-        async with asyncio.timeout(BACK_SECONDS):
-            while True:
-                for child in map(int, children.read_text().split()):
-                    if child != at_work and b"--standby" in Path(f"/proc/{child}/cmdline").read_bytes():
-                        return child
-                await asyncio.sleep(0.05)  # a process gives no event to those who did not start it
+        return await until(lambda: standby_of(parent, at_work), "a router in reserve", within=BACK_SECONDS)
 
     async def kill_at(self, what: str, sees: Sees, how: signal.Signals = signal.SIGKILL) -> None:
         """Kill the router that serves the moment `sees` is satisfied, and wait until another one serves."""
@@ -95,36 +90,48 @@ class Arena:
         return asyncio.create_task(fall(), name=what)
 
     @asynccontextmanager
-    async def away(self, what: str) -> AsyncIterator[int]:
-        """Inside, no router is there: the one that served is killed, the one in reserve (its process id is given)
-        frozen in its sleep until the end of the block."""
+    async def away(self, what: str, sees: Sees) -> AsyncIterator[int]:
+        """Inside, no router is there: the one that served is killed when `sees` is satisfied, the one in reserve (its
+        process id is given) frozen in its sleep until the end of the block."""
         new = await self.reserve()
         old = await self.router()
         os.kill(new, signal.SIGSTOP)
-        os.kill(old, signal.SIGKILL)
-        blow = Blow(what=what, at=evidence.now())
+        await self.watcher.at(sees, partial(os.kill, old, signal.SIGKILL))
+        async with self.outage(what):
+            try:
+                yield new
+            finally:
+                with contextlib.suppress(ProcessLookupError):  # the parent has lost patience with it
+                    os.kill(new, signal.SIGCONT)
+            await self.router()
+
+    def strike(self, what: str, *, fatal: bool = False) -> Blow:
+        """A blow falls now. `fatal`: no call can live through it."""
+        blow = Blow(what=what, at=evidence.now() - HEARD, fatal=fatal)
         self.blows.append(blow)
-        try:
-            yield new
-        finally:
-            with contextlib.suppress(ProcessLookupError):  # the parent has lost patience with it
-                os.kill(new, signal.SIGCONT)
-        begun = time.monotonic()
-        await self.router()
+        return blow
+
+    @asynccontextmanager
+    async def outage(self, what: str, *, fatal: bool = False) -> AsyncIterator[None]:
+        """A blow has just fallen; at the end of the block a router serves again."""
+        blow, begun = self.strike(what, fatal=fatal), time.monotonic()
+        yield
         blow.back = time.monotonic() - begun
         self.outages.append((blow.at, evidence.now() + SETTLED))
 
-    async def struck(self, what: str, pid: int | None) -> Blow:
+    def log_size(self) -> int:
+        return self.world.log.stat().st_size
+
+    async def logged(self, event: str, since: int) -> None:
+        """Wait until the service's log, from position `since` on, tells of `event`. Raises TimeoutError."""
+        log = self.world.log
+        await until(lambda: event.encode() in log.read_bytes()[since:] or None, event, within=BACK_SECONDS)
+
+    async def struck(self, what: str, pid: int) -> None:
         """A blow has just fallen: wait until a router (another than `pid`) serves."""
-        blow = Blow(what=what, at=evidence.now() - HEARD)
-        self.blows.append(blow)
-        begun = time.monotonic()
-        async with asyncio.timeout(BACK_SECONDS):
-            while await self.router() == pid:
-                await asyncio.sleep(0.02)  # the old one's socket may answer until its process is gone
-        blow.back = time.monotonic() - begun
-        self.outages.append((blow.at, evidence.now() + SETTLED))
-        return blow
+        async with self.outage(what):
+            await until(lambda: not_alive(pid), f"end of router {pid}", within=BACK_SECONDS, every=0.01)
+            await self.router()
 
     async def restart_service(self) -> None:
         """Stopped in order and started again: its callers are with the native queue in between."""
@@ -143,7 +150,8 @@ class Arena:
         cut = await evidence.cut_calls(self.world, calls, self.outages)
         for blow in self.blows:
             here = evidence.alive(calls, blow.at)
-            blow.alive, blow.cut = len(here), sum(call.sip_call_id in cut for call in here)
+            blow.alive = len(here)
+            blow.cut = len(here) if blow.fatal else sum(call.sip_call_id in cut for call in here)
         wrong = [*evidence.doubled(calls), *(f"{call} was cut off" for call in sorted(set(cut.values())))]
         repairs = await evidence.repairs(self.world)
         found = Round(
@@ -173,3 +181,19 @@ class Arena:
     def calls(self) -> list[PhoneCall]:
         """What all phones of this world have seen so far."""
         return self.load.calls() + [call for phone in self.world.phones for call in phone.calls]
+
+
+def standby_of(parent: int, at_work: int) -> int | None:
+    """A child of `parent` that waits to become the router."""
+    for child in map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()):
+        if child != at_work and b"--standby" in Path(f"/proc/{child}/cmdline").read_bytes():
+            return child
+    return None
+
+
+def not_alive(pid: int) -> bool | None:
+    """True, or None: a process that has ended and is not yet buried still has its number."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text() or None
+    except (FileNotFoundError, ProcessLookupError):
+        return True

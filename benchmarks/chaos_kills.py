@@ -41,7 +41,7 @@ async def kill_in_fallback(arena: Arena, times: int) -> Round:
     one is killed when it takes the first caller back."""
     await arena.load.begin()
     for n in range(0, times, 2):
-        async with arena.away("fallback") as next_one:
+        async with arena.away("fallback", moments.talking(arena.chance)) as next_one:
             await arena.watcher.at(moments.in_fallback(arena.chance))
             if n + 1 < times:
                 again = arena.arm("fallback", moments.coming_back(arena.chance), next_one)

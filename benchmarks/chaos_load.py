@@ -143,11 +143,12 @@ class Load:
 
     # -- callers
 
-    async def begin(self) -> None:
-        """Callers come from now on."""
+    async def begin(self, talking: int = 5) -> None:
+        """Callers come from now on; returns when so many have found an operator."""
         server = ("127.0.0.1", self.world.settings.sip_port)
         plans = [self._caller(n) for n in range(CALLERS)]
         self._callers = await start_callers(self._sipp, plans, server, per_second=self.per_second, audio=False)
+        await self.world.until(lambda center: center.totals.talking >= talking, f"{talking} talking", 30)
 
     def _caller(self, n: int) -> CallerPlan:
         stay = self._random.randrange(1200, 8000) if self._random.random() < 0.25 else 0

@@ -4,12 +4,13 @@ callback that sees it, within a millisecond of the router's seeing it too."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import re
 from collections.abc import Callable
 
 from telephony.guard import HOLDING
-from telephony.pbx.ari import AriClient, Message
+from telephony.pbx.ari import AriClient, AriError, Message
 from telephony.pbx.ari import events as ari
 from telephony.settings import Settings
 
@@ -46,6 +47,15 @@ class Watcher:
         await self._client.start()
         await self._client.applications.subscribe(APP, ["channel:", "bridge:"])
         return self
+
+    async def again(self) -> None:
+        """The PBX is a new process, which knows nothing of us."""
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(AriError):
+                    await self._client.applications.subscribe(APP, ["channel:", "bridge:"])
+                    return
+                await asyncio.sleep(0.05)  # the client connects again by itself
 
     async def __aexit__(self, *exc: object) -> None:
         await self._client.close()

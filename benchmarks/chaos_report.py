@@ -18,6 +18,7 @@ class Blow(msgspec.Struct, kw_only=True):
     alive: int = 0
     cut: int = 0
     back: float | None = None
+    fatal: bool = False
 
 
 class Round(msgspec.Struct, kw_only=True):
