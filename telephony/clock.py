@@ -12,9 +12,7 @@ class Clock:
     up, so that no interval becomes negative and no timer waits for an hour to be lived twice.
     """
 
-    def __init__(
-        self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
         self._wall = wall
         self._steady = steady
         self._last = wall()

@@ -113,7 +113,9 @@ def test_a_call_known_from_the_pbx_record_only() -> None:
 
 def test_the_attempts_of_such_a_call_are_rows_too() -> None:
     rung = that.MissedAttempt(channel="c.1", why="fallback", operator="petrov", made=at(1), ended=at(4))
-    talk = that.MissedAttempt(channel="c.2", why="fallback", operator="ivanova", made=at(5), answered=at(9), ended=at(50))
+    talk = that.MissedAttempt(
+        channel="c.2", why="fallback", operator="ivanova", made=at(5), answered=at(9), ended=at(50)
+    )
     missed = that.CallMissed(
         call="c", number="1300", caller="t", arrived=at(0), ended=at(50), answered=at(9), attempts=(rung, talk)
     )
