@@ -152,7 +152,10 @@ class Arena:
             here = evidence.alive(calls, blow.at)
             blow.alive = len(here)
             blow.cut = len(here) if blow.fatal else sum(call.sip_call_id in cut for call in here)
-        wrong = [*evidence.doubled(calls), *(f"{call} was cut off" for call in sorted(set(cut.values())))]
+        wrong = [
+            *evidence.doubled(evidence.cut_by_death(call, self.pbx_died) for call in calls),
+            *(f"{call} was cut off" for call in sorted(set(cut.values()))),
+        ]
         repairs = await evidence.repairs(self.world)
         found = Round(
             what=what,
@@ -163,7 +166,7 @@ class Arena:
             repaired=repairs - self._repaired,
         )
         if self.keep is not None and not found.equal:
-            evidence.keep(self.world, calls, self.keep / what.replace(" ", "-"))
+            evidence.keep(self.world, calls, self.outages, self.keep / what.replace(" ", "-"))
         self._told |= {*found.differences, *found.broken}
         self._compared, self._repaired = len(result.calls), repairs
         self.blows, self.broken = [], []
@@ -175,7 +178,7 @@ class Arena:
             await self.world.until(lambda center: center.totals.calls == 0, "all calls over")
         except TimeoutError as error:
             if self.keep is not None:
-                evidence.keep(self.world, self.calls(), self.keep / what.replace(" ", "-"))
+                evidence.keep(self.world, self.calls(), self.outages, self.keep / what.replace(" ", "-"))
             raise RuntimeError(f"{what}: calls have no end: {error}") from error
 
     def calls(self) -> list[PhoneCall]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -55,7 +57,6 @@ async def compare(
 async def _look(
     world: World, phones: Sequence[PhoneCall], pbx_died: Sequence[datetime], outages: Sequence[Outage]
 ) -> Reconciliation:
-    file = world.settings.cel_file
     rows = await world.calls()
     talks = [
         LoggedTalk(call=row.call, phone=row.phone or row.number or "unknown", answered=row.answered, ended=row.ended)
@@ -65,7 +66,7 @@ async def _look(
     read_by_product = recorded(world, pbx_died)
     result = reconcile(
         phones=[_as_connected(call, talks, outages) for call in phones],
-        call_ids=sip_call_ids(file),
+        call_ids=call_ids(world, phones),
         recorded=read_by_product,
         logged=[
             LoggedCall(call=row.id, arrived=row.arrived, answered=row.answered, ended=row.ended, outcome=row.outcome)
@@ -76,7 +77,7 @@ async def _look(
         outages=outages,
     )
     names = {phone.name for phone in world.settings.plan.phones}
-    plain = plain_record.disagreements(plain_record.read(file, names), read_by_product, names)
+    plain = plain_record.disagreements(plain_record.read(world.settings.cel_file, names), read_by_product, names)
     found = [*result.differences, *(Difference(call=call, what=what) for call, what in plain)]
     return msgspec.structs.replace(result, differences=found)
 
@@ -162,7 +163,7 @@ def alive(calls: Iterable[PhoneCall], at: datetime) -> list[PhoneCall]:
 async def cut_calls(world: World, calls: Sequence[PhoneCall], outages: Sequence[Outage]) -> dict[str, str]:
     """Callers whom the PBX sent off though no operator had hung up and nobody sent them away: SIP Call-ID -> call. One
     whose operator hangs up while no router lives is sent off by the next."""
-    call_ids = sip_call_ids(world.settings.cel_file)
+    ids = call_ids(world, calls)
     sent_away = {row.id for row in await world.calls() if row.outcome in ("sent_away", "unknown_number")}
     ends: dict[str, list[datetime]] = defaultdict(list)
     for leg in calls:
@@ -172,7 +173,7 @@ async def cut_calls(world: World, calls: Sequence[PhoneCall], outages: Sequence[
         call.sip_call_id: known
         for call in calls
         if call.direction == "out" and call.ended is not None and call.ended_by == "peer"
-        for known in [call_ids.get(call.sip_call_id, "")]
+        for known in [ids.get(call.sip_call_id, "")]
         if known not in sent_away and not any(abs(call.ended - end) <= REASON for end in ends[known])
     }
 
@@ -195,9 +196,40 @@ async def repairs(world: World) -> int:
         await database.close()
 
 
-def keep(world: World, calls: Sequence[PhoneCall], folder: Path) -> None:
+def call_ids(world: World, calls: Iterable[PhoneCall]) -> dict[str, str]:
+    """SIP Call-ID of callers -> call id. A call whose PBX died before it had written the Call-ID is known by who dialed,
+    and when."""
+    found = sip_call_ids(world.settings.cel_file)
+    named = set(found.values())
+    nameless = [row for row in started(world.settings.cel_file) if row.call not in named]
+    for call in calls:
+        if call.direction == "out" and call.sip_call_id not in found:
+            for row in nameless:
+                if row.caller == call.phone and abs(row.at - call.invited) < REASON:
+                    found[call.sip_call_id] = row.call
+    return found
+
+
+class StartedCall(NamedTuple):
+    call: str
+    caller: str
+    at: datetime
+
+
+def started(cel_file: Path) -> list[StartedCall]:
+    """Channels that calls began with, as the PBX's record tells."""
+    rows = csv.reader(cel_file.read_text(errors="replace").splitlines())
+    return [
+        StartedCall(row[2], row[5], datetime.fromtimestamp(float(row[1]), UTC))
+        for row in rows
+        if row[0] == "CHAN_START" and row[2] == row[3]
+    ]
+
+
+def keep(world: World, calls: Sequence[PhoneCall], outages: Sequence[Outage], folder: Path) -> None:
     """Lay aside what the witnesses said: the phones' calls, the PBX's record, database and log of the service."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "outages.json").write_bytes(msgspec.json.encode(outages))
     (folder / "phones.json").write_bytes(b"[" + b",\n".join(map(msgspec.json.encode, calls)) + b"]\n")
     database = Path(Database(world.settings.database_url).file or "")
     for file in (world.settings.cel_file, world.log, database, database.with_name(f"{database.name}-wal")):
