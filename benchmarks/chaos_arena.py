@@ -152,10 +152,8 @@ class Arena:
             here = evidence.alive(calls, blow.at)
             blow.alive = len(here)
             blow.cut = len(here) if blow.fatal else sum(call.sip_call_id in cut for call in here)
-        wrong = [
-            *evidence.doubled(evidence.cut_by_death(call, self.pbx_died) for call in calls),
-            *(f"{call} was cut off" for call in sorted(set(cut.values()))),
-        ]
+        lived = [evidence.cut_by_death(call, self.pbx_died) for call in calls]
+        wrong = [*evidence.doubled(lived), *(f"{call} was cut off" for call in sorted(set(cut.values())))]
         repairs = await evidence.repairs(self.world)
         found = Round(
             what=what,
@@ -195,8 +193,10 @@ def standby_of(parent: int, at_work: int) -> int | None:
 
 
 def not_alive(pid: int) -> bool | None:
-    """True, or None: a process that has ended and is not yet buried still has its number."""
+    """True, or None: a process that has ended keeps its number until it is buried, and its sockets until its last
+    thread has ended."""
     try:
-        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text() or None
+        ended = "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+        return (ended and len(list(Path(f"/proc/{pid}/task").iterdir())) == 1) or None
     except (FileNotFoundError, ProcessLookupError):
         return True

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from benchmarks import plain_record
 from benchmarks.world import World
@@ -93,15 +94,8 @@ def recorded(world: World, pbx_died: Sequence[datetime] = ()) -> list[CallRecord
         if reader.caught_up:
             break
     reader.close()
-    broken_off = reader.cut_off(max(pbx_died)) if pbx_died else []
-    return found + [_ended_with_pbx(record, pbx_died) for record in broken_off]
-
-
-def _ended_with_pbx(record: CallRecorded, pbx_died: Sequence[datetime]) -> CallRecorded:
-    end = min(died for died in pbx_died if died >= record.ended)
-    return CallRecorded(
-        **{name: getattr(record, name) for name in record.__struct_fields__ if name != "ended"}, ended=end
-    )
+    broken_off = [replace(record, ended=died) for died in sorted(pbx_died) for record in reader.cut_off(died)]
+    return found + broken_off
 
 
 def cut_by_death(call: PhoneCall, pbx_died: Collection[datetime]) -> PhoneCall:
@@ -197,8 +191,8 @@ async def repairs(world: World) -> int:
 
 
 def call_ids(world: World, calls: Iterable[PhoneCall]) -> dict[str, str]:
-    """SIP Call-ID of callers -> call id. A call whose PBX died before it had written the Call-ID is known by who dialed,
-    and when."""
+    """SIP Call-ID of callers -> call id. A call whose PBX died before it had written the Call-ID is known by who
+    dialed, and when."""
     found = sip_call_ids(world.settings.cel_file)
     named = set(found.values())
     nameless = [row for row in started(world.settings.cel_file) if row.call not in named]

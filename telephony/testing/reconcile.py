@@ -111,7 +111,8 @@ def reconcile(
     `call_ids`: SIP Call-ID of callers -> call id (telephony.pbx.cel.sip_call_ids). `talks`, where given, are compared
     with the operators' phones one by one, so that it must have been that phone which talked at that time.
     `unconnected`: SIP Call-IDs of operators' calls that were picked up while nobody was there to connect them, so that
-    the phones cannot tell whether, and when, they were. `outages`: when a call may fail to reach the PBX."""
+    the phones cannot tell whether, and when, they were. `outages`: when no router lived. A call may fail to
+    reach the PBX then, and one picked up then was connected later."""
     phone_calls, pbx_calls, logged_calls = list(phones), list(recorded), list(logged)
     callers, unreached = _callers(phone_calls, call_ids)
     legs: dict[str, list[PhoneCall]] = defaultdict(list)
@@ -120,7 +121,7 @@ def reconcile(
             legs[leg.call].append(leg)
     found: dict[str, dict[Source, list[View]]] = defaultdict(lambda: defaultdict(list))
     for call, records in callers.items():
-        found[call]["phones"] = [_seen_by_phones(record, legs[call], unconnected) for record in records]
+        found[call]["phones"] = [_seen_by_phones(record, legs[call], unconnected, outages) for record in records]
     for record in pbx_calls:
         found[record.call]["PBX"].append(
             _span(record.arrived, record.answered, record.ended, record.answered is not None)
@@ -164,13 +165,16 @@ def _callers(
     return callers, unreached
 
 
-def _seen_by_phones(caller: PhoneCall, legs: Iterable[PhoneCall], unconnected: Collection[str]) -> View:
+def _seen_by_phones(
+    caller: PhoneCall, legs: Iterable[PhoneCall], unconnected: Collection[str], outages: Sequence[Outage]
+) -> View:
     if any(leg.sip_call_id in unconnected for leg in legs):
         return _span(caller.invited, None, caller.ended, None)
     answers = sorted(leg.answered for leg in legs if leg.answered is not None)
     sure = [at for at in answers if caller.ended is None or at < caller.ended - CROSSING]
     if sure:
-        return _span(caller.invited, sure[0], caller.ended, True)
+        late = any(begin <= sure[0] <= end for begin, end in outages)
+        return _span(caller.invited, None if late else sure[0], caller.ended, True)
     return _span(caller.invited, answers[0] if answers else None, caller.ended, None if answers else False)
 
 
