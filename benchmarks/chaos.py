@@ -29,10 +29,12 @@ KILLS = 100
 Work = Callable[[Arena], Awaitable[Round]]
 
 
-def plan(total: int) -> list[dict[str, Work]]:
+def plan(total: int, only: Sequence[str] | None) -> list[dict[str, Work]]:
     """The rounds, in lanes: each lane is a world of its own, all run at the same time."""
     moments = [*kills.AT, "transfer", "fallback"]
-    share = {name: total // len(moments) + (n < total % len(moments)) for n, name in enumerate(moments)}
+    chosen = [name for name in moments if not only or name in only]
+    share = dict.fromkeys(moments, 0)
+    share |= {name: total // len(chosen) + (n < total % len(chosen)) for n, name in enumerate(chosen)}
     by_load: dict[str, Work] = {name: partial(kills.kill, what=name, times=share[name]) for name in kills.AT}
     others: dict[str, Work] = {
         "wrap-up": by_load.pop("wrap-up"),
@@ -48,11 +50,12 @@ def plan(total: int) -> list[dict[str, Work]]:
         "ami": faults.ami_cut,
         "asterisk": partial(faults.pbx_killed, times=2),
     }
-    return [by_load, others, broken]
+    lanes = [by_load, others, broken]
+    return [{name: work for name, work in lane.items() if not only or name in only} for lane in lanes]
 
 
 async def run(names: Sequence[str] | None, total: int, keep: Path | None) -> list[Round]:
-    lanes = [{name: work for name, work in lane.items() if not names or name in names} for lane in plan(total)]
+    lanes = plan(total, names)
     opening = asyncio.Lock()
     works = [_lane(n, lane, keep, opening) for n, lane in enumerate(lanes) if lane]
     found = [one for lane in await asyncio.gather(*works) for one in lane]

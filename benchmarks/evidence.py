@@ -156,19 +156,20 @@ def alive(calls: Iterable[PhoneCall], at: datetime) -> list[PhoneCall]:
 
 async def cut_calls(world: World, calls: Sequence[PhoneCall], outages: Sequence[Outage]) -> dict[str, str]:
     """Callers whom the PBX sent off though no operator had hung up and nobody sent them away: SIP Call-ID -> call. One
-    whose operator hangs up while no router lives is sent off by the next."""
+    whose operator hangs up while no router lives is sent off by whichever comes next, however short it lives."""
     ids = call_ids(world, calls)
     sent_away = {row.id for row in await world.calls() if row.outcome in ("sent_away", "unknown_number")}
-    ends: dict[str, list[datetime]] = defaultdict(list)
+    reasons: dict[str, list[Outage]] = defaultdict(list)
     for leg in calls:
         if leg.direction == "in" and leg.answered and leg.ended and leg.ended_by == "phone":
-            ends[leg.call or ""] += [leg.ended, _end_of(leg.ended, outages) or leg.ended]
+            last = _end_of(leg.ended, outages) or leg.ended
+            reasons[leg.call or ""].append((leg.ended - REASON, last + REASON))
     return {
         call.sip_call_id: known
         for call in calls
         if call.direction == "out" and call.ended is not None and call.ended_by == "peer"
         for known in [ids.get(call.sip_call_id, "")]
-        if known not in sent_away and not any(abs(call.ended - end) <= REASON for end in ends[known])
+        if known not in sent_away and not any(begin <= call.ended <= end for begin, end in reasons[known])
     }
 
 
