@@ -54,14 +54,14 @@ def plan(total: int, only: Sequence[str] | None) -> list[dict[str, Work]]:
     return [{name: work for name, work in lane.items() if not only or name in only} for lane in lanes]
 
 
-async def run(names: Sequence[str] | None, total: int, keep: Path | None) -> list[Round]:
+async def run(names: Sequence[str] | None, total: int, seed: int, keep: Path | None) -> list[Round]:
     lanes = plan(total, names)
     opening = asyncio.Lock()
-    works = [_lane(n, lane, keep, opening) for n, lane in enumerate(lanes) if lane]
+    works = [_lane(seed + n, lane, keep, opening) for n, lane in enumerate(lanes) if lane]
     found = [one for lane in await asyncio.gather(*works) for one in lane]
     if not names or "disk" in names:
         with SmallDisk.make() as disk:
-            found.append(tell(await faults.disk_full(disk, len(lanes), keep)))
+            found.append(tell(await faults.disk_full(disk, seed + len(lanes), keep)))
     return found
 
 
@@ -82,11 +82,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.chaos", description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=KILLS, help="how many SIGKILLs of the router in all")
     parser.add_argument("--only", nargs="*", metavar="NAME", help="only these rounds")
+    parser.add_argument("--seed", type=int, default=1, help="of everything random: callers, phones, moments")
     parser.add_argument("--keep", type=Path, help="keep logs and database of rounds that differ in this folder")
     parser.add_argument("--out", type=Path, default=OUT, help="where the table goes, as JSON")
     args = parser.parse_args(argv)
     begun = time.monotonic()
-    rounds = asyncio.run(run(args.only, args.kills, args.keep))
+    rounds = asyncio.run(run(args.only, args.kills, args.seed, args.keep))
     report.write(args.out, rounds, seconds=time.monotonic() - begun)
     print(report.table(rounds))
     return 0 if all(one.equal for one in rounds) else 1

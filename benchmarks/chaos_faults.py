@@ -155,7 +155,9 @@ async def database_locked(arena: Arena) -> Round:
     await arena.watcher.at(moments.talking(arena.chance))
     arena.strike("database locked")
     async with locked(Path(Database(arena.world.settings.database_url).file or "")):
-        await asyncio.sleep(LOCKED_SECONDS)
+        await asyncio.sleep(LOCKED_SECONDS / 2)
+        await arena.kill_at("database locked", moments.waiting(arena.chance))
+        await asyncio.sleep(LOCKED_SECONDS / 2)
     return await arena.finish(f"database locked for {LOCKED_SECONDS:.0f} s")
 
 

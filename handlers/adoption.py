@@ -199,11 +199,12 @@ def _attempt_of(
             return attempt.n, attempt.answered is not None
     if seen.variables.get("GUDOK_ATTEMPT", "0") == "0":
         return 0, True
-    call.attempts += 1
+    n = records.number_of(call.id, seen.channel) or call.attempts + 1
+    call.attempts = max(call.attempts, n)
     turn.do(
         AttemptMade(
             call=call.id,
-            n=call.attempts,
+            n=n,
             channel=seen.channel,
             why=_why(seen),
             operator=None if agent is None else agent.login,
@@ -212,7 +213,7 @@ def _attempt_of(
             at=seen.created,
         )
     )
-    return call.attempts, False
+    return n, False
 
 
 def _why(seen: SeenChannel) -> Literal["queue", "transfer", "own"]:

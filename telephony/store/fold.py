@@ -13,8 +13,9 @@ import msgspec
 from msgspec.structs import replace
 
 from telephony.core import facts as fact_types
-from telephony.core.facts import AnyFact, AttemptResult, CallKind, Outcome
+from telephony.core.facts import AnyFact
 from telephony.core.operators import State
+from telephony.store.missed import call_missed
 from telephony.store.rows import (
     AnyRow,
     AttemptRow,
@@ -196,66 +197,7 @@ def _call_ended(fact: fact_types.CallEnded, place: Place, family: Family) -> tup
 
 
 def _call_missed(fact: fact_types.CallMissed, place: Place, family: Family) -> tuple[AnyRow, ...]:
-    """The PBX does not record who hung up first, nor when which phone began to ring."""
-    if family.call is not None:
-        return _corrected(fact, family.call)
-    unanswered = Outcome.ABANDONED if fact.kind is CallKind.INBOUND else Outcome.NOT_REACHED
-    outcome = unanswered if fact.answered is None else Outcome.ANSWERED
-    caller = "caller" if fact.kind is CallKind.INBOUND else "operator"
-    call = CallRow(
-        id=fact.call,
-        kind=fact.kind.value,
-        number=fact.number,
-        caller=fact.caller,
-        operator=fact.origin,
-        arrived=fact.arrived,
-        first_queue=fact.queue,
-        queue=fact.queue,
-        queued=fact.arrived if fact.queue is not None else None,
-        via_fallback=fact.via_fallback,
-        answered=fact.answered,
-        answered_by=fact.operator,
-        last_operator=fact.operator,
-        attempts=len(fact.attempts),
-        ended=fact.ended,
-        outcome=outcome.value,
-        ended_by=caller if fact.answered is None else "pbx",
-    )
-    return call, *(_missed_attempt(fact, n, attempt) for n, attempt in enumerate(fact.attempts, 1))
-
-
-def _missed_attempt(fact: fact_types.CallMissed, n: int, attempt: fact_types.MissedAttempt) -> AttemptRow:
-    result = AttemptResult.CANCELLED if attempt.answered is None else AttemptResult.ANSWERED
-    return AttemptRow(
-        call=fact.call,
-        n=n,
-        channel=attempt.channel,
-        why=attempt.why,
-        operator=attempt.operator,
-        phone=attempt.phone,
-        number=None,
-        queue=fact.queue,
-        made=attempt.made,
-        answered=attempt.answered,
-        ended=attempt.ended,
-        result=result.value,
-    )
-
-
-def _corrected(fact: fact_types.CallMissed, call: CallRow) -> tuple[AnyRow, ...]:
-    """The router was killed, blind or frozen at the moment of the answer, or of the end: the PBX was not."""
-    if call.ended is None:
-        return ()
-    corrected = replace(call, ended=min(call.ended, fact.ended))
-    if fact.answered is not None and (call.answered is None or fact.answered < call.answered):
-        corrected = replace(
-            corrected,
-            answered=fact.answered,
-            answered_by=call.answered_by or fact.operator,
-            last_operator=call.last_operator or fact.operator,
-            outcome=Outcome.ANSWERED.value,
-        )
-    return (corrected,) if corrected != call else ()
+    return call_missed(fact, family.call, family.attempts.values())
 
 
 CallFold = Callable[[Any, Place, Family], tuple[AnyRow, ...]]

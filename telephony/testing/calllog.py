@@ -121,9 +121,26 @@ class CallLog:
             return
         self.calls[fact.call] = Call(fact.call, fact.kind, fact.number, fact.caller, fact.operator, fact.arrived)
 
+    def _close(self, call: Call, fact: facts.CallMissed) -> None:
+        """The router did not know that it was on record."""
+        legs = {missed.channel: missed for missed in fact.attempts}
+        for attempt in call.attempts.values():
+            if attempt.ended is None:
+                leg = legs.get(attempt.channel)
+                attempt.answered = attempt.answered or (None if leg is None else leg.answered)
+                attempt.ended = fact.ended if leg is None else leg.ended
+                attempt.result = AttemptResult.CANCELLED if attempt.answered is None else AttemptResult.ANSWERED
+        call.answered = call.answered or fact.answered
+        call.answered_by = call.answered_by or fact.operator
+        unanswered = facts.Outcome.ABANDONED if fact.kind is CallKind.INBOUND else facts.Outcome.NOT_REACHED
+        call.outcome = unanswered if call.answered is None else facts.Outcome.ANSWERED
+        call.ended, call.ended_by = fact.ended, "pbx"
+
     def _missed(self, fact: facts.CallMissed) -> None:
         known = self.calls.get(fact.call)
-        if known is not None:
+        if known is not None and known.ended is None:
+            self._close(known, fact)
+        elif known is not None:
             known.ended = known.ended and min(known.ended, fact.ended)
             if fact.answered is not None and known.ended and (known.answered or fact.ended) > fact.answered:
                 known.answered, known.outcome = fact.answered, facts.Outcome.ANSWERED

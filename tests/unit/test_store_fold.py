@@ -111,6 +111,17 @@ def test_a_call_known_from_the_pbx_record_only() -> None:
     assert (call.outcome, call.answered_by, call.last_operator) == ("answered", "ivanova", "ivanova")
 
 
+def test_a_call_that_was_left_open_is_closed_by_the_pbx_record() -> None:
+    talk = that.MissedAttempt(channel="leg1", why="queue", operator="ivanova", made=at(5), answered=at(9), ended=at(40))
+    missed = that.CallMissed(
+        call="c", number="1300", caller="t", arrived=at(0), ended=at(41), answered=at(9), attempts=(talk,)
+    )
+    rows = told(OPENED, QUEUED, rung(1), missed)
+    assert (call_in(rows).ended, call_in(rows).outcome, call_in(rows).attempts) == (at(41), "answered", 1)
+    [attempt] = rows.families["c"].attempts.values()
+    assert (attempt.answered, attempt.ended, attempt.result) == (at(9), at(40), "answered")
+
+
 def test_the_attempts_of_such_a_call_are_rows_too() -> None:
     rung = that.MissedAttempt(channel="c.1", why="fallback", operator="petrov", made=at(1), ended=at(4))
     talk = that.MissedAttempt(
