@@ -1,4 +1,4 @@
-"""The short tier of `make chaos`: a real center under load whose router is killed and frozen at moments of its calls."""
+"""The short tier of `make chaos`: a real center under load, its router killed and frozen at moments of its calls."""
 
 from __future__ import annotations
 
