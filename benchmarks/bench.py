@@ -59,22 +59,25 @@ class Bench:
         if self._loads:
             async with pbx() as (world, sipp):
                 self.results["machine"]["asterisk"] = world.pbx.program("asterisk").version
-                await center.add_operators(world)
-                for name, load in self._loads.items():
-                    await self._side_by_side(world, sipp, name, load)
+                await self._native(world, sipp)
+                await self._gudok(world, sipp)
         if "recovery" in self._only:
             await self._recovery()
 
-    async def _side_by_side(self, world: World, sipp: Program, name: str, load: Load) -> None:
-        """One load on app_queue, while Gudok does not even run, and on Gudok."""
-        self._say(HEAD.format(name.replace("_", " ")))
-        for strategy in NATIVE[name]:
-            number = center.native_number(strategy, load.operators)
-            self._keep(name, f"app_queue_{strategy}", await measure(world, sipp, load, number))
+    async def _native(self, world: World, sipp: Program) -> None:
+        """Gudok does not even run meanwhile."""
+        for name, load in self._loads.items():
+            for strategy in NATIVE[name]:
+                number = center.native_number(strategy, load.operators)
+                self._keep(name, f"app_queue_{strategy}", await measure(world, sipp, load, number))
+
+    async def _gudok(self, world: World, sipp: Program) -> None:
+        await center.add_operators(world)
         await world.start_service()
         assert world.service is not None
-        processes = [(await world.status()).pid, world.service.pid]
-        self._keep(name, "gudok", await measure(world, sipp, load, center.NUMBER, processes))
+        for name, load in self._loads.items():
+            processes = [(await world.status()).pid, world.service.pid]
+            self._keep(name, "gudok", await measure(world, sipp, load, center.NUMBER, processes))
         await world.stop_service()
 
     async def _recovery(self) -> None:
@@ -92,7 +95,10 @@ class Bench:
         )
 
     def _keep(self, load: str, system: str, result: Result) -> None:
-        self.results.setdefault(load, {})[system] = msgspec.to_builtins(result)
+        part = self.results.setdefault(load, {})
+        if not part:
+            self._say(HEAD.format(load.replace("_", " ")))
+        part[system] = msgspec.to_builtins(result)
         self._say(row(system, result))
 
 

@@ -26,8 +26,6 @@ from telephony.tokens import Tokens
 log = structlog.get_logger(__name__)
 
 APP = "gudok"
-SOCKETS = 8
-"""Over which calls are steered side by side: see docs/adr/0005-several-sockets.md."""
 BEAT_VARIABLE = "GUDOK_BEAT"
 RETURN_CONTEXT = "gudok-return"
 Why = Literal["start", "reconnect", "overflow", "audit"]
@@ -52,11 +50,7 @@ class AsteriskPbx:
         self._deliver = deliver
         self._replaced = replaced
         self._ari = AriClient(
-            *(ari_url, ari_user, ari_password, APP),
-            on_message=self._heard,
-            events=HEARD,
-            on_problem=self._problem,
-            sockets=SOCKETS,
+            ari_url, ari_user, ari_password, APP, on_message=self._heard, events=HEARD, on_problem=self._problem
         )
         self._ami = ami
         self._translator = Translator(plan, tokens.token, deliver)

@@ -1,8 +1,8 @@
 """From what shall happen to what Asterisk is asked: effects become ARI requests.
 
 Effects of one call leave in order, each answered before the next is sent; different calls do not wait for each other.
-An effect is carried out by a small generator that yields the answers it waits for; no task per effect. What one
-effect asks at once goes over one socket, in order. What Asterisk refuses comes back as PbxRefused.
+An effect is carried out by a small generator that yields the answers it waits for; no task per effect. What Asterisk
+refuses comes back as PbxRefused.
 """
 
 from __future__ import annotations
@@ -152,15 +152,15 @@ class Performer:
     # -- the effects
 
     def _answer(self, effect: do.Answer) -> Answers:
-        yield self._ari.line().channels.answer(effect.channel)
+        yield self._ari.channels.answer(effect.channel)
 
     def _ring(self, effect: do.Ring) -> Answers:
-        yield self._ari.line().channels.ring(effect.channel)
+        yield self._ari.channels.ring(effect.channel)
 
     def _hold(self, effect: do.Hold) -> Answers:
         """Into the holding bridge. Its music dies whenever the bridge empties, so it is started on every join."""
         bridge = holding_bridge(effect.music)
-        bridges = self._ari.line().bridges
+        bridges = self._ari.bridges
         yield bridges.add_channel(bridge, effect.channel), bridges.moh(bridge, effect.music)
 
     def _play(self, effect: do.Play) -> Answers:
@@ -168,7 +168,7 @@ class Performer:
         it before it can connect the caller."""
         self._translator.expect_playback(effect.playback)
         media = [f"sound:{self._sounds.get(name) or f'gudok/{name}'}" for name in effect.prompts]
-        channels = self._ari.line().channels
+        channels = self._ari.channels
         yield (
             channels.set_variable(effect.channel, "GUDOK_PLAYBACK", effect.playback),
             channels.play(effect.channel, media, playback_id=effect.playback),
@@ -177,11 +177,11 @@ class Performer:
     def _stop_play(self, effect: do.StopPlay) -> Answers:
         """Awaited before the channel is moved: joining a bridge waits for a running prompt, 2 s were measured."""
         self._translator.drop_playback(effect.playback)
-        yield self._ari.line().playbacks.stop(effect.playback)
+        yield self._ari.playbacks.stop(effect.playback)
 
     def _create_leg(self, effect: do.CreateLeg) -> Answers:
         self._translator.expect_leg(effect.leg)
-        yield self._ari.line().channels.create(
+        yield self._ari.channels.create(
             self._endpoint(effect),
             self._app,
             app_args="leg",
@@ -214,11 +214,11 @@ class Performer:
         return self._number(token) or token
 
     def _dial_leg(self, effect: do.DialLeg) -> Answers:
-        yield self._ari.line().channels.dial(effect.leg, ring_timeout=effect.seconds)
+        yield self._ari.channels.dial(effect.leg, ring_timeout=effect.seconds)
 
     def _connect(self, effect: do.Connect) -> Answers:
         """dtmf_events keeps the bridge from native RTP, which would hide the digits from us (measured)."""
-        bridges = self._ari.line().bridges
+        bridges = self._ari.bridges
         yield (
             bridges.create("mixing,dtmf_events", bridge_id=effect.bridge, name=effect.bridge),
             *(
@@ -229,21 +229,21 @@ class Performer:
         self._deliver(Bridged(call=effect.call, bridge=effect.bridge, channels=effect.channels))
 
     def _join(self, effect: do.Join) -> Answers:
-        yield self._ari.line().bridges.add_channel(effect.bridge, effect.channel, absorb_dtmf=effect.staff or None)
+        yield self._ari.bridges.add_channel(effect.bridge, effect.channel, absorb_dtmf=effect.staff or None)
         self._deliver(Bridged(call=effect.call, bridge=effect.bridge, channels=(effect.channel,)))
 
     def _dissolve(self, effect: do.Dissolve) -> Answers:
-        yield self._ari.line().bridges.destroy(effect.bridge)
+        yield self._ari.bridges.destroy(effect.bridge)
 
     def _hang_up(self, effect: do.HangUp) -> Answers:
-        yield self._ari.line().channels.hangup(effect.channel, reason_code=REASON_CODES.get(effect.reason))
+        yield self._ari.channels.hangup(effect.channel, reason_code=REASON_CODES.get(effect.reason))
 
     def _set_variables(self, effect: do.SetVariables) -> Answers:
-        channels = self._ari.line().channels
+        channels = self._ari.channels
         yield tuple(channels.set_variable(effect.channel, name, value) for name, value in effect.variables.items())
 
     def _report_transfer(self, effect: do.ReportTransfer) -> Answers:
-        yield self._ari.line().channels.transfer_progress(effect.channel, PROGRESS[effect.state])
+        yield self._ari.channels.transfer_progress(effect.channel, PROGRESS[effect.state])
 
     def _take_back(self, effect: do.TakeBack) -> Answers:
         self._take_back_caller(effect)
@@ -251,7 +251,7 @@ class Performer:
 
     def _watch(self, effect: do.Watch) -> Answers:
         self._translator.watch(effect.channel)
-        yield self._ari.line().applications.subscribe(self._app, f"channel:{effect.channel}")
+        yield self._ari.applications.subscribe(self._app, f"channel:{effect.channel}")
 
 
 def _error_of(future: Future[Any]) -> AriError | None:

@@ -22,14 +22,12 @@ async def take(
     """Ask for channels, bridges and the PBX's start time. Raises AriError.
 
     Events that are heard before the answers are in the inbox before the picture. A channel that went after Asterisk
-    had counted it, but was heard to go before we saw the count, is struck out: else it would rise from the dead. A
-    channel that is being made over another line is waited for: else it would seem to be gone.
+    had counted it, but was heard to go before we saw the count, is struck out: else it would rise from the dead.
     """
     gone: set[str] = set()
     translator.gone = gone
     known = translator.known()
     try:
-        await ari.caught_up()
         channels, bridges, info = await asyncio.gather(
             ari.channels.all(), ari.bridges.all(), ari.asterisk.info("status")
         )

@@ -231,32 +231,6 @@ async def test_a_refusal_says_what_was_asked_and_why_not(pbx: BarePbx) -> None:
             await here.ari.channels.create("PJSIP/9999", here.ari.app)
 
 
-async def test_requests_go_over_the_socket_that_has_the_least_to_do(pbx: BarePbx) -> None:
-    async with story(pbx, sockets=3) as here:
-        answers = [here.ari.line().asterisk.ping() for _ in range(3)]
-        assert here.ari.waiting == 1
-        await here.ari.caught_up()
-        assert all(answer.done() for answer in answers)
-        await here.local("side-by-side")
-        await here.ari.line().channels.set_variable("side-by-side", "NOTE", "1")
-        assert (await here.ari.line().channels.get_variable("side-by-side", "NOTE")).value == "1"
-        assert here.problems == []
-
-
-async def test_when_one_socket_is_lost_all_are_made_anew(pbx: BarePbx) -> None:
-    async with story(pbx, sockets=3) as here:
-        first = here.ari.line().asterisk.ping()
-        other = here.ari.line()
-        assert other is not here.ari
-        await first
-        assert other._connection is not None
-        other._connection.close("cut")
-        await here.until(Disconnected, lambda told: told.reason == "cut")
-        here.told.clear()
-        await here.until(Connected)
-        await here.ari.caught_up()
-
-
 async def test_device_states_and_endpoints_are_listed(pbx: BarePbx) -> None:
     async with story(pbx) as here:
         await here.ari.device_states.set("Stasis:lamp", "INUSE")

@@ -32,7 +32,6 @@ from telephony.pbx.ari.errors import (
 from telephony.pbx.ari.events import CALL_EVENTS, Event
 from telephony.pbx.ari.operation import OPERATIONS, Operation, Response
 from telephony.pbx.ari.probe import check_version
-from telephony.pbx.ari.requests import Requests
 from telephony.pbx.ari.states import Connected, Disconnected, Message, Replaced, State
 from telephony.pbx.ari.stream import EventStream, Overflow
 
@@ -58,7 +57,6 @@ __all__ = [
     "Replaced",
     "RequestFailed",
     "RequestTimeout",
-    "Requests",
     "Response",
     "State",
     "TooManyRequests",

@@ -6,10 +6,15 @@ import asyncio
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 from urllib.parse import quote
 
+import msgspec
 import picows
 
+from telephony.pbx.ari import resources
+from telephony.pbx.ari.bridges import Bridges
+from telephony.pbx.ari.channels import Channels
 from telephony.pbx.ari.connection import MAX_FRAME, Connection, Problem, RESTResponse, frame_decoder
 from telephony.pbx.ari.errors import (
     ApplicationTaken,
@@ -22,25 +27,22 @@ from telephony.pbx.ari.errors import (
 )
 from telephony.pbx.ari.events import CALL_EVENTS, ApplicationReplaced, Event
 from telephony.pbx.ari.http import basic_auth
+from telephony.pbx.ari.operation import Operation, Query, Response
 from telephony.pbx.ari.probe import probe
-from telephony.pbx.ari.requests import Requests
 from telephony.pbx.ari.states import Connected, Disconnected, Message, Replaced
 from telephony.pbx.backoff import pause
 
+T = TypeVar("T")
 
-class AriClient(Requests):
-    """One Stasis application's connection to Asterisk.
+
+class AriClient:
+    """One Stasis application's line to Asterisk.
 
     `url` is Asterisk's HTTP server (`http://127.0.0.1:8088`, with the prefix of http.conf if there is one).
     `on_message` gets states and events, in order, one call each, on the event loop; it must return quickly
     (put into a queue: see `EventStream`). `events` are those to hear of; Asterisk is told to send no others.
     `on_problem` gets what was counted in `problems` and survived: unknown events, malformed frames, a failing
     callback, failed attempts to connect. Requests not answered in `request_timeout` seconds fail.
-
-    `sockets` is how many WebSockets there are. The first carries the events, and what is asked of the client itself.
-    Asterisk works on the requests of one socket one after the other, while most of them wait for a channel's own
-    thread: with many calls a second they queue up, and `line()` spreads them over all sockets. Those beside the first
-    belong to applications `APP-2`, `APP-3`, … to which nothing ever happens. When one is lost, all are made anew.
     """
 
     def __init__(
@@ -58,35 +60,73 @@ class AriClient(Requests):
         backoff: tuple[float, float] = (0.1, 5.0),
         keepalive: float = 10.0,
         tls: ssl.SSLContext | None = None,
-        sockets: int = 1,
     ) -> None:
-        super().__init__(request_timeout)
         self.app = app
-        self._lines: list[Requests] = [self, *(Requests(request_timeout) for _ in range(1, sockets))]
-        self._apps = [app, *(f"{app}-{number}" for number in range(2, sockets + 1))]
         self.problems: Counter[str] = Counter()
         self._url, self._user, self._password, self._tls = url.rstrip("/"), user, password, tls
         self._on_message, self._on_problem = on_message, on_problem
         self._events: tuple[type[Event], ...] = tuple(dict.fromkeys((*events, ApplicationReplaced)))
         self._decoder = frame_decoder(self._events)
-        self._max_pending, self._keepalive = max_pending, keepalive
+        self._timeout, self._max_pending, self._keepalive = request_timeout, max_pending, keepalive
         self._backoff = backoff
         self._closing = asyncio.Event()
+        self._connection: Connection | None = None
         self._early: list[Event] | None = None
         self._taken = False
         self._task: asyncio.Task[None] | None = None
         self._first: asyncio.Future[Connected] | None = None
+        self.asterisk = resources.Asterisk(self)
+        self.applications = resources.Applications(self)
+        self.channels = Channels(self)
+        self.bridges = Bridges(self)
+        self.playbacks = resources.Playbacks(self)
+        self.device_states = resources.DeviceStates(self)
+        self.endpoints = resources.Endpoints(self)
 
     # ---- requests
 
-    def line(self) -> Requests:
-        """The socket with the fewest requests under way. Between two sockets there is no order: what must follow
-        something else goes over the same one, or waits for the answer."""
-        return min(self._lines, key=_waiting)
+    def request(
+        self,
+        method: str,
+        uri: str,
+        query: Query | None = None,
+        *,
+        body: object = None,
+        timeout: float | None = None,
+    ) -> asyncio.Future[Response]:
+        """Send any request at once, in the order of the calls; the future is Asterisk's answer.
 
-    async def caught_up(self) -> None:
-        """Wait until Asterisk has worked on all that was sent so far, over whichever socket. Raises AriError."""
-        await asyncio.gather(*(line.asterisk.ping() for line in self._lines))
+        `uri` is a path without a leading slash (`channels/ID/answer`). The future fails with `RequestFailed`
+        (status of 400 or more), `RequestTimeout`, `ConnectionLost` or `TooManyRequests`; never sent twice.
+        """
+        return self._send(method, uri, query, body, timeout, None)
+
+    def call(
+        self,
+        operation: Operation[T],
+        *path: str,
+        query: Query | None = None,
+        body: object = None,
+        timeout: float | None = None,
+    ) -> asyncio.Future[T]:
+        """Send a declared operation at once; the future is its decoded answer. Fails as `request` does."""
+        return self._send(operation.method, operation.uri(*path), query, body, timeout, operation.decoder)
+
+    def _send(
+        self,
+        method: str,
+        uri: str,
+        query: Query | None,
+        body: object,
+        timeout: float | None,
+        decoder: msgspec.json.Decoder[Any] | None,
+    ) -> asyncio.Future[Any]:
+        connection = self._connection
+        if connection is None:
+            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            future.set_exception(ConnectionLost(f"{method} {uri}: not connected to Asterisk"))
+            return future
+        return connection.request(method, uri, query, body, timeout or self._timeout, decoder)
 
     # ---- the life of the connection
 
@@ -147,38 +187,30 @@ class AriClient(Requests):
     @property
     def connected(self) -> bool:
         """Whether requests can be sent now."""
-        return all(line._connection is not None and not line._connection.gone.done() for line in self._lines)
+        return self._connection is not None and not self._connection.gone.done()
 
     async def _session(self) -> str:
         """One connection from its beginning to its end; returns why it ended."""
         system = await probe(self._url, self._user, self._password, patience=self._timeout, tls=self._tls)
-        connections: list[Connection] = []
+        connection = await self._open()
         try:
-            self._early = []
-            for line, app in zip(self._lines, self._apps, strict=True):
-                line._connection = await self._open(app)
-                connections.append(line._connection)
-            await self._set_filter()
+            self._connection, self._early = connection, []
+            await self._set_filter(connection)
             self._tell(Connected(system.version, system.entity_id))
             early, self._early = self._early, None
             for event in early:
                 self._tell(event)
-            gone = [connection.gone for connection in connections]
-            await asyncio.wait(gone, return_when=asyncio.FIRST_COMPLETED)
-            reason = next(one.result() for one in gone if one.done())
+            reason = await connection.gone
         finally:
-            self._early = None
-            for line in self._lines:
-                line._connection = None
-            for connection in connections:
-                connection.close("the client gave the connection up")
+            self._connection = self._early = None
+            connection.close("the client gave the connection up")
         if self._taken:
             self._tell(Replaced(self.app))
             raise ApplicationTaken(f"another client has taken the ARI application {self.app!r}")
         return reason
 
-    async def _open(self, app: str) -> Connection:
-        url = f"ws{self._url.removeprefix('http')}/ari/events?app={quote(app, safe='')}"
+    async def _open(self) -> Connection:
+        url = f"ws{self._url.removeprefix('http')}/ari/events?app={quote(self.app, safe='')}"
         connection = Connection(self._decoder, self._event, self._report, self._max_pending)
         try:
             await picows.ws_connect(
@@ -196,7 +228,7 @@ class AriClient(Requests):
             raise CannotConnect(f"no WebSocket to Asterisk at {self._url}: {error}") from error
         return connection
 
-    async def _set_filter(self) -> None:
+    async def _set_filter(self, connection: Connection) -> None:
         names = [event.__struct_config__.tag for event in self._events] + [RESTResponse.__struct_config__.tag]
         try:
             await self.applications.filter(self.app, [str(name) for name in names])
@@ -208,7 +240,7 @@ class AriClient(Requests):
     # ---- what comes in
 
     def _event(self, event: Event) -> None:
-        if type(event) is ApplicationReplaced and event.application in self._apps:
+        if type(event) is ApplicationReplaced and event.application == self.app:
             self._taken = True
             if self._connection is not None:
                 self._connection.close("another client has taken the application")
@@ -231,7 +263,3 @@ class AriClient(Requests):
         self.problems[problem.kind] += 1
         if self._on_problem is not None:
             self._on_problem(problem)
-
-
-def _waiting(line: Requests) -> int:
-    return line.waiting

@@ -133,11 +133,6 @@ class Connection(picows.WSListener):
         self._transport.send(_TEXT, _encode(request))
         return future
 
-    @property
-    def waiting(self) -> int:
-        """Requests that wait for their answers."""
-        return len(self._pending)
-
     def close(self, reason: str) -> None:
         """End the connection; every waiting request fails."""
         self._end(reason)
