@@ -117,7 +117,9 @@ async def ami_cut(arena: Arena) -> Round:
         await arena.load.begin()
         await arena.watcher.at(moments.talking(arena.chance))
         arena.strike("AMI cut")
+        since = arena.log_size()
         proxy.cut()
+        await arena.logged("AMI lost", since)
         await world.log_out("operator01")
         await asyncio.sleep(CUT_SECONDS)
         proxy.mend()
@@ -156,9 +158,16 @@ async def database_locked(arena: Arena) -> Round:
     arena.strike("database locked")
     async with locked(Path(Database(arena.world.settings.database_url).file or "")):
         await asyncio.sleep(LOCKED_SECONDS / 2)
+        await must_spool(arena)
         await arena.kill_at("database locked", moments.waiting(arena.chance))
         await asyncio.sleep(LOCKED_SECONDS / 2)
     return await arena.finish(f"database locked for {LOCKED_SECONDS:.0f} s")
+
+
+async def must_spool(arena: Arena) -> None:
+    """Else the database has not been out of reach, and nothing was tried."""
+    if not (await arena.world.status()).counters.get("journal.spooled"):
+        arena.broken.append("the journal was not spooled")
 
 
 @asynccontextmanager
@@ -180,4 +189,5 @@ async def disk_full(disk: SmallDisk, seed: int, keep: Path | None) -> Round:
         arena.strike("disk full")
         async with disk.full(await arena.router()):
             await asyncio.sleep(FULL_SECONDS)
+            await must_spool(arena)
         return await arena.finish(f"disk full for {FULL_SECONDS:.0f} s ({disk.how})")
