@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 
 from benchmarks.world import ServiceFailedError, World
-from telephony.core.events import ComeBack
+from telephony.core.commands import ComeBack
 from telephony.pbx.install import Program, ensure
 from telephony.resources import default_folder
 from telephony.store.roster import COLUMNS

@@ -14,6 +14,7 @@ from random import Random
 from time import perf_counter_ns
 
 import handlers
+from telephony.core import commands
 from telephony.core import events as ev
 from telephony.core.center import Center
 from telephony.core.plan import Phone, Plan, Queue, Strategy
@@ -73,7 +74,7 @@ class Bench:
 
     def logs_in(self, operators: int) -> None:
         for n in range(operators):
-            self.handle(ev.LogIn(command=str(n), login=f"login{n}", phone=f"phone{n}"))
+            self.handle(commands.LogIn(command=str(n), login=f"login{n}", phone=f"phone{n}"))
 
     def arrival(self) -> ev.CallerArrived:
         self._callers += 1

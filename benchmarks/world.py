@@ -31,8 +31,8 @@ import msgspec
 
 from telephony import settings, wire
 from telephony.board import OperatorRow, Snapshot
+from telephony.core.commands import AnyCommand, LogIn, LogOut, TellState
 from telephony.core.effects import Reply
-from telephony.core.events import LogIn, LogOut, TellState
 from telephony.pbx.embedded import EmbeddedPbx
 from telephony.pbx.install import ensure
 from telephony.store import queries
@@ -205,7 +205,7 @@ class World:
             writer.write(wire.frame(wire.Status(1)))
             return await _answer(reader, wire.StatusAnswer)
 
-    async def do(self, command: wire.AnyDo) -> Reply:
+    async def do(self, command: AnyCommand) -> Reply:
         async with self._line() as (reader, writer):
             writer.write(wire.frame(wire.Do(1, command)))
             return (await _answer(reader, wire.DoAnswer)).reply

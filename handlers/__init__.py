@@ -24,9 +24,10 @@ from handlers import (
     waiting,
 )
 from handlers.turn import Turn
-from telephony.core import events
+from telephony.core import commands, events
 from telephony.core.center import Center
 from telephony.core.effects import Effects
+from telephony.core.event import Event
 
 
 def timer_fired(turn: Turn, event: events.TimerFired) -> None:
@@ -49,7 +50,7 @@ TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
     records.PICTURE_TIMER: records.picture_due,
 }
 
-HANDLERS: dict[type[events.Event], Callable[[Turn, Any], None]] = {
+HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     events.Started: recovery.started,
     events.PictureTaken: recovery.picture_taken,
     events.PbxLost: recovery.pbx_lost,
@@ -72,10 +73,10 @@ HANDLERS: dict[type[events.Event], Callable[[Turn, Any], None]] = {
     events.TimerFired: timer_fired,
     events.Continued: waiting.go_on,
     events.OperatorsChanged: operators.operators_changed,
-    events.LogIn: operators.log_in,
-    events.LogOut: operators.log_out,
-    events.ComeBack: operators.come_back,
-    events.TellState: operators.tell_state,
+    commands.LogIn: operators.log_in,
+    commands.LogOut: operators.log_out,
+    commands.ComeBack: operators.come_back,
+    commands.TellState: operators.tell_state,
     events.LogInRefused: operators.log_in_refused,
 }
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 from handlers import waiting
 from handlers.turn import Turn
 from telephony.core.effects import MirrorMember, Watch
-from telephony.core.events import CallId, ChannelId, TimerFired
+from telephony.core.event import CallId, ChannelId
+from telephony.core.events import TimerFired
 from telephony.core.facts import OperatorChanged
 from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
 

@@ -8,7 +8,8 @@ from handlers import agents, own_calls, scripts, transfers, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Connecting, Leg, LegState, Role
 from telephony.core.effects import Connect, Dissolve
-from telephony.core.events import Bridged, ChannelId, PbxRefused
+from telephony.core.event import ChannelId
+from telephony.core.events import Bridged, PbxRefused
 from telephony.core.facts import AttemptEnded, AttemptResult, CallBridged, CallEnded, CallKind, Outcome
 from telephony.core.operators import State
 

@@ -8,11 +8,11 @@ from handlers import agents, bridging, own_calls, scripts, transfers, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.effects import Alarm, DialLeg, Dissolve
+from telephony.core.event import ChannelId
 from telephony.core.events import (
     ChannelAnswered,
     ChannelGone,
     ChannelHeld,
-    ChannelId,
     ChannelResumed,
     ChannelRinging,
     LegReady,

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from handlers import agents
 from handlers.turn import Turn
+from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
 from telephony.core.effects import Reply
-from telephony.core.events import (
-    ChannelId,
-    ComeBack,
-    LogIn,
-    LogInRefused,
-    LogOut,
-    OperatorsChanged,
-    PhoneChanged,
-    TellState,
-)
+from telephony.core.event import ChannelId
+from telephony.core.events import LogInRefused, OperatorsChanged, PhoneChanged
 from telephony.core.facts import LogInDenied
 from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
 

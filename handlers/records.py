@@ -12,17 +12,8 @@ from handlers import legs
 from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
 from telephony.core.effects import TakePicture
-from telephony.core.events import (
-    CallId,
-    CallRecorded,
-    ChannelGone,
-    ChannelId,
-    OpenAttempt,
-    OpenCall,
-    RecordedLeg,
-    RecordSoFar,
-    TimerFired,
-)
+from telephony.core.event import CallId, ChannelId
+from telephony.core.events import CallRecorded, ChannelGone, OpenAttempt, OpenCall, RecordedLeg, RecordSoFar, TimerFired
 from telephony.core.facts import (
     AttemptAnswered,
     AttemptEnded,

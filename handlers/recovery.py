@@ -11,14 +11,7 @@ from handlers import adoption, operators, records, resumption
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
-from telephony.core.events import (
-    OpenOperator,
-    PbxLost,
-    PbxRestarted,
-    PhoneChanged,
-    PictureTaken,
-    Started,
-)
+from telephony.core.events import OpenOperator, PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
 from telephony.core.facts import Repaired
 from telephony.core.operators import Agent, State
 

@@ -13,7 +13,8 @@ from handlers import agents, bridging, own_calls, scripts, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role, Transfer
 from telephony.core.effects import Dissolve, Join, ReportTransfer, SetVariables
-from telephony.core.events import ChannelId, HangUpReason, TransferAsked
+from telephony.core.event import ChannelId
+from telephony.core.events import HangUpReason, TransferAsked
 from telephony.core.facts import (
     AttemptAnswered,
     AttemptEnded,

@@ -9,7 +9,8 @@ from typing import TypeVar
 from telephony.core.calls import Call
 from telephony.core.center import Center
 from telephony.core.effects import AnyEffect, CancelTimer, Effects, HangUp, SetTimer
-from telephony.core.events import AnyEvent, ChannelId, HangUpReason
+from telephony.core.event import ChannelId
+from telephony.core.events import AnyEvent, HangUpReason
 from telephony.core.facts import AnyFact
 
 E = TypeVar("E", bound=AnyEvent)

@@ -17,8 +17,8 @@ import structlog
 
 from telephony import wire
 from telephony.board import Board, Snapshot
+from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
-from telephony.router import AnyCommand
 
 log = structlog.get_logger(__name__)
 

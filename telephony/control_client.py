@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from telephony import wire
+from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 
 Answer = TypeVar("Answer", wire.StatusAnswer, wire.WatchAnswer, wire.DoAnswer)
@@ -52,7 +53,7 @@ class ControlClient:
     def status(self) -> wire.StatusAnswer:
         return self._ask(wire.Status(self._next()), wire.StatusAnswer)
 
-    def do(self, event: wire.AnyDo) -> Reply:
+    def do(self, event: AnyCommand) -> Reply:
         """Have a command carried out; its `command` is given by the router."""
         return self._ask(wire.Do(self._next(), event), wire.DoAnswer).reply
 

@@ -12,12 +12,13 @@ from typing import Literal
 
 import structlog
 
+from telephony.core import commands
 from telephony.core import events as ev
+from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 from telephony.core.plan import Plan
 from telephony.pbx.agi import AgiRequest
 from telephony.ports import Deliver
-from telephony.router import AnyCommand
 
 log = structlog.get_logger(__name__)
 
@@ -71,11 +72,11 @@ class PhoneCodes:
             case "login", (extension, pin, phone):
                 return await self._log_in(extension, pin, phone, channel)
             case "logout", (phone,):
-                return await self._told(ev.LogOut(command=self._name(), phone=phone))
+                return await self._told(commands.LogOut(command=self._name(), phone=phone))
             case "back", (phone,):
-                return await self._told(ev.ComeBack(command=self._name(), phone=phone, channel=channel))
+                return await self._told(commands.ComeBack(command=self._name(), phone=phone, channel=channel))
             case "status", (phone,):
-                return await self._told(ev.TellState(command=self._name(), phone=phone, channel=channel))
+                return await self._told(commands.TellState(command=self._name(), phone=phone, channel=channel))
         self.counters["unknown_request"] += 1
         log.warning("unknown phone code", code=code[:40], arguments=len(arguments))
         return Spoken(False, (SERVICE_AWAY,))
@@ -91,7 +92,7 @@ class PhoneCodes:
             self.counters[f"login_{verdict}"] += 1
             self._deliver(ev.LogInRefused(extension=extension, phone=phone, reason=verdict))
             return Spoken(False, ("unknown-operator" if verdict == "disabled" else "wrong-pin",))
-        login = ev.LogIn(command=self._name(), login=verdict.login, phone=phone, channel=channel)
+        login = commands.LogIn(command=self._name(), login=verdict.login, phone=phone, channel=channel)
         return await self._told(login)
 
     async def _told(self, command: AnyCommand) -> Spoken:

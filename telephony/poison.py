@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from telephony.core.events import Event, Started
+from telephony.core.event import Event
+from telephony.core.events import Started
 
 STRIKES = 2
 """An event that killed so often is set aside."""

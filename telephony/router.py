@@ -21,6 +21,7 @@ import structlog
 from telephony.clock import Clock
 from telephony.core import effects as do
 from telephony.core import events as ev
+from telephony.core.commands import AnyCommand, Command
 from telephony.core.facts import AnyFact, Fact
 from telephony.metrics import Histogram
 from telephony.poison import Poison
@@ -29,7 +30,6 @@ from telephony.ports import Journal, Pbx, Watchers
 log = structlog.get_logger(__name__)
 
 State = TypeVar("State")
-AnyCommand = ev.LogIn | ev.LogOut | ev.ComeBack | ev.TellState
 AnyDecision = do.AnyEffect | AnyFact
 Handle = Callable[[State, ev.AnyEvent, datetime], Sequence[AnyDecision]]
 
@@ -270,7 +270,7 @@ class Router(Generic[State]):
                 self._overflowed = True
                 log.error("inbox overflow", waiting=len(self._inbox))
             return False
-        if isinstance(event, ev.Command):
+        if isinstance(event, Command):
             self.counters["inbox.turned_away"] += 1
             self._answer(do.Reply(command=event.command, ok=False, code="busy", durable=False))
             return False

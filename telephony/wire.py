@@ -11,10 +11,9 @@ import struct
 import msgspec
 
 from telephony.board import Snapshot
+from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
-from telephony.core.events import ComeBack, LogIn, LogOut, TellState
 
-AnyDo = LogIn | LogOut | ComeBack | TellState
 MAX_FRAME = 4 * 1024 * 1024
 LENGTH = struct.Struct(">I")
 
@@ -35,7 +34,7 @@ class Do(msgspec.Struct, tag_field="op", tag="do"):
     """Answered by a DoAnswer. The event's `command` is filled in by the router."""
 
     id: int
-    event: AnyDo
+    event: AnyCommand
 
 
 class Reload(msgspec.Struct, tag_field="op", tag="reload"):

@@ -15,11 +15,11 @@ from telephony.commands.common import Problem, first_line, service_of, settings_
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
+    from telephony.core.commands import AnyCommand
     from telephony.core.events import Operator
     from telephony.settings import Settings
     from telephony.store.database import Database
     from telephony.store.operators import Imported
-    from telephony.wire import AnyDo
 
 SKILLS_HELP = "NAME:LEVEL with levels 1 to 9, for example booking:3;children:1"
 
@@ -203,18 +203,18 @@ def _tell_service(settings: Settings) -> int:
 
 
 def _log_in(args: argparse.Namespace) -> int:
-    from telephony.core.events import LogIn
+    from telephony.core.commands import LogIn
 
     return _command(args, LogIn(command="", login=args.login, phone=args.phone))
 
 
 def _log_out(args: argparse.Namespace) -> int:
-    from telephony.core.events import LogOut
+    from telephony.core.commands import LogOut
 
     return _command(args, LogOut(command="", login=args.login))
 
 
-def _command(args: argparse.Namespace, event: AnyDo) -> int:
+def _command(args: argparse.Namespace, event: AnyCommand) -> int:
     from telephony.control_client import ServiceAway, ServiceRefused
 
     with service_of(args) as service:

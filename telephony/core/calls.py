@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from telephony.core.events import BridgeId, CallId, ChannelId
+from telephony.core.event import BridgeId, CallId, ChannelId
 from telephony.core.facts import AttemptResult, CallKind, Outcome
 from telephony.core.script import Script
 

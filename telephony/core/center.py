@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from telephony.core.calls import Call, Leg
-from telephony.core.events import CallId, ChannelId, OpenCall, OpenOperator, Operator, RecordSoFar
+from telephony.core.event import CallId, ChannelId
+from telephony.core.events import OpenCall, OpenOperator, Operator, RecordSoFar
 from telephony.core.operators import Agent, State
 from telephony.core.plan import DirectoryEntry, Plan, Queue
 from telephony.core.routing import Matcher

@@ -10,7 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from telephony.core.events import BridgeId, CallId, ChannelId, HangUpReason
+from telephony.core.event import BridgeId, CallId, ChannelId
+from telephony.core.events import HangUpReason
 from telephony.core.facts import AnyFact
 
 

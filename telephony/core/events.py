@@ -1,8 +1,7 @@
 """What happened: everything that can influence a decision. Each enters through the inbox and is journaled.
 
 Past tense, immutable. The time of entry is not in the event: the inbox stamps the `Entry` around it. Where the PBX
-gave a time of its own it is an attribute. A channel is named by its id, which begins with the node's system name
-(`systemname` of asterisk.conf) and so is unique among all PBX nodes and restarts.
+gave a time of its own it is an attribute. Questions from outside, which have an answer, are `commands`.
 """
 
 from __future__ import annotations
@@ -13,17 +12,9 @@ from typing import Literal
 
 import msgspec
 
+from telephony.core.commands import AnyCommand
+from telephony.core.event import BridgeId, CallId, ChannelId, Event
 from telephony.core.plan import Plan, Skills
-
-ChannelId = str
-BridgeId = str
-CallId = str
-"""The id of the channel the call began with: the PBX's own linked id."""
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="type"):
-    """Base of all inputs of the inbox."""
-
 
 # --- the life of the service -------------------------------------------------------------------------------
 
@@ -316,47 +307,6 @@ class Continued(Event, frozen=True, kw_only=True):
     items: tuple[str, ...]
 
 
-# --- commands: questions from outside, each with a place for the answer -------------------------------------
-
-
-class Command(Event, frozen=True, kw_only=True):
-    """Base of commands. `command` names the place where the answer is awaited."""
-
-    command: str
-
-
-class LogIn(Command, frozen=True, kw_only=True):
-    """The operator proved who they are and wants to work on `phone`."""
-
-    login: str
-    phone: str
-    channel: ChannelId | None = None
-    """The call of the feature code itself: the phone is not free before it has ended."""
-
-
-class LogOut(Command, frozen=True, kw_only=True):
-    """Either by the operator's phone, or by `login` from the command line."""
-
-    phone: str | None = None
-    login: str | None = None
-    channel: ChannelId | None = None
-
-
-class ComeBack(Command, frozen=True, kw_only=True):
-    """The operator says: I am back (after ring-no-answer and the like), or ends the wrap-up early."""
-
-    phone: str | None = None
-    login: str | None = None
-    channel: ChannelId | None = None
-
-
-class TellState(Command, frozen=True, kw_only=True):
-    """What is my state? Asked from the phone."""
-
-    phone: str
-    channel: ChannelId | None = None
-
-
 class LogInRefused(Event, frozen=True, kw_only=True):
     """A wrong PIN or an unknown extension: on record, counted by the policy later."""
 
@@ -395,11 +345,8 @@ AnyEvent = (
     | PbxRefused
     | TimerFired
     | Continued
-    | LogIn
-    | LogOut
-    | ComeBack
-    | TellState
     | LogInRefused
+    | AnyCommand
 )
 
 

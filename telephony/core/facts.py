@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from telephony.core.events import CallId, ChannelId
+from telephony.core.event import CallId, ChannelId
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="type"):

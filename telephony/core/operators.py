@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from telephony.core.events import CallId, ChannelId, Operator
+from telephony.core.event import CallId, ChannelId
+from telephony.core.events import Operator
 from telephony.core.routing import Lane
 
 

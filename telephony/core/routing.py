@@ -17,7 +17,8 @@ from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import Generic, NamedTuple, TypeVar
 
-from telephony.core.events import CallId, Operator
+from telephony.core.event import CallId
+from telephony.core.events import Operator
 from telephony.core.plan import Group, Overflow, Plan, Queue, Skills, Strategy
 
 K = TypeVar("K", bound=Hashable)

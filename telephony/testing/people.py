@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from telephony.core import commands
 from telephony.core import effects as do
 from telephony.core import events as ev
 from telephony.testing import calllog
@@ -157,7 +158,7 @@ class Operator(Telephone):
         """Answers what is said: a code such as `logged-in`."""
         where = self._story.switch.phones[phone]
         said = self._dial_code(
-            where, lambda name, channel: ev.LogIn(command=name, login=self.login, phone=phone, channel=channel)
+            where, lambda name, channel: commands.LogIn(command=name, login=self.login, phone=phone, channel=channel)
         )
         if said in ("logged-in", "already-logged-in"):
             self.phone = where
@@ -165,17 +166,17 @@ class Operator(Telephone):
 
     def logs_out(self) -> str:
         return self._dial_code(
-            self.phone, lambda name, channel: ev.LogOut(command=name, phone=self.phone.name, channel=channel)
+            self.phone, lambda name, channel: commands.LogOut(command=name, phone=self.phone.name, channel=channel)
         )
 
     def comes_back(self) -> str:
         return self._dial_code(
-            self.phone, lambda name, channel: ev.ComeBack(command=name, phone=self.phone.name, channel=channel)
+            self.phone, lambda name, channel: commands.ComeBack(command=name, phone=self.phone.name, channel=channel)
         )
 
     def asks_state(self) -> str:
         return self._dial_code(
-            self.phone, lambda name, channel: ev.TellState(command=name, phone=self.phone.name, channel=channel)
+            self.phone, lambda name, channel: commands.TellState(command=name, phone=self.phone.name, channel=channel)
         )
 
     def _dial_code(self, phone: Phone, ask: Callable[[str, str], ev.AnyEvent]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from telephony.core import commands
 from telephony.core import events as ev
 from telephony.core import facts as that
 from telephony.store import queries
@@ -24,7 +25,7 @@ async def test_a_start_finds_who_works_and_which_calls_live(database_url: str, t
         waiting = list(answered_call(3, start=110))
         store.tell(iter(waiting[:1]))
         store.append(
-            ev.LogOut(command="c1", login="sidorova"),
+            commands.LogOut(command="c1", login="sidorova"),
             [
                 that.OperatorChanged(login="sidorova", state="ready", phone="p3", at=at(1)),
                 that.OperatorChanged(login="sidorova", state="offline", at=at(2)),

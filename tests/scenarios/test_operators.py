@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from telephony.core import commands
 from telephony.core import events as ev
 from telephony.testing.story import Story
 
@@ -68,8 +69,8 @@ def test_strangers_and_strange_phones_are_refused(story: Story) -> None:
     assert anna.logs_in("doctor01") == "logged-in"  # any phone of the center will do
     story.change(replace(anna.person, enabled=False))
     assert anna.logs_in("phone01") == "unknown-operator"
-    story.tell(ev.LogIn(command="c1", login="nobody", phone="phone01"))
-    story.tell(ev.LogIn(command="c2", login="anna", phone="phone99"))
+    story.tell(commands.LogIn(command="c1", login="nobody", phone="phone01"))
+    story.tell(commands.LogIn(command="c2", login="anna", phone="phone99"))
     story.tell(ev.LogInRefused(extension="2001", phone="phone01", reason="wrong_pin"))
     story.moment()
     assert story.life.replies["c1"].code == "unknown-operator"
@@ -154,7 +155,7 @@ def test_a_phone_lost_while_a_code_is_dialed(story: Story) -> None:
     anna = story.operator("anna", booking=1)
     anna.logs_in("phone01")
     channel = story.switch.dial_code(anna.phone)
-    story.tell(ev.TellState(command="c", phone="phone01", channel=channel.id))
+    story.tell(commands.TellState(command="c", phone="phone01", channel=channel.id))
     anna.is_lost()
     story.switch.hang_up(channel)
     story.moment()
@@ -191,7 +192,7 @@ def test_holding_a_caller_shows_in_the_state(story: Story) -> None:
 def test_nothing_is_confirmed_to_an_operator_that_a_killed_router_would_forget(story: Story) -> None:
     anna = story.operator("anna", booking=1)
     story.switch.dial_code(story.switch.phones["phone01"])
-    story.tell(ev.LogIn(command="c", login="anna", phone="phone01"))
+    story.tell(commands.LogIn(command="c", login="anna", phone="phone01"))
     assert "c" not in story.life.replies
     story.kill_router()
     story.passes(1)

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 import handlers
 from telephony.core import events as ev
+from telephony.core.commands import ComeBack, LogIn, LogOut
 from telephony.core.events import Operator
 from telephony.testing.parts import BUSY, DECLINED, Channel, Phone
 from telephony.testing.people import dial_code
@@ -169,19 +170,23 @@ class Center(RuleBasedStateMachine):
         dial_code(
             self.story,
             self._phone(phone),
-            lambda channel: ev.LogIn(command=channel, login=login, phone=phone, channel=channel),
+            lambda channel: LogIn(command=channel, login=login, phone=phone, channel=channel),
         )
 
     @rule(phone=phones)
     def logs_out(self, phone: str) -> None:
         dial_code(
-            self.story, self._phone(phone), lambda channel: ev.LogOut(command=channel, phone=phone, channel=channel)
+            self.story,
+            self._phone(phone),
+            lambda channel: LogOut(command=channel, phone=phone, channel=channel),
         )
 
     @rule(phone=phones)
     def comes_back(self, phone: str) -> None:
         dial_code(
-            self.story, self._phone(phone), lambda channel: ev.ComeBack(command=channel, phone=phone, channel=channel)
+            self.story,
+            self._phone(phone),
+            lambda channel: ComeBack(command=channel, phone=phone, channel=channel),
         )
 
     @rule(login=logins, skills=st.sampled_from(SKILLS), enabled=st.sampled_from([True, True, False]))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from telephony.core import events as ev
+from telephony.core import commands
 from telephony.testing.people import Caller, Operator
 from telephony.testing.story import Story
 from tests.scenarios.small_center import NewStory
@@ -444,7 +444,7 @@ def test_an_end_that_was_never_reported_is_on_the_record_of_the_pbx(story: Story
 def test_a_channel_that_never_ended_does_not_keep_the_operator_for_ever(story: Story) -> None:
     anna = at_work(story)
     code = story.switch.dial_code(anna.phone)
-    story.tell(ev.TellState(command="c", phone="phone01", channel=code.id))
+    story.tell(commands.TellState(command="c", phone="phone01", channel=code.id))
     with unheard(story):
         story.passes(0.1)
         story.switch.hang_up(code)

@@ -20,6 +20,7 @@ from telephony import cli, watch, wire
 from telephony.board import AlarmRow, OperatorRow, QueueRow, Snapshot, Totals
 from telephony.commands.common import duration
 from telephony.commands.status import describe
+from telephony.core import commands
 from telephony.core import events as ev
 from telephony.core.center import Center
 from telephony.core.plan import Plan
@@ -219,7 +220,7 @@ def recorded_morning(path: Path, *, tampered: bool = False, without_start: bool 
     events: list[ev.AnyEvent] = [
         ev.Started(plan=plan, operators=(ev.Operator(login="anna", name="Анна", extension="11"),), run="r1"),
         ev.PictureTaken(why="start"),
-        ev.LogIn(command="c1", login="anna", phone="phone01"),
+        commands.LogIn(command="c1", login="anna", phone="phone01"),
     ]
     lines = []
     for seq, event in enumerate(events, 1):

@@ -21,11 +21,11 @@ from telephony.commands.watch import watched
 from telephony.control import Control
 from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
 from telephony.core import facts as fact
+from telephony.core.commands import AnyCommand, LogOut
 from telephony.core.effects import Reply
-from telephony.core.events import LogOut, Operator, Started
+from telephony.core.events import Operator, Started
 from telephony.core.plan import Plan, Queue
 from telephony.logs import mask
-from telephony.router import AnyCommand
 
 EIGHT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from telephony.core import commands
 from telephony.core import events as ev
+from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 from telephony.core.plan import Plan, Prompt
 from telephony.pbx.agi import AgiRequest
 from telephony.phone_codes import Denied, PhoneCodes, Spoken
-from telephony.router import AnyCommand
 
 PLAN = Plan(prompts=(Prompt(name="logged-in", sound="beep"), Prompt(name="wrong-pin", text="Неверно")))
 ANNA = ev.Operator(login="anna", name="Анна", extension="11")
@@ -45,7 +46,7 @@ async def test_the_right_pin_logs_in_on_the_phone_it_was_dialed_on() -> None:
     center = Center()
     assert await center.codes.answer("login", ("11", "4321", "101"), "gudok-5.1") == Spoken(True, ("logged-in",))
     [command] = center.asked
-    assert isinstance(command, ev.LogIn)
+    assert isinstance(command, commands.LogIn)
     assert (command.login, command.phone, command.channel) == ("anna", "101", "gudok-5.1")
     assert center.delivered == []
 
@@ -71,7 +72,7 @@ async def test_each_other_code_is_one_command_of_the_phone() -> None:
     center = Center()
     for code in ("logout", "back", "status"):
         assert (await center.codes.answer(code, ("101",), "gudok-5.1")).ok
-    assert [type(command) for command in center.asked] == [ev.LogOut, ev.ComeBack, ev.TellState]
+    assert [type(command) for command in center.asked] == [commands.LogOut, commands.ComeBack, commands.TellState]
     assert len({command.command for command in center.asked}) == 3
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from telephony.clock import Clock
+from telephony.core import commands
 from telephony.core import effects as do
 from telephony.core import events as ev
 from telephony.core.facts import AnyFact, Repaired
@@ -148,11 +149,11 @@ async def test_calls_go_before_mirrors_and_what_was_decided_is_in_the_journal_be
 
 
 async def test_a_durable_answer_waits_for_the_commit(rules: Rules, around: Surroundings, tmp_path: Path) -> None:
-    rules.answers[ev.LogIn] = lambda e: [do.Reply(command=e.command, ok=True, code="in", durable=True)]
-    rules.answers[ev.TellState] = lambda e: [do.Reply(command=e.command, ok=True, code="me", durable=False)]
+    rules.answers[commands.LogIn] = lambda e: [do.Reply(command=e.command, ok=True, code="in", durable=True)]
+    rules.answers[commands.TellState] = lambda e: [do.Reply(command=e.command, ok=True, code="me", durable=False)]
     router = make(rules, around, tmp_path)
-    login = asyncio.ensure_future(router.ask(ev.LogIn(command="c1", login="anna", phone="101")))
-    state = await router.ask(ev.TellState(command="c2", phone="101"))
+    login = asyncio.ensure_future(router.ask(commands.LogIn(command="c1", login="anna", phone="101")))
+    state = await router.ask(commands.TellState(command="c2", phone="101"))
     assert state.code == "me"
     assert not login.done()
     around.commit()
@@ -162,10 +163,10 @@ async def test_a_durable_answer_waits_for_the_commit(rules: Rules, around: Surro
 async def test_a_command_nobody_answers_times_out_and_a_late_answer_is_counted(
     rules: Rules, around: Surroundings, tmp_path: Path
 ) -> None:
-    rules.answers[ev.LogIn] = lambda e: [do.Reply(command=e.command, ok=True, code="in")]
+    rules.answers[commands.LogIn] = lambda e: [do.Reply(command=e.command, ok=True, code="in")]
     router = make(rules, around, tmp_path)
     with pytest.raises(TimeoutError):
-        await router.ask(ev.LogIn(command="c1", login="anna", phone="101"), wait=0.01)
+        await router.ask(commands.LogIn(command="c1", login="anna", phone="101"), wait=0.01)
     around.commit()
     assert router.counters["reply.nobody_waits"] == 1
 
@@ -237,7 +238,7 @@ async def test_a_full_inbox_drops_what_a_picture_makes_good_and_keeps_the_rest(
         router.deliver(key("1"))
     timer = ev.TimerFired(key="wrap-up", generation=1)
     router.deliver(timer)
-    refused = await router.ask(ev.TellState(command="c", phone="101"))
+    refused = await router.ask(commands.TellState(command="c", phone="101"))
     assert (refused.ok, refused.code) == (False, "busy")
     await rules.saw(11)
     await asyncio.sleep(0)
