@@ -22,7 +22,8 @@ from telephony.clock import Clock
 from telephony.core import effects as do
 from telephony.core import events as ev
 from telephony.core.commands import AnyCommand, Command
-from telephony.core.facts import AnyFact, Fact
+from telephony.core.fact import Fact
+from telephony.core.facts import AnyFact
 from telephony.metrics import Histogram
 from telephony.poison import Poison
 from telephony.ports import Journal, Pbx, Watchers

@@ -4,6 +4,9 @@ API and MQTT. They enter through the inbox like every event: each is answered in
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from telephony.core.break_facts import BreakKind
 from telephony.core.event import ChannelId, Event
 
 
@@ -45,4 +48,68 @@ class TellState(Command, frozen=True, kw_only=True):
     channel: ChannelId | None = None
 
 
-AnyCommand = LogIn | LogOut | ComeBack | TellState
+class TakeBreak(Command, frozen=True, kw_only=True):
+    """The operator asks for a pause. `reason`: of an emergency, the digit of the configured list."""
+
+    kind: BreakKind
+    phone: str | None = None
+    login: str | None = None
+    reason: str = ""
+    door: str = "phone"
+    channel: ChannelId | None = None
+
+
+class GiveOrder(Command, frozen=True, kw_only=True):
+    """`by` (a senior or head) orders a pause for `logins` or a whole `group`, from now until `until`. With `at_once`
+    those who may pause now do so without asking; else it lets them."""
+
+    by: str
+    logins: tuple[str, ...] = ()
+    group: str | None = None
+    until: datetime
+    why: str
+    at_once: bool = True
+
+
+class WithdrawOrder(Command, frozen=True, kw_only=True):
+    by: str
+    order: str
+
+
+class ReviewEmergency(Command, frozen=True, kw_only=True):
+    """`by` (a senior or head) confirms or rejects the emergency pause named by its permission."""
+
+    by: str
+    permission: str
+    confirmed: bool
+
+
+class RaiseHand(Command, frozen=True, kw_only=True):
+    """A senior, please; the conversation goes on. A second time: not needed any more."""
+
+    phone: str | None = None
+    login: str | None = None
+    channel: ChannelId | None = None
+
+
+class GiveOutcome(Command, frozen=True, kw_only=True):
+    """How the operator's last conversation ended: the digits of the configured list."""
+
+    phone: str | None = None
+    login: str | None = None
+    digits: str
+    channel: ChannelId | None = None
+
+
+AnyCommand = (
+    LogIn
+    | LogOut
+    | ComeBack
+    | TellState
+    | TakeBreak
+    | GiveOrder
+    | WithdrawOrder
+    | ReviewEmergency
+    | RaiseHand
+    | GiveOutcome
+)

@@ -131,6 +131,25 @@ class Watch(CallEffect, frozen=True, kw_only=True):
     channel: ChannelId
 
 
+class Snoop(CallEffect, frozen=True, kw_only=True):
+    """Bring `helper` (the channel of a senior) to the conversation of `operator` (the channel of an operator's phone):
+    listen hears both; whisper is heard by the operator alone. `bridge` holds the helper and the snoop channel `snoop`;
+    names are not reused."""
+
+    operator: ChannelId
+    helper: ChannelId
+    snoop: ChannelId
+    bridge: BridgeId
+    mode: Literal["listen", "whisper"]
+
+
+class EndSnoop(CallEffect, frozen=True, kw_only=True):
+    """Remove the snoop channel and its bridge; the helper's channel stays up."""
+
+    snoop: ChannelId
+    bridge: BridgeId
+
+
 # --- everything that is not a call ---------------------------------------------------------------------------
 
 
@@ -142,6 +161,13 @@ class MirrorMember(Effect, frozen=True, kw_only=True):
     queues: tuple[str, ...]
     paused: bool = False
     reason: str = ""
+
+
+class SetLamp(Effect, frozen=True, kw_only=True):
+    """Show a state on the lamp `name` (a custom device state: BLF keys of phones follow it)."""
+
+    name: str
+    state: Literal["off", "on", "blinking"]
 
 
 class SetTimer(Effect, frozen=True, kw_only=True):
@@ -206,6 +232,9 @@ AnyEffect = (
     | ReportTransfer
     | TakeBack
     | Watch
+    | Snoop
+    | EndSnoop
+    | SetLamp
     | MirrorMember
     | SetTimer
     | CancelTimer

@@ -12,9 +12,11 @@ from typing import Literal
 
 import msgspec
 
+from telephony.core.break_facts import BreakKind, ViolationKind
 from telephony.core.commands import AnyCommand
 from telephony.core.event import BridgeId, CallId, ChannelId, Event
 from telephony.core.plan import Plan, Skills
+from telephony.core.roster import Shift
 
 # --- the life of the service -------------------------------------------------------------------------------
 
@@ -90,14 +92,78 @@ class Started(Event, frozen=True, kw_only=True):
     open_operators: tuple[OpenOperator, ...] = ()
     open_calls: tuple[OpenCall, ...] = ()
     last_talks: tuple[LastTalk, ...] = ()
+    shifts: tuple[Shift, ...] = ()
+    permissions: tuple[OpenPermission, ...] = ()
+    orders: tuple[OpenOrder, ...] = ()
+    hands: tuple[OpenHand, ...] = ()
+    violations: tuple[OpenViolation, ...] = ()
     run: str = ""
     """Names this life of the router; part of the ids of channels it makes, so that no two lives reuse one."""
+
+
+class OpenPermission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A permission as the database remembers it: not ended, or ended not long ago (its slot is used then)."""
+
+    permission: str
+    login: str
+    kind: BreakKind
+    begins: datetime
+    until: datetime
+    slot: datetime | None = None
+    order: str | None = None
+    reason: str = ""
+    ended: datetime | None = None
+    reviewed: bool = False
+
+
+class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An order whose time is not over."""
+
+    order: str
+    by: str
+    logins: tuple[str, ...]
+    begins: datetime
+    until: datetime
+    why: str
+
+
+class OpenHand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A raised hand that is not down."""
+
+    hand: str
+    login: str
+    call: CallId
+    at: datetime
+
+
+class OpenViolation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A violation that lasts."""
+
+    violation: str
+    login: str
+    kind: ViolationKind
+    at: datetime
 
 
 class OperatorsChanged(Event, frozen=True, kw_only=True):
     """Operators were imported, changed or disabled: the full new list."""
 
     operators: tuple[Operator, ...]
+
+
+class RosterChanged(Event, frozen=True, kw_only=True):
+    """The roster was imported or corrected, or a day has passed: all shifts of the days around now."""
+
+    shifts: tuple[Shift, ...]
+
+
+class NativePauseSeen(Event, frozen=True, kw_only=True):
+    """Somebody (un)paused a member of the mirrored native queue past us."""
+
+    phone: str
+    queue: str
+    paused: bool
+    reason: str = ""
 
 
 class SeenChannel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -217,6 +283,14 @@ class OwnCallStarted(Event, frozen=True, kw_only=True):
     trunk: str | None = None
 
 
+class HelperArrived(Event, frozen=True, kw_only=True):
+    """A senior has dialed the code to help in a conversation; the channel is in our application."""
+
+    channel: ChannelId
+    phone: str
+    mode: Literal["listen", "whisper", "join"]
+
+
 class LegReady(Event, frozen=True, kw_only=True):
     """A leg we created has entered our application: it can be dialed."""
 
@@ -325,6 +399,9 @@ class HangUpReason(StrEnum):
 AnyEvent = (
     Started
     | OperatorsChanged
+    | RosterChanged
+    | NativePauseSeen
+    | HelperArrived
     | PictureTaken
     | PbxLost
     | PbxRestarted

@@ -11,11 +11,9 @@ from typing import Literal
 
 import msgspec
 
+from telephony.core.break_facts import AnyBreakFact
 from telephony.core.event import CallId, ChannelId
-
-
-class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="type"):
-    """Base of all facts."""
+from telephony.core.fact import Fact
 
 
 class CallKind(StrEnum):
@@ -172,6 +170,8 @@ class OperatorChanged(Fact, frozen=True, kw_only=True):
     reason: str = ""
     call: CallId | None = None
     until: datetime | None = None
+    permission: str | None = None
+    """On which this pause stands."""
 
 
 class LogInDenied(Fact, frozen=True, kw_only=True):
@@ -202,4 +202,5 @@ AnyFact = (
     | OperatorChanged
     | LogInDenied
     | Repaired
+    | AnyBreakFact
 )

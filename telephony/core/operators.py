@@ -21,6 +21,8 @@ class State(StrEnum):
     ON_HOLD = "on_hold"
     """In a call, and the operator has put the other side on hold."""
     WRAP_UP = "wrap_up"
+    BREAK = "break"
+    """A pause with a permission; the reason is its kind."""
     UNREACHABLE = "unreachable"
     """Not rung until they say they are back (RONA), or until the lost phone returns (reason PHONE_LOST)."""
 

@@ -7,7 +7,7 @@ runs; it is journaled at every start, so that a recorded stream replays under th
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -24,6 +24,10 @@ Label = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,80}\Z", description="o
 Text = Annotated[str, Meta(pattern=r"^[^\x00]{1,2000}\Z", description="1 to 2000 characters")]
 Seconds = Annotated[int, Meta(ge=0, le=86_400, description="whole seconds, 0 to 86400")]
 RingSeconds = Annotated[int, Meta(ge=1, le=600, description="whole seconds, 1 to 600")]
+Minutes = Annotated[int, Meta(ge=0, le=1440, description="whole minutes, 0 to 1440")]
+Hours = Annotated[int, Meta(ge=1, le=24, description="whole hours, 1 to 24")]
+Digit = Annotated[str, Meta(pattern=r"^[0-9]\Z", description="one digit")]
+Digits = Annotated[str, Meta(pattern=r"^[0-9*#]{1,6}\Z", description="1 to 6 of the keys 0-9, * and #")]
 Percent = Annotated[int, Meta(ge=1, le=100, description="a percentage, 1 to 100")]
 Priority = Annotated[int, Meta(ge=-100, le=100, description="a whole number, -100 to 100")]
 Level = Annotated[int, Meta(ge=1, le=9, description="a skill level, 1 to 9")]
@@ -126,8 +130,12 @@ class DirectoryEntry(Record, frozen=True):
     ring: RingSeconds = 30
 
 
-ACTIONS = ("login", "logout", "back", "status")
-"""What a feature code can do (later: breaks, raise hand, outcome)."""
+ACTIONS = (
+    *("login", "logout", "back", "status"),
+    *("technical", "management", "emergency"),
+    *("hand", "listen", "whisper", "join", "outcome"),
+)
+"""What a feature code can do. `emergency` and `outcome` are followed by the digits of the configured list."""
 
 
 class Code(Record, frozen=True):
@@ -173,6 +181,63 @@ class Trunk(Record, frozen=True):
     """Set where the provider wants a login: we register at `contact`; the password is among the secrets."""
 
 
+class BreakRules(Record, frozen=True):
+    """When who may pause. `seniors` and `heads` are groups: they give orders, review emergencies, take hands."""
+
+    seniors: Name | None = None
+    heads: Name | None = None
+    tolerance: Seconds = 120
+    """How much before and after its slot a technical break may begin."""
+    max_on_break_share: Percent = 15
+    """Of a queue's operators at work, on a technical break at once; rounded up, at least one."""
+    warning: Seconds = 60
+    """Before the end of a break the operator is warned, in words and on the lamp; 0: not at all."""
+    at_end: Literal["return", "overrun"] = "return"
+    """When a break's time is up: READY by itself, or a violation from then on until the operator says they are back.
+    A phone that is not answered then is marked like any other."""
+    emergency: Seconds = 900
+    """How long an emergency pause lasts."""
+    emergency_reasons: dict[Digit, Label] = {}
+    """The digit dialed after the code -> what it stands for. Without any, there is no emergency pause."""
+    relogin: Seconds = 600
+    """Logging out within one's shift and in again sooner than this is a disguised pause."""
+
+
+class WorkRules(Record, frozen=True):
+    """What the planned breaks of a shift must keep to. Minutes."""
+
+    max_continuous_minutes: Minutes = 120
+    lunch_minutes: Minutes = 60
+    lunch_min_minutes: Minutes = 30
+    lunch_max_minutes: Minutes = 120
+    min_break_minutes: Minutes = 10
+    paid_break_minutes: dict[Hours, Minutes] = msgspec.field(default_factory=lambda: {8: 90, 12: 140})
+    """Shift length in hours -> paid breaks in minutes; in between the shorter shift's value counts."""
+
+
+class HandRules(Record, frozen=True):
+    """A raised hand: keys pressed inside a call, and who is told after how long without help."""
+
+    keys: Digits | None = "**"
+    """Pressed by the operator during a conversation: kept from the caller. None: only by the code."""
+    heads_after: Seconds = 30
+    alarm_after: Seconds = 90
+
+
+class LogInRules(Record, frozen=True):
+    """Wrong PINs in a row before the extension is locked, and for how long. Each costs a growing delay."""
+
+    attempts: Annotated[int, Meta(ge=1, le=100, description="a whole number, 1 to 100")] = 5
+    lock: Seconds = 900
+
+
+class Disposition(Record, frozen=True):
+    """How a conversation ended, as the operator says it afterwards: `code` is dialed after the outcome code."""
+
+    code: Digits
+    label: Label
+
+
 class Plan(Record, frozen=True):
     """The whole center."""
 
@@ -192,3 +257,8 @@ class Plan(Record, frozen=True):
     outbound: tuple[OutboundRule, ...] = ()
     phones: tuple[Phone, ...] = ()
     trunks: tuple[Trunk, ...] = ()
+    breaks: BreakRules = BreakRules()
+    work_rules: WorkRules = WorkRules()
+    hands: HandRules = HandRules()
+    logins: LogInRules = LogInRules()
+    outcomes: tuple[Disposition, ...] = ()

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 
 from telephony.core.effects import AnyEffect
-from telephony.core.facts import AnyFact, Fact
+from telephony.core.fact import Fact
+from telephony.core.facts import AnyFact
 from telephony.store.dialects import insert, is_any_of, is_postgres
 from telephony.store.fold import Family, Place, Rows, call_of, fold, login_of
 from telephony.store.rows import ROW_TYPES, AnyRow, AttemptRow, CallRow, StateRow

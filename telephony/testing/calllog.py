@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from telephony.core import facts
+from telephony.core.break_facts import AnyBreakFact
 from telephony.core.events import LastTalk, OpenAttempt, OpenCall, OpenOperator
 from telephony.core.facts import AttemptResult, CallKind
 from telephony.core.operators import State
@@ -96,6 +97,7 @@ class CallLog:
         self.last_talks: dict[str, LastTalk] = {}
         self.denied: list[facts.LogInDenied] = []
         self.repairs: list[facts.Repaired] = []
+        self.breaks: list[AnyBreakFact] = []
         self.oddities: list[facts.AnyFact] = []
 
     def add(self, fact: facts.AnyFact) -> None:
@@ -110,6 +112,8 @@ class CallLog:
                 self.denied.append(fact)
             case facts.Repaired():
                 self.repairs.append(fact)
+            case _ if isinstance(fact, AnyBreakFact):
+                self.breaks.append(fact)
             case _:
                 call = self.calls.get(fact.call)
                 if call is None or not self._in_call(call, fact):

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from telephony.core.effects import AnyEffect
 from telephony.core.events import AnyEvent, Entry
-from telephony.core.facts import AnyFact, Fact
+from telephony.core.fact import Fact
+from telephony.core.facts import AnyFact
 from telephony.ports import Journal
 from telephony.testing.clock import VirtualClock
 

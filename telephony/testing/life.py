@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from telephony.core import effects as do
 from telephony.core import events as ev
 from telephony.core.center import Center
-from telephony.core.facts import Fact
+from telephony.core.fact import Fact
 from telephony.testing.clock import Alarm
 
 if TYPE_CHECKING:

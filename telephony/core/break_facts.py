@@ -1,0 +1,203 @@
+"""Facts about pauses, permissions, orders, violations and raised hands. Each carries all that its row needs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from telephony.core.event import CallId
+from telephony.core.fact import Fact
+
+
+class BreakKind(StrEnum):
+    """The three exceptions to "no pause between calls"."""
+
+    TECHNICAL = "technical"
+    """By the approved schedule."""
+    MANAGEMENT = "management"
+    """By an order on record."""
+    EMERGENCY = "emergency"
+    """At once, with a reason, confirmed or rejected afterwards."""
+
+
+class Verdict(StrEnum):
+    GRANTED = "granted"
+    DEFERRED = "deferred"
+    """Granted for after the call."""
+    REFUSED = "refused"
+
+
+class ViolationKind(StrEnum):
+    """What counts as a pause without permission, by whatever trick."""
+
+    OVERRUN = "overrun"
+    """The break is over and the operator has not come back."""
+    NO_ANSWER = "no_answer"
+    """An offered call was left ringing."""
+    REJECTED = "rejected"
+    """An offered call was rejected, or the phone was busy or on do-not-disturb."""
+    UNREGISTERED = "unregistered"
+    """The phone went away between calls."""
+    RELOGIN = "relogin"
+    """Logged out and in again within the shift, sooner than the rules allow."""
+    LONG_WRAP_UP = "long_wrap_up"
+    """After-call work beyond what is allowed, by any trick: a phone kept off the hook and the like."""
+    BACK_DOOR = "back_door"
+    """Paused in the native queue past Gudok; undone."""
+
+
+class BreakAsked(Fact, frozen=True, kw_only=True):
+    """One request with its answer, whichever door it came by. `reason`: why it was refused or deferred, a stable word;
+    `next_slot`: when the operator's next planned break begins, where one is known."""
+
+    request: str
+    login: str
+    kind: BreakKind
+    door: str
+    """phone, cli, supervisor, native (later api, mqtt)."""
+    verdict: Verdict
+    reason: str = ""
+    permission: str | None = None
+    next_slot: datetime | None = None
+    at: datetime
+
+
+class PermissionGiven(Fact, frozen=True, kw_only=True):
+    """A pause is allowed from `begins` to `until`. `slot`: begin of the planned break it takes; `order`: the order it
+    stands on; `reason`: of an emergency, a name of the configured list."""
+
+    permission: str
+    login: str
+    kind: BreakKind
+    begins: datetime
+    until: datetime
+    slot: datetime | None = None
+    order: str | None = None
+    reason: str = ""
+    at: datetime
+
+
+class PermissionEnded(Fact, frozen=True, kw_only=True):
+    """`how`: used (came back), over (time was up), unused, withdrawn, offline."""
+
+    permission: str
+    how: Literal["used", "over", "unused", "withdrawn", "offline"]
+    at: datetime
+
+
+class OrderGiven(Fact, frozen=True, kw_only=True):
+    """A demand of the management: `by` (login of a senior or head) lets `logins` pause from `begins` until `until`,
+    because of `why`. `group`: the group it was given for, as a whole."""
+
+    order: str
+    by: str
+    logins: tuple[str, ...]
+    group: str | None = None
+    begins: datetime
+    until: datetime
+    why: str
+    at: datetime
+
+
+class OrderWithdrawn(Fact, frozen=True, kw_only=True):
+    order: str
+    by: str
+    at: datetime
+
+
+class EmergencyReviewed(Fact, frozen=True, kw_only=True):
+    """A senior has looked at an emergency pause afterwards."""
+
+    permission: str
+    by: str
+    confirmed: bool
+    at: datetime
+
+
+class ViolationSeen(Fact, frozen=True, kw_only=True):
+    """`detail`: one line without personal data; `seconds`: how long, where that is known."""
+
+    violation: str
+    login: str
+    kind: ViolationKind
+    at: datetime
+    call: CallId | None = None
+    detail: str = ""
+
+
+class ViolationEnded(Fact, frozen=True, kw_only=True):
+    """For those that last (overrun, unregistered, long wrap-up)."""
+
+    violation: str
+    at: datetime
+
+
+class HandRaised(Fact, frozen=True, kw_only=True):
+    """The operator needs a senior in this conversation."""
+
+    hand: str
+    login: str
+    call: CallId
+    at: datetime
+
+
+class HandEscalated(Fact, frozen=True, kw_only=True):
+    """Nobody has taken it: `to` (a group) is told now."""
+
+    hand: str
+    to: str
+    at: datetime
+
+
+class HandTaken(Fact, frozen=True, kw_only=True):
+    """`by` has come to help; stated again when the mode changes."""
+
+    hand: str
+    by: str
+    mode: Literal["listen", "whisper", "join"]
+    at: datetime
+
+
+class HandLowered(Fact, frozen=True, kw_only=True):
+    """`how`: helped (the senior has left), withdrawn (by the operator), call_ended."""
+
+    hand: str
+    how: Literal["helped", "withdrawn", "call_ended"]
+    at: datetime
+
+
+class OutcomeGiven(Fact, frozen=True, kw_only=True):
+    """The operator says how the conversation ended: `outcome` is a name of the configured list (a disposition)."""
+
+    call: CallId
+    login: str
+    outcome: str
+    at: datetime
+
+
+class LogInLocked(Fact, frozen=True, kw_only=True):
+    """Too many wrong PINs for this extension."""
+
+    extension: str
+    phone: str
+    until: datetime
+    at: datetime
+
+
+AnyBreakFact = (
+    BreakAsked
+    | PermissionGiven
+    | PermissionEnded
+    | OrderGiven
+    | OrderWithdrawn
+    | EmergencyReviewed
+    | ViolationSeen
+    | ViolationEnded
+    | HandRaised
+    | HandEscalated
+    | HandTaken
+    | HandLowered
+    | OutcomeGiven
+    | LogInLocked
+)

@@ -1,0 +1,55 @@
+"""The roster as the rules see it: who works when, with which planned breaks.
+
+Corrections, substitutions, vacations and sick leave are versions in the store; what stands here is their result for
+the days around now. All times are aware UTC; a shift may cross midnight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class SlotKind(StrEnum):
+    BREAK = "break"
+    """A short technical break, paid."""
+    LUNCH = "lunch"
+    """Meal time, unpaid."""
+
+
+class Slot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A planned break within a shift, from `begin` to `end` (exclusive)."""
+
+    begin: datetime
+    end: datetime
+    kind: SlotKind = SlotKind.BREAK
+
+
+class Shift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`login` works from `begin` to `end`, `instead_of` somebody where it is a substitution. Slots rise in time and do
+    not overlap."""
+
+    login: str
+    begin: datetime
+    end: datetime
+    slots: tuple[Slot, ...] = ()
+    instead_of: str | None = None
+
+
+class Roster:
+    """Shifts by operator, in order of time."""
+
+    def __init__(self, shifts: Iterable[Shift] = ()) -> None:
+        self._by_login: dict[str, list[Shift]] = {}
+        for shift in sorted(shifts, key=lambda shift: shift.begin):
+            self._by_login.setdefault(shift.login, []).append(shift)
+
+    def shifts(self, login: str) -> tuple[Shift, ...]:
+        return tuple(self._by_login.get(login, ()))
+
+    def slots(self, login: str) -> list[Slot]:
+        """All planned breaks of an operator, in order of time."""
+        return [slot for shift in self._by_login.get(login, ()) for slot in shift.slots]
