@@ -30,6 +30,8 @@ PROGRESS = {
     "unavailable": "channel_unavailable",
     "declined": "channel_declined",
 }
+PARTICIPANT = "holding_participant"
+"""Without this role ARI puts a channel into a holding bridge in silence (measured)."""
 MUSIC_CLASS = "CHANNEL(musicclass)"
 AUTO_ANSWER = "<sip:gudok>;answer-after=0"
 
@@ -165,7 +167,7 @@ class Performer:
         empties. Which, the channel says; where all queues have the same, that needs no saying."""
         channels, bridge = self._ari.channels, holding_bridge(effect.music)
         named = (channels.set_variable(effect.channel, MUSIC_CLASS, effect.music),) if self._music_differs else ()
-        yield *named, self._ari.bridges.add_channel(bridge, effect.channel)
+        yield *named, self._ari.bridges.add_channel(bridge, effect.channel, role=PARTICIPANT)
 
     def _play(self, effect: do.Play) -> Answers:
         """Its name stands in the channel: ARI lists no playbacks, and the next life of the router may have to stop
