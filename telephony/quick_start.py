@@ -8,7 +8,6 @@ its console; ours are plain.
 import gc
 import sys
 
-
 GARBAGE = 10_000
 """Objects between two looks of the collector: what a call leaves behind has no cycles and goes by itself."""
 
