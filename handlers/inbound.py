@@ -20,7 +20,8 @@ def caller_arrived(turn: Turn, event: CallerArrived) -> None:
         return
     queue = center.queues.get(event.queue or "") or center.by_number.get(event.number)
     call = open_inbound(turn, event, queue)
-    turn.do(Answer(call=call.id, channel=call.party))
+    if not event.up:
+        turn.do(Answer(call=call.id, channel=call.party))
     if queue is None:
         scripts.run(turn, call, farewell(center.plan.unknown_number, Outcome.UNKNOWN_NUMBER))
     elif event.via == "fallback":

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+from math import log2
 
 _STEPS = 4
 """Buckets per doubling: a quantile is right within 19 %."""
+_BUCKETS = 34 * _STEPS
+"""Up to nearly five hours; the last holds what is longer."""
 
 
 class Histogram:
     """Durations in seconds, from a microsecond up, in logarithmic buckets."""
 
     def __init__(self) -> None:
-        self._buckets: Counter[int] = Counter()
+        self._buckets = [0] * _BUCKETS
         self.count = 0
         self.max = 0.0
 
     def add(self, seconds: float) -> None:
-        self._buckets[int(math.log2(seconds * 1e6) * _STEPS) if seconds > 1e-6 else 0] += 1
+        self._buckets[min(int(log2(seconds * 1e6) * _STEPS), _BUCKETS - 1) if seconds > 1e-6 else 0] += 1
         self.count += 1
         if seconds > self.max:
             self.max = seconds
@@ -26,8 +27,8 @@ class Histogram:
     def quantile(self, share: float) -> float:
         """Seconds that `share` (0..1) of the durations do not exceed; 0 when there are none."""
         rest = share * self.count
-        for bucket in sorted(self._buckets):
-            rest -= self._buckets[bucket]
+        for bucket, count in enumerate(self._buckets):
+            rest -= count
             if rest <= 0:
                 return min(self.max, 2 ** ((bucket + 1) / _STEPS) / 1e6)
         return self.max

@@ -8,6 +8,9 @@ its console; ours are plain.
 import gc
 import sys
 
+GARBAGE = 10_000
+"""Objects between two looks of the collector: what a call leaves behind has no cycles and goes by itself."""
+
 
 def begin() -> None:
     """To be called by the process that is the router, before anything else is imported."""
@@ -18,4 +21,5 @@ def begin() -> None:
 def over() -> None:
     """The start is over: what is there now stays, and the collector need not look at it between two calls."""
     gc.freeze()
+    gc.set_threshold(GARBAGE, 20, 20)
     gc.enable()

@@ -17,7 +17,7 @@ from telephony.store.database import Database
 from telephony.store.journal import JournalWriter
 from telephony.store.notes import CelPosition
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.2
 _CHUNK = 16 * 1024
 """Bytes read at once: a millisecond of the router's loop."""
 _CATCH_UP = 2 * 1024 * 1024
@@ -51,13 +51,25 @@ class ClosedCalls:
 
 
 async def open_reader(
-    database: Database, settings: Settings, *, token: Callable[[str], str], dialed: Callable[[str], str]
+    database: Database,
+    settings: Settings,
+    *,
+    token: Callable[[str], str],
+    dialed: Callable[[str], str],
+    closed: ClosedCalls,
 ) -> CelReader:
     """The record, read on from where an earlier life of the router has left it; a new one from its beginning."""
     known = await queries.cel_position(database.engine, str(settings.cel_file))
     phones = {phone.name for phone in settings.plan.phones}
     position = None if known is None else Position(known.inode, known.offset)
-    return CelReader(settings.cel_file, token=token, is_phone=phones.__contains__, dialed=dialed, position=position)
+    return CelReader(
+        settings.cel_file,
+        token=token,
+        is_phone=phones.__contains__,
+        dialed=dialed,
+        known=closed.take,
+        position=position,
+    )
 
 
 def position_keeper(journal: JournalWriter, settings: Settings) -> Callable[[Position], None]:
@@ -67,7 +79,7 @@ def position_keeper(journal: JournalWriter, settings: Settings) -> Callable[[Pos
 
 
 class RecordFollower:
-    """Delivers a CallRecorded for each finished call that is not in `closed`, then has the position remembered.
+    """Delivers what `reader` gives out, a CallRecorded for each finished call, then has the position remembered.
 
     `settled` waits until what was delivered is decided: a position is never remembered before that, so a restart
     reads some calls twice and none not at all.
@@ -80,13 +92,11 @@ class RecordFollower:
         deliver: Callable[[AnyEvent], None],
         settled: Callable[[], Awaitable[None]],
         keep: Callable[[Position], None],
-        closed: ClosedCalls,
     ) -> None:
         self._reader = reader
         self._deliver = deliver
         self._settled = settled
         self._keep = keep
-        self._closed = closed
         self._kept: Position | None = reader.position
         self._pbx_started: datetime | None = None
         self._cut_at: datetime | None = None
@@ -122,10 +132,9 @@ class RecordFollower:
         return records
 
     async def _hand_on(self, records: list[CallRecorded]) -> None:
-        news = [record for record in records if not self._closed.take(record.call)]
-        for record in news:
+        for record in records:
             self._deliver(record)
-        if news:
+        if records:
             await self._settled()
         position = self._reader.position
         if position is not None and position != self._kept and not self._backlog:

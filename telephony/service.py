@@ -171,11 +171,11 @@ class Service:
 
     async def _follow_record(self, router: Router[Center], pbx: AsteriskPbx) -> None:
         config = self._settings
-        reader = await open_reader(self._database, config, token=self._tokens.token, dialed=pbx.public_number)
-        keep = position_keeper(self._journal, config)
-        self._record = RecordFollower(
-            reader, deliver=router.deliver, settled=router.settled, keep=keep, closed=self._closed
+        reader = await open_reader(
+            self._database, config, token=self._tokens.token, dialed=pbx.public_number, closed=self._closed
         )
+        keep = position_keeper(self._journal, config)
+        self._record = RecordFollower(reader, deliver=router.deliver, settled=router.settled, keep=keep)
         self._start("record", self._record.run())
 
     def _start(self, name: str, work: Coroutine[None, None, None]) -> None:

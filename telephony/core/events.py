@@ -271,6 +271,8 @@ class CallerArrived(Event, frozen=True, kw_only=True):
     via: Literal["trunk", "fallback"] = "trunk"
     queue: str | None = None
     """Set when the caller comes back from the fallback of this queue."""
+    up: bool = False
+    """The dialplan has answered already."""
 
 
 class OwnCallStarted(Event, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from telephony.pbx.translate import Translator
 
 Answers = Iterator[Future[Any] | tuple[Future[Any], ...]]
 
+DEFAULT_MUSIC = "default"
 TIMED_OUT = 504
 """Reported as the status where Asterisk gave no answer in time."""
 REASON_CODES = {HangUpReason.BUSY: 17, HangUpReason.NO_ANSWER: 19, HangUpReason.CONGESTION: 34}
@@ -29,6 +30,9 @@ PROGRESS = {
     "unavailable": "channel_unavailable",
     "declined": "channel_declined",
 }
+PARTICIPANT = "holding_participant"
+"""Without this role ARI puts a channel into a holding bridge in silence (measured)."""
+MUSIC_CLASS = "CHANNEL(musicclass)"
 AUTO_ANSWER = "<sip:gudok>;answer-after=0"
 
 
@@ -56,6 +60,7 @@ class Performer:
         self._number = number
         self._take_back_caller = take_back
         self._sounds = {prompt.name: prompt.sound for prompt in plan.prompts if prompt.sound is not None}
+        self._music_differs = any(queue.music != DEFAULT_MUSIC for queue in plan.queues)
         self._chains: dict[str, deque[do.CallEffect]] = {}
         self._steps: dict[type[do.CallEffect], Callable[[Any], Answers]] = {
             do.Answer: self._answer,
@@ -158,10 +163,11 @@ class Performer:
         yield self._ari.channels.ring(effect.channel)
 
     def _hold(self, effect: do.Hold) -> Answers:
-        """Into the holding bridge. Its music dies whenever the bridge empties, so it is started on every join."""
-        bridge = holding_bridge(effect.music)
-        bridges = self._ari.bridges
-        yield bridges.add_channel(bridge, effect.channel), bridges.moh(bridge, effect.music)
+        """Into the holding bridge, where each hears music of their own: music of the bridge would die whenever it
+        empties. Which, the channel says; where all queues have the same, that needs no saying."""
+        channels, bridge = self._ari.channels, holding_bridge(effect.music)
+        named = (channels.set_variable(effect.channel, MUSIC_CLASS, effect.music),) if self._music_differs else ()
+        yield *named, self._ari.bridges.add_channel(bridge, effect.channel, role=PARTICIPANT)
 
     def _play(self, effect: do.Play) -> Answers:
         """Its name stands in the channel: ARI lists no playbacks, and the next life of the router may have to stop

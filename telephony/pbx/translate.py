@@ -134,6 +134,7 @@ class Translator:
                 arrived=moment(arrived, channel.creationtime),
                 via="trunk" if queue is None else "fallback",
                 queue=queue,
+                up=channel.state == "Up",
             )
         )
 

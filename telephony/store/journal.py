@@ -30,7 +30,7 @@ from telephony.store.database import Database
 from telephony.store.notes import CelPosition, Notes
 from telephony.store.spool import Spool
 
-GROUP_SECONDS = 0.1
+GROUP_SECONDS = 0.2
 """The longest that an entry waits for company."""
 GROUP_ENTRIES = 2_000
 RETURN_ENTRIES = 500

@@ -100,6 +100,16 @@ async def test_who_hangs_up_before_an_answer_has_abandoned(world: World, caller:
     assert (row.outcome, row.answered, row.attempts) == ("abandoned", None, 0)
 
 
+async def test_everybody_who_waits_hears_music_also_after_the_room_was_empty(world: World, caller: Softphone) -> None:
+    for _ in range(2):
+        await caller.dial("1301")  # it has no greeting
+        await caller.established()
+        await world.until(lambda center: center.totals.waiting == 1, "a caller waits")
+        await caller.hears_sound()
+        await caller.hang_up()
+        await finished(world)
+
+
 async def test_a_rejected_ring_sends_the_caller_on_and_the_operator_is_not_rung_again(
     world: World, anna: Softphone, caller: Softphone
 ) -> None:

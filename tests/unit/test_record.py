@@ -31,8 +31,8 @@ async def follow(file: Path, closed: ClosedCalls) -> tuple[list[str], Position]:
     async def settled() -> None:
         assert not kept.done(), "what is told must be decided before the position is kept"
 
-    reader = CelReader(file, token=str, is_phone=lambda endpoint: False)
-    follower = RecordFollower(reader, deliver=deliver, settled=settled, keep=kept.set_result, closed=closed)
+    reader = CelReader(file, token=str, is_phone=lambda endpoint: False, known=closed.take)
+    follower = RecordFollower(reader, deliver=deliver, settled=settled, keep=kept.set_result)
     running = asyncio.create_task(follower.run())
     try:
         return told, await asyncio.wait_for(kept, 5)

@@ -13,7 +13,7 @@ from telephony.pbx.ari.errors import BadAnswer, ConnectionLost, RequestFailed, R
 from telephony.pbx.ari.events import Event
 from telephony.pbx.ari.operation import Query, Response
 
-SWEEP = 0.1  # s between two looks for requests that have waited too long
+SWEEP = 0.25  # s between two looks for requests that have waited too long
 MAX_FRAME = 64 * 1024 * 1024  # bytes; `GET channels` with 10,000 channels is about 10 MB
 
 ProblemKind = Literal["unknown", "malformed", "late", "callback", "connect", "overflow"]
