@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from telephony.core.roster import EntryKind, RosterEntry, Standing, effective
+from telephony.core.roster_versions import EntryKind, RosterEntry, Standing, effective
 from telephony.store.csv_text import RosterError
 from telephony.store.database import Database
 from telephony.store.migrate import ensure_current

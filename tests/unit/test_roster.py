@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from telephony.core.roster import EntryKind, RosterEntry, Shift, Slot, Standing, effective, overlaps
+from telephony.core.roster import Shift, Slot
+from telephony.core.roster_versions import EntryKind, RosterEntry, Standing, effective, overlaps
 
 MONDAY = date(2026, 3, 2)
 EIGHT = datetime(2026, 3, 2, 8, tzinfo=UTC)

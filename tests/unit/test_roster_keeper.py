@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from telephony import opening
 from telephony.core.events import AnyEvent, RosterChanged
 from telephony.core.plan import Plan
-from telephony.core.roster import EntryKind, RosterEntry
+from telephony.core.roster_versions import EntryKind, RosterEntry
 from telephony.roster_keeper import RosterKeeper, next_midnight
 from telephony.store.database import Database
 from telephony.store.migrate import ensure_current

