@@ -65,8 +65,15 @@ def uncovered_line(gap: Uncovered, zone: tzinfo) -> str:
 def breach_lines(
     plan: Plan, people: Iterable[Operator], standing: Standing, checked: Collection[date], zone: tzinfo
 ) -> list[str]:
-    """Uncovered shifts and breaches of the work rules that begin on these days, in order of time."""
+    """Shifts that nobody can work and breaches of the work rules that begin on these days, in order of time."""
+    people = list(people)
+    disabled = {operator.login for operator in people if not operator.enabled}
     found = []
+    for work in standing.work():
+        if work.entry.day in checked and work.shift.login in disabled:
+            begin, end, _ = _times(work.shift, zone)
+            what = f"{work.entry.day} {begin}-{end} {work.shift.login}: is disabled; somebody must stand in"
+            found.append((work.shift.begin, what))
     for gap in standing.uncovered():
         if local_day(gap.shift.begin, zone) in checked:
             found.append((gap.shift.begin, f"{uncovered_line(gap, zone)}; somebody must stand in"))

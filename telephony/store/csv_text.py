@@ -28,14 +28,15 @@ class RosterError(ValueError):
 
 
 def decoded(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    try:
-        return data.decode("cp1251")
-    except UnicodeDecodeError as error:
-        raise RosterError([Mistake(0, "the file is neither UTF-8 nor Windows-1251 text")]) from error
+    """Raises RosterError where the encoding is another. (UTF-16 would pass for Windows-1251, but for its zeros.)"""
+    for encoding in ("utf-8-sig", "cp1251"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise RosterError([Mistake(0, "the file is neither UTF-8 nor Windows-1251 text")])
 
 
 def rows_of(text: str) -> tuple[list[tuple[int, list[str]]], list[Mistake]]:

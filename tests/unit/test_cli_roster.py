@@ -124,6 +124,10 @@ def test_check_lists_every_breach(home: Path, capsys: Captured) -> None:
     assert f"{DAY} 13:00-14:00 queue main: 2 of 2 on a break at once; at most 1 (15 %)" in capsys.readouterr().out
     assert correct("off", "boris", DAY) == Exit.OK
     assert roster("check", "--from", DAY, "--to", DAY) == Exit.OK
+    assert cli.main(["operators", "disable", "anna"]) == Exit.OK
+    capsys.readouterr()
+    assert roster("check", "--from", DAY, "--to", DAY) == Exit.FAILED
+    assert f"{DAY} 09:00-18:00 anna: is disabled; somebody must stand in" in capsys.readouterr().out
     assert correct("sick", "anna", DAY) == Exit.OK
     capsys.readouterr()
     assert roster("check", "--from", DAY, "--to", DAY) == Exit.FAILED
