@@ -9,8 +9,10 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -23,7 +25,7 @@ from tests.integration._gudok_pbx import caller, manager, phone, settings_on_fre
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
 
 OUTSIDE, OUTSIDE_TOO = "79000000001", "79000000002"
-SKILLS = "booking:3;children:2;house_calls:2;results:2;paid:2;senior:3"
+SKILLS = "booking:3;children:2;house_calls:2;results:2;paid:2;senior:3;head:1"
 ROSTER = f"login,name,extension,skills,pin\nanna,Анна,11,{SKILLS},4321\nboris,Борис,12,{SKILLS},8765\n"
 
 
@@ -144,6 +146,23 @@ async def test_a_caller_talks_with_an_operator_and_the_call_is_on_record(staffed
         await staffed.does("journal", "export", export)
     replayed = await staffed.does("replay", "--quiet", export)
     assert "none decided differently" in replayed
+
+
+async def test_a_change_of_the_roster_reaches_the_running_router_and_replays(staffed: Gudok, tmp_path: Path) -> None:
+    today = datetime.now(ZoneInfo("Asia/Sakhalin")).date()
+    shifts, export = tmp_path / "shifts.csv", tmp_path / "journal.jsonl"
+    shifts.write_text(f"login,date,begin,end,breaks\nanna,{today},00:00,23:59,10:00-10:15 lunch 13:00-14:00\n")
+    signed = ("--by", "boris", "--why", "test")
+    await staffed.does("roster", "import", str(shifts), *signed)
+    async with staffed.running():
+        await staffed.does("roster", "correct", "sick", "anna", str(today), *signed)
+        await staffed.does("roster", "correct", "substitute", "boris", str(today), "--instead-of", "anna", *signed)
+        await staffed.does("journal", "export", str(export))
+    events = [json.loads(line)["event"] for line in export.read_text().splitlines()]
+    known = [event.get("shifts", []) for event in events if event["type"] in ("Started", "RosterChanged")]
+    assert [[shift["login"] for shift in shifts] for shifts in known] == [["anna"], [], ["boris"]]
+    assert known[2][0]["slots"] == known[0][0]["slots"]
+    assert "none decided differently" in await staffed.does("replay", "--quiet", str(export))
 
 
 async def test_killed_router_talks_go_on_and_waiting_callers_are_served(staffed: Gudok) -> None:
