@@ -74,6 +74,8 @@ class Life:
                 self.story.pbx.take_picture(effect.why)
             case do.Continue():
                 self._inbox.append(ev.Continued(work=effect.work, items=effect.items))
+            case do.SetLamp():
+                self.story.pbx.lamps[effect.name] = effect.state
             case do.Alarm():
                 self.alarms.append(effect)
             case _:
