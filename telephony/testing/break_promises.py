@@ -13,7 +13,7 @@ from math import ceil
 
 from telephony.core import effects as do
 from telephony.core import events as ev
-from telephony.core.break_facts import BreakKind, PermissionEnded, PermissionGiven
+from telephony.core.break_facts import BreakKind, OrderGiven, OrderWithdrawn, PermissionEnded, PermissionGiven
 from telephony.core.commands import LogIn
 from telephony.core.facts import AnyFact, OperatorChanged
 from telephony.core.operators import State
@@ -29,6 +29,7 @@ class BreakPromises:
         self._used: dict[tuple[str, datetime], str] = {}
         """Login and slot -> the permission that took it."""
         self._states: dict[str, OperatorChanged] = {}
+        self._orders: dict[str, OrderGiven] = {}
         self._started: datetime | None = None
 
     def watch(self, story: Story, event: ev.AnyEvent, effects: Sequence[do.AnyEffect | AnyFact]) -> None:
@@ -43,13 +44,17 @@ class BreakPromises:
     def _start_anew(self, story: Story) -> None:
         """Facts that were not committed never happened."""
         log = story.log
-        self._open, self._used, self._states = {}, {}, {}
+        self._open, self._used, self._states, self._orders = {}, {}, {}, {}
         self._started = story.clock.now()
         for fact in log.breaks.facts:
             if isinstance(fact, PermissionGiven):
                 self._given(fact)
             elif isinstance(fact, PermissionEnded):
                 self._ended(fact)
+            elif isinstance(fact, OrderGiven):
+                self._orders[fact.order] = fact
+            elif isinstance(fact, OrderWithdrawn):
+                del self._orders[fact.order]
         for login, intervals in log.intervals.items():
             last = intervals[-1]
             if last.ended is None:
@@ -63,9 +68,14 @@ class BreakPromises:
                 technical = effect.permission not in self._open and effect.kind is BreakKind.TECHNICAL
                 if technical:
                     self._check_slot(story, effect)
+                self._check_reason(story, effect)
                 self._given(effect)
                 if technical:
                     self._check_cap(story, effect)
+            case OrderGiven():
+                self._orders[effect.order] = effect
+            case OrderWithdrawn():
+                del self._orders[effect.order]
             case PermissionEnded():
                 self._ended(effect)
             case OperatorChanged():
@@ -94,6 +104,15 @@ class BreakPromises:
         assert given.begins <= changed.at, f"I4: {login} is paused before {given.begins}"
         late = story.life.behind or now == self._started  # then the timer's turn comes at this very moment
         assert now <= given.until or late, f"I4: {login} is paused after {given.until}"
+
+    def _check_reason(self, story: Story, given: PermissionGiven) -> None:
+        if given.kind is BreakKind.MANAGEMENT:
+            order = self._orders.get(given.order or "")
+            assert order is not None, f"I4: no order lets {given.login} pause"
+            assert given.login in order.logins
+            assert order.begins <= given.begins < given.until == order.until
+        elif given.kind is BreakKind.EMERGENCY:
+            assert given.reason in story.plan.breaks.emergency_reasons.values()
 
     def _check_slot(self, story: Story, given: PermissionGiven) -> None:
         mine = [slot for shift in story.shifts if shift.login == given.login for slot in shift.slots]
