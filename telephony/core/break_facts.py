@@ -47,6 +47,10 @@ class ViolationKind(StrEnum):
     """Paused in the native queue past Gudok; undone."""
 
 
+LASTING = frozenset({ViolationKind.OVERRUN, ViolationKind.UNREGISTERED, ViolationKind.LONG_WRAP_UP})
+"""These have an end of their own (ViolationEnded); the others are over when they are seen."""
+
+
 class BreakAsked(Fact, frozen=True, kw_only=True):
     """One request with its answer, whichever door it came by. `reason`: why it was refused or deferred, a stable word;
     `next_slot`: when the operator's next planned break begins, where one is known."""

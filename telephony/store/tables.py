@@ -7,6 +7,7 @@ only those, however long the history.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -92,7 +93,20 @@ INDEXES: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
     ("attempts", ("call",), OPEN),
     ("operator_states", ("since",), None),
     ("operator_states", ("login",), OPEN),
+    ("operator_states", ("login", "since"), None),
     ("transfers", ("call",), None),
+    ("denied_logins", ("at",), None),
+    ("permissions", ("id",), OPEN),
+    ("permissions", ("ended",), "ended IS NOT NULL"),
+    ("permissions", ("begins",), None),
+    ("break_orders", ("until",), None),
+    ("violations", ("id",), OPEN),
+    ("violations", ("seen",), None),
+    ("hands", ("id",), OPEN),
+    ("hands", ("raised",), None),
+    ("break_requests", ("at",), None),
+    ("dispositions", ("call",), None),
+    ("locked_logins", ("until",), None),
 )
 """Of the call log: table, columns, and the rows it is limited to."""
 
@@ -106,10 +120,13 @@ class CallLogTables:
 
     def __init__(self, into: sa.MetaData, suffix: str = "", generation: int = 1) -> None:
         tail = self._tail = "" if generation == 1 else f"_{generation}"
+        self.by_name: dict[str, sa.Table] = {}
+        """All of them, in order, by the name without suffix."""
 
         def table(name: str, key: str, *items: sa.schema.SchemaItem) -> sa.Table:
             primary = sa.PrimaryKeyConstraint(*key.split(), name=f"pk_{name}{tail}")
-            return sa.Table(name + suffix, into, *items, primary, sqlite_with_rowid=False)
+            made = self.by_name[name] = sa.Table(name + suffix, into, *items, primary, sqlite_with_rowid=False)
+            return made
 
         self.calls = table(
             "calls",
@@ -163,6 +180,7 @@ class CallLogTables:
             time("idle_since", null=True),
             time("until", null=True),
             time("ended", null=True),
+            text("permission", null=True),
         )
         self.transfers = table(
             "transfers",
@@ -179,11 +197,55 @@ class CallLogTables:
             "denied_logins", "seq n", *place(), text("extension"), text("phone"), text("reason"), time("at")
         )
         self.repairs = table("repairs", "seq n", *place(), text("what"), text("subject"), time("at"))
+        self._add_breaks(table)
+
+    def _add_breaks(self, table: Callable[..., sa.Table]) -> None:
+        self.permissions = table(
+            "permissions",
+            "id",
+            *(text("id"), text("login"), text("kind"), time("begins"), time("until"), time("slot", null=True)),
+            *(text("order_id", null=True), text("reason"), time("given")),
+            *(time("ended", null=True), text("how", null=True)),
+            *(time("reviewed", null=True), text("reviewed_by", null=True), sa.Column("confirmed", sa.Boolean)),
+        )
+        self.break_orders = table(
+            "break_orders",
+            "id",
+            *(text("id"), text("given_by"), text("logins"), text("for_group", null=True)),
+            *(time("begins"), time("until"), text("why"), time("given")),
+            *(time("withdrawn", null=True), text("withdrawn_by", null=True)),
+        )
+        self.violations = table(
+            "violations",
+            "id",
+            *(text("id"), text("login"), text("kind"), text("call", null=True), text("detail")),
+            *(time("seen"), time("ended", null=True)),
+        )
+        self.hands = table(
+            "hands",
+            "id",
+            *(text("id"), text("login"), text("call"), time("raised")),
+            *(time("escalated", null=True), text("escalated_to", null=True)),
+            *(time("taken", null=True), text("taken_by", null=True), text("mode", null=True)),
+            *(time("ended", null=True), text("how", null=True)),
+        )
+        self.break_requests = table(
+            "break_requests",
+            "seq n",
+            *(*place(), text("request"), text("login"), text("kind"), text("door"), text("verdict"), text("reason")),
+            *(text("permission", null=True), time("next_slot", null=True), time("at")),
+        )
+        self.dispositions = table(
+            "dispositions", "seq n", *place(), text("call"), text("login"), text("disposition"), time("at")
+        )
+        self.locked_logins = table(
+            "locked_logins", "seq n", *place(), text("extension"), text("phone"), time("until"), time("at")
+        )
 
     def add_indexes(self) -> None:
         """For who makes or compares tables. Not at import: this loads both dialects, 50 ms that no start needs."""
         for name, columns, only in INDEXES:
-            table: sa.Table = getattr(self, name)
+            table = self.by_name[name]
             where = None if only is None else sa.text(only)
             what = "open" if only == OPEN else columns[0]
             sa.Index(
@@ -194,14 +256,7 @@ class CallLogTables:
             )
 
     def all(self) -> tuple[sa.Table, ...]:
-        return (
-            self.calls,
-            self.attempts,
-            self.operator_states,
-            self.transfers,
-            self.denied_logins,
-            self.repairs,
-        )
+        return tuple(self.by_name.values())
 
 
 call_log = CallLogTables(metadata)
@@ -233,6 +288,18 @@ operators = sa.Table(
     sa.Column("enabled", sa.Boolean, nullable=False),
     time("changed_at"),
     sa.UniqueConstraint("extension", name="uq_operators_extension"),
+)
+
+number_looks = sa.Table(
+    "number_looks",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    text("token"),
+    text("who"),
+    text("why"),
+    sa.Column("found", sa.Boolean, nullable=False),
+    time("at"),
+    comment="Who has looked at the number behind a token, when and why.",
 )
 
 cel_position = sa.Table(
