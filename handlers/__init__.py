@@ -15,6 +15,7 @@ from handlers import (
     bridging,
     inbound,
     legs,
+    logins,
     operators,
     own_calls,
     records,
@@ -45,6 +46,7 @@ def digit_pressed(turn: Turn, event: events.DigitPressed) -> None:
 TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
     waiting.WAIT_TIMER: waiting.wait_over,
     waiting.DOUBT_TIMER: waiting.doubt_over,
+    logins.ANSWER_TIMER: logins.answer_due,
     agents.WRAP_UP_TIMER: agents.wrap_up_over,
     records.RECORD_TIMER: records.record_overdue,
     records.PICTURE_TIMER: records.picture_due,
@@ -77,7 +79,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     commands.LogOut: operators.log_out,
     commands.ComeBack: operators.come_back,
     commands.TellState: operators.tell_state,
-    events.LogInRefused: operators.log_in_refused,
+    events.LogInRefused: logins.refused,
 }
 
 

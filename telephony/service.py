@@ -146,7 +146,6 @@ class Service:
         self._start("router", router.run())
         self._codes = PhoneCodes(
             ask=router.ask,
-            deliver=router.deliver,
             verify=lambda extension, pin: verify_pin(self._database, extension, pin),
             plan=config.plan,
         )

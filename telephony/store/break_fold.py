@@ -38,8 +38,9 @@ class NamedFold(NamedTuple):
 
 
 def _permission_given(fact: that.PermissionGiven, row: PermissionRow | None) -> PermissionRow | None:
+    """Stated again where one that was deferred begins: only then is it known from when to when."""
     if row is not None:
-        return None
+        return None if row.ended is not None else replace(row, begins=fact.begins, until=fact.until)
     return PermissionRow(
         id=fact.permission,
         login=fact.login,

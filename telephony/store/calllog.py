@@ -48,7 +48,7 @@ MUTABLE: Mapping[str, frozenset[str]] = {
     ),
     "attempts": frozenset({"answered", "ended", "result"}),
     "operator_states": frozenset({"ended"}),
-    "permissions": frozenset({"ended", "how", "reviewed", "reviewed_by", "confirmed"}),
+    "permissions": frozenset({"begins", "until", "ended", "how", "reviewed", "reviewed_by", "confirmed"}),
     "break_orders": frozenset({"withdrawn", "withdrawn_by"}),
     "violations": frozenset({"ended"}),
     "hands": frozenset({"escalated", "escalated_to", "taken", "taken_by", "mode", "ended", "how"}),

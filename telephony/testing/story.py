@@ -178,6 +178,8 @@ class Story:
                 open_operators=self.log.open_operators(),
                 open_calls=self.log.open_calls(),
                 last_talks=tuple(self.log.last_talks.values()),
+                failed_log_ins=self.log.failed_log_ins(),
+                locked_log_ins=self.log.locked_log_ins(),
                 run=life.run,
             )
         )
