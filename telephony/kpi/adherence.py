@@ -8,9 +8,9 @@ conformance is more when more was worked than planned. Source, with the same exa
 https://cxcentral.com.au/glossary/conformance/; for breaks as a part of adherence: Society of Workforce Planning
 Professionals, On Target, summer 2014, "Ask the Workforce Wizard".
 
-As planned is: at work in a shift outside its breaks, on a break inside them. The plan follows the permissions: a planned
-break stands where its permission has put it (right after the long call), and a break on an order, or an emergency that
-a senior has confirmed, is planned by that. All spans are half open, [begin, end).
+As planned is: at work in a shift outside its breaks, on a break inside them. The plan follows the permissions: a
+planned break stands where its permission has put it (right after the long call), and a break on an order, or an
+emergency that a senior has confirmed, is planned by that. All spans are half open, [begin, end).
 """
 
 from __future__ import annotations

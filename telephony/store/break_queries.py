@@ -22,9 +22,11 @@ from telephony.store.rows import StateRow
 from telephony.store.tables import call_log, operators
 
 states = call_log.operator_states.c
-permissions, orders = call_log.permissions.c, call_log.break_orders.c
-violations, hands, requests = call_log.violations.c, call_log.hands.c, call_log.break_requests.c
-denied, locked = call_log.denied_logins.c, call_log.locked_logins.c
+PERMISSIONS, ORDERS, VIOLATIONS, HANDS, REQUESTS = (
+    call_log.by_name[name] for name in ("permissions", "break_orders", "violations", "hands", "break_requests")
+)
+permissions, orders, violations, hands, requests = PERMISSIONS.c, ORDERS.c, VIOLATIONS.c, HANDS.c, REQUESTS.c
+denied, locked = call_log.denied_logins.c, call_log.by_name["locked_logins"].c
 
 # --- at a start --------------------------------------------------------------------------------------------
 
@@ -42,7 +44,7 @@ OPEN_HANDS = sa.select(hands.id.label("hand"), hands.login, hands.call, hands.ra
 
 
 async def open_permissions(engine: AsyncEngine, since: datetime) -> tuple[OpenPermission, ...]:
-    """Permissions that have not ended, and those that ended at or after `since` and were made use of, by their begin."""
+    """Permissions that have not ended, and those made use of that ended at or after `since`, by their begin."""
     lately = sa.select(*_PERMISSION).where(
         permissions.ended.is_not(None), permissions.ended >= since, permissions.how != "unused"
     )
@@ -119,31 +121,31 @@ async def states_of(engine: AsyncEngine, login: str, begin: datetime, end: datet
 
 async def requests_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[RequestRow]:
     """Requests for a pause made at or after `begin` and before `end`, in order."""
-    query = sa.select(call_log.break_requests).where(requests.at >= begin, requests.at < end)
+    query = sa.select(REQUESTS).where(requests.at >= begin, requests.at < end)
     return rows_of(RequestRow, await all_rows(engine, query.order_by(requests.seq, requests.n)))
 
 
 async def permissions_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[PermissionRow]:
     """Permissions that begin at or after `begin` and before `end`, by their begin."""
-    query = sa.select(call_log.permissions).where(permissions.begins >= begin, permissions.begins < end)
+    query = sa.select(PERMISSIONS).where(permissions.begins >= begin, permissions.begins < end)
     return rows_of(PermissionRow, await all_rows(engine, query.order_by(permissions.begins, permissions.id)))
 
 
 async def orders_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[OrderRow]:
     """Orders that hold at some time from `begin` to `end`, by their begin."""
-    query = sa.select(call_log.break_orders).where(orders.until > begin, orders.begins < end)
+    query = sa.select(ORDERS).where(orders.until > begin, orders.begins < end)
     return rows_of(OrderRow, await all_rows(engine, query.order_by(orders.begins, orders.id)))
 
 
 async def violations_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[ViolationRow]:
     """Violations seen at or after `begin` and before `end`, in order."""
-    query = sa.select(call_log.violations).where(violations.seen >= begin, violations.seen < end)
+    query = sa.select(VIOLATIONS).where(violations.seen >= begin, violations.seen < end)
     return rows_of(ViolationRow, await all_rows(engine, query.order_by(violations.seen, violations.id)))
 
 
 async def hands_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[HandRow]:
     """Hands raised at or after `begin` and before `end`, in order."""
-    query = sa.select(call_log.hands).where(hands.raised >= begin, hands.raised < end)
+    query = sa.select(HANDS).where(hands.raised >= begin, hands.raised < end)
     return rows_of(HandRow, await all_rows(engine, query.order_by(hands.raised, hands.id)))
 
 

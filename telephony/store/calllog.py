@@ -82,15 +82,16 @@ class CallLog:
 
     def __init__(self, dialect: Dialect, tables: CallLogTables = call_log) -> None:
         self._native_times = is_postgres(dialect)
-        self._upserts = {table.name: _upsert(table, name, dialect) for name, table in _named(tables)}
-        self._table_of = {ROW_TYPES[name]: table.name for name, table in _named(tables)}
+        every = _named(tables)
+        self._upserts = {table.name: _upsert(table, name, dialect) for name, table in every}
+        self._table_of = {ROW_TYPES[name]: table.name for name, table in every}
         self._families = _select_in(tables.calls, tables.calls.c.id, dialect)
         self._attempts = _select_in(tables.attempts, tables.attempts.c.call, dialect)
         states = tables.operator_states
         self._states = _select_in(states, states.c.login, dialect, states.c.ended.is_(None))
         named = {kind: tables.by_name[name] for kind, name in NAMED.items()}
         self._named = {kind: _select_in(table, table.c.id, dialect) for kind, table in named.items()}
-        self._key_of = {ROW_TYPES[name]: attrgetter(*table.primary_key.columns.keys()) for name, table in _named(tables)}
+        self._key_of = {ROW_TYPES[name]: attrgetter(*table.primary_key.columns.keys()) for name, table in every}
         self._journal = Statement(sa.insert(journal), dialect)
         self._check = _check_statement(dialect)
         self._rows = Rows()

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from telephony.core.events import LastTalk, OpenAttempt, OpenCall, OpenOperator, Operator
 from telephony.store import tables
+from telephony.store.break_rows import Row
 from telephony.store.notes import CelPosition
-from telephony.store.rows import AttemptRow, CallRow, Row, StateRow
+from telephony.store.rows import AttemptRow, CallRow, StateRow
 from telephony.store.tables import call_log, to_utc
 
 R = TypeVar("R", bound=Row)

@@ -7,71 +7,14 @@ only those, however long the history.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-
-@lru_cache(4096)
-def to_iso(at: datetime) -> str:
-    """ISO 8601 with microseconds in UTC, always 32 characters. Raises ValueError for a naive time."""
-    if at.tzinfo is not UTC:
-        if at.tzinfo is None:
-            raise ValueError("a time without zone")
-        at = at.astimezone(UTC)
-    return at.isoformat(timespec="microseconds")
-
-
-def to_utc(stored: str | datetime) -> datetime:
-    """A time as a driver gives it."""
-    at = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
-    return at if at.tzinfo is UTC else at.astimezone(UTC)
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware UTC time."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        kind: TypeEngine[Any] = sa.DateTime(timezone=True) if dialect.name == "postgresql" else sa.Text()
-        return dialect.type_descriptor(kind)
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        return value if value is None or dialect.name == "postgresql" else to_iso(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return None if value is None else to_utc(value)
-
+from telephony.store.break_tables import BREAK_INDEXES, OPEN, add_break_tables
+from telephony.store.columns import number, place, text, time
+from telephony.store.columns import to_iso as to_iso
+from telephony.store.columns import to_utc as to_utc
 
 metadata = sa.MetaData()
-
-
-def text(name: str, *, null: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=null)
-
-
-def number(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.Integer, nullable=False)
-
-
-def time(name: str, *, null: bool = False) -> sa.Column[datetime]:
-    return sa.Column(name, UtcTime, nullable=null)
-
-
-def place() -> tuple[sa.Column[int], sa.Column[int]]:
-    """Names a row by the place of its fact in the journal."""
-    return (
-        sa.Column("seq", sa.BigInteger, nullable=False, autoincrement=False),
-        sa.Column("n", sa.Integer, nullable=False, autoincrement=False),
-    )
-
 
 journal = sa.Table(
     "journal",
@@ -84,7 +27,6 @@ journal = sa.Table(
 )
 
 
-OPEN = "ended IS NULL"
 INDEXES: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
     ("calls", ("arrived",), None),
     ("calls", ("id",), OPEN),
@@ -96,17 +38,7 @@ INDEXES: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
     ("operator_states", ("login", "since"), None),
     ("transfers", ("call",), None),
     ("denied_logins", ("at",), None),
-    ("permissions", ("id",), OPEN),
-    ("permissions", ("ended",), "ended IS NOT NULL"),
-    ("permissions", ("begins",), None),
-    ("break_orders", ("until",), None),
-    ("violations", ("id",), OPEN),
-    ("violations", ("seen",), None),
-    ("hands", ("id",), OPEN),
-    ("hands", ("raised",), None),
-    ("break_requests", ("at",), None),
-    ("dispositions", ("call",), None),
-    ("locked_logins", ("until",), None),
+    *BREAK_INDEXES,
 )
 """Of the call log: table, columns, and the rows it is limited to."""
 
@@ -197,50 +129,7 @@ class CallLogTables:
             "denied_logins", "seq n", *place(), text("extension"), text("phone"), text("reason"), time("at")
         )
         self.repairs = table("repairs", "seq n", *place(), text("what"), text("subject"), time("at"))
-        self._add_breaks(table)
-
-    def _add_breaks(self, table: Callable[..., sa.Table]) -> None:
-        self.permissions = table(
-            "permissions",
-            "id",
-            *(text("id"), text("login"), text("kind"), time("begins"), time("until"), time("slot", null=True)),
-            *(text("order_id", null=True), text("reason"), time("given")),
-            *(time("ended", null=True), text("how", null=True)),
-            *(time("reviewed", null=True), text("reviewed_by", null=True), sa.Column("confirmed", sa.Boolean)),
-        )
-        self.break_orders = table(
-            "break_orders",
-            "id",
-            *(text("id"), text("given_by"), text("logins"), text("for_group", null=True)),
-            *(time("begins"), time("until"), text("why"), time("given")),
-            *(time("withdrawn", null=True), text("withdrawn_by", null=True)),
-        )
-        self.violations = table(
-            "violations",
-            "id",
-            *(text("id"), text("login"), text("kind"), text("call", null=True), text("detail")),
-            *(time("seen"), time("ended", null=True)),
-        )
-        self.hands = table(
-            "hands",
-            "id",
-            *(text("id"), text("login"), text("call"), time("raised")),
-            *(time("escalated", null=True), text("escalated_to", null=True)),
-            *(time("taken", null=True), text("taken_by", null=True), text("mode", null=True)),
-            *(time("ended", null=True), text("how", null=True)),
-        )
-        self.break_requests = table(
-            "break_requests",
-            "seq n",
-            *(*place(), text("request"), text("login"), text("kind"), text("door"), text("verdict"), text("reason")),
-            *(text("permission", null=True), time("next_slot", null=True), time("at")),
-        )
-        self.dispositions = table(
-            "dispositions", "seq n", *place(), text("call"), text("login"), text("disposition"), time("at")
-        )
-        self.locked_logins = table(
-            "locked_logins", "seq n", *place(), text("extension"), text("phone"), time("until"), time("at")
-        )
+        add_break_tables(table)
 
     def add_indexes(self) -> None:
         """For who makes or compares tables. Not at import: this loads both dialects, 50 ms that no start needs."""
@@ -302,6 +191,24 @@ number_looks = sa.Table(
     comment="Who has looked at the number behind a token, when and why.",
 )
 
+roster_entries = sa.Table(
+    "roster_entries",
+    metadata,
+    sa.Column("version", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    text("kind"),
+    text("login"),
+    text("day"),
+    time("begins", null=True),
+    time("ends", null=True),
+    text("slots"),
+    text("instead_of", null=True),
+    time("at"),
+    text("by"),
+    text("why"),
+    comment="What was ever planned, in versions: rows are added only. Of the same day the latest counts.",
+)
+"""`day`: local, YYYY-MM-DD. `slots`: JSON."""
+
 cel_position = sa.Table(
     "cel_position",
     metadata,
@@ -319,4 +226,5 @@ def whole_metadata() -> sa.MetaData:
     for table in metadata.tables.values():
         if table.name not in whole.tables:
             table.to_metadata(whole)
+    sa.Index("ix_roster_entries_day", whole.tables["roster_entries"].c.day)
     return whole

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from telephony.core import commands
 from telephony.core import events as ev
 from telephony.core.break_facts import LogInLocked
@@ -44,7 +46,7 @@ def test_each_wrong_pin_is_answered_later_and_the_fifth_locks(story: Story) -> N
     guesser = Guesser(story)
     said, waits = zip(*(guesser.tries_a_wrong_pin() for _ in range(5)), strict=True)
     assert said == (*["wrong-pin"] * 4, "login-locked")
-    assert all(later > earlier for earlier, later in zip(waits[:4], waits[1:4], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(waits[:4]))
     assert max(waits) < 1
     assert [lock.extension for lock in locks(story)] == ["2001"]
     assert [alarm.code for alarm in story.life.alarms] == ["login_locked"]
