@@ -10,7 +10,7 @@ import struct
 
 import msgspec
 
-from telephony.board import Snapshot
+from telephony.board_rows import Snapshot
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from telephony.board import Board, Tally
+from telephony.board import Board
+from telephony.board_rows import Tally
 from telephony.core import facts as fact
 from telephony.core.effects import Alarm
 from telephony.core.events import OpenCall, OpenOperator, Operator, Started

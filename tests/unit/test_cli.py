@@ -17,7 +17,7 @@ from rich.console import Console
 
 import handlers
 from telephony import cli, watch, wire
-from telephony.board import AlarmRow, OperatorRow, QueueRow, Snapshot, Totals
+from telephony.board_rows import AlarmRow, OperatorRow, QueueRow, Snapshot, Totals
 from telephony.commands.common import duration
 from telephony.commands.status import describe
 from telephony.core import commands
