@@ -71,7 +71,7 @@ async def read_day(engine: AsyncEngine, login: str, days: Days) -> OperatorDay:
     if person is None:
         raise Problem(f"nobody has the login {login}")
     begin, end = days.begin, days.end
-    standing = Standing(await entries_between(engine, days.first - ONE_DAY, days.last, login))
+    standing = Standing(await entries_between(engine, days.first - ONE_DAY, days.last))
     return OperatorDay(
         person,
         days,
