@@ -14,7 +14,7 @@ import structlog
 from telephony.core.events import Started
 from telephony.core.logins import memory
 from telephony.core.plan import Plan
-from telephony.store import break_queries, migrate, queries
+from telephony.store import break_queries, migrate, queries, roster_entries
 from telephony.store.database import Database
 from telephony.store.lock import LockedError, hold
 
@@ -56,12 +56,14 @@ async def read_start(database: Database, plan: Plan) -> Started:
     open_calls = await queries.open_calls(engine)
     sticky = max((queue.sticky for queue in plan.queues), default=0)
     talks = await queries.last_talks(engine, now - timedelta(seconds=sticky)) if sticky else ()
+    shifts = await roster_entries.shifts_around(engine, now, plan.timezone)
     return Started(
         plan=plan,
         operators=operators,
         open_operators=open_operators,
         open_calls=open_calls,
         last_talks=talks,
+        shifts=shifts,
         permissions=await break_queries.open_permissions(engine, now - USED_SLOTS),
         orders=await break_queries.open_orders(engine, now),
         hands=await break_queries.open_hands(engine),
