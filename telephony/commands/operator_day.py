@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from telephony.commands.common import Problem, duration, settings_of, table, with_database
 from telephony.commands.days import Days, local_day
 from telephony.commands.operator_figures import percent
-from telephony.core.roster import Shift, SlotKind, Standing
+from telephony.core.roster import Shift, SlotKind
+from telephony.core.roster_versions import Standing
 from telephony.exits import Exit
 from telephony.kpi.adherence import Figures, Span, measure
 from telephony.store import break_queries as read

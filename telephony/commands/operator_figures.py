@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from telephony.commands.common import Problem, duration, settings_of, table, with_database
 from telephony.commands.days import Days, days_between, named_day
-from telephony.core.roster import Shift, effective
+from telephony.core.roster import Shift
+from telephony.core.roster_versions import effective
 from telephony.exits import Exit
 from telephony.kpi.adherence import Figures, Span, measure
 from telephony.store import break_queries, queries

@@ -24,7 +24,8 @@ from telephony.core import events as ev
 from telephony.core import facts as that
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
-from telephony.core.roster import EntryKind, RosterEntry, Slot, SlotKind
+from telephony.core.roster import Slot, SlotKind
+from telephony.core.roster_versions import EntryKind, RosterEntry
 from telephony.exits import Exit
 from telephony.resources import default_folder
 from telephony.store.database import Database
@@ -268,7 +269,7 @@ async def served(home: Path, words: list[str], answer: Reply) -> tuple[int, list
         asked.append(command)
         return answer
 
-    async def reload() -> Reply:
+    async def reload(what: str) -> Reply:
         raise AssertionError("nobody asks for this")
 
     def status(asked: int, picture: object) -> StatusAnswer:
