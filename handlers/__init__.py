@@ -12,16 +12,20 @@ from typing import Any
 
 from handlers import (
     agents,
+    breaks,
     bridging,
     inbound,
+    lamps,
     legs,
     logins,
     operators,
+    orders,
     own_calls,
     records,
     recovery,
     scripts,
     transfers,
+    violations,
     waiting,
 )
 from handlers.turn import Turn
@@ -43,11 +47,25 @@ def digit_pressed(turn: Turn, event: events.DigitPressed) -> None:
     """Digits inside a call mean nothing yet: they are on record, and kept from the other side by the bridge."""
 
 
+def continued(turn: Turn, event: events.Continued) -> None:
+    """The rest of a long piece of work."""
+    WORK[event.work](turn, event)
+
+
+WORK: dict[str, Callable[[Turn, events.Continued], None]] = {
+    waiting.SEND_AWAY: waiting.go_on,
+    orders.ORDER_WORK: orders.go_on,
+}
+
 TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
     waiting.WAIT_TIMER: waiting.wait_over,
     waiting.DOUBT_TIMER: waiting.doubt_over,
     logins.ANSWER_TIMER: logins.answer_due,
     agents.WRAP_UP_TIMER: agents.wrap_up_over,
+    breaks.END_TIMER: breaks.time_up,
+    breaks.WARNING_TIMER: breaks.warning_due,
+    orders.ORDER_TIMER: orders.order_over,
+    violations.TAIL_TIMER: violations.tail_too_long,
     records.RECORD_TIMER: records.record_overdue,
     records.PICTURE_TIMER: records.picture_due,
 }
@@ -73,12 +91,18 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     events.PhoneChanged: operators.phone_changed,
     events.PbxRefused: legs.pbx_refused,
     events.TimerFired: timer_fired,
-    events.Continued: waiting.go_on,
+    events.Continued: continued,
     events.OperatorsChanged: operators.operators_changed,
     commands.LogIn: operators.log_in,
     commands.LogOut: operators.log_out,
     commands.ComeBack: operators.come_back,
     commands.TellState: operators.tell_state,
+    commands.TakeBreak: breaks.take_break,
+    commands.GiveOrder: orders.give_order,
+    commands.WithdrawOrder: orders.withdraw_order,
+    commands.ReviewEmergency: orders.review_emergency,
+    events.RosterChanged: breaks.roster_changed,
+    events.NativePauseSeen: violations.native_pause_seen,
     events.LogInRefused: logins.refused,
 }
 
@@ -87,4 +111,8 @@ def handle(center: Center, event: events.AnyEvent, now: datetime) -> Effects:
     """Decide what follows from `event`, which entered at `now` (aware UTC). Changes `center`."""
     turn = Turn(center, now)
     HANDLERS[type(event)](turn, event)
+    if center.claims:
+        breaks.serve_claims(turn)
+    if center.matcher.moved:
+        lamps.show_queues(turn)
     return turn.effects

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from handlers import agents, resumption
+from handlers import agents, lamps, resumption
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call
@@ -31,6 +31,7 @@ def settle_all(turn: Turn, picture: Picture) -> None:
             _wrap_up_on(turn, agent)
         if picture.starting:
             agents.mirror(turn, agent)
+            lamps.show(turn, agent)
 
 
 def _settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
@@ -40,6 +41,8 @@ def _settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
     if rings:
         if agent.state is not State.RINGING:
             agents.set_state(turn, agent, State.RINGING, call=call.id)
+    elif agent.state is State.BREAK and call.origin == agent.login:
+        return  # a call of one's own does not end a break
     elif agent.state not in IN_CALL:
         if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
             agent.rona = agent.reason

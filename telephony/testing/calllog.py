@@ -10,6 +10,7 @@ from telephony.core.break_facts import AnyBreakFact, LogInLocked
 from telephony.core.events import FailedLogIn, LastTalk, LockedLogIn, OpenAttempt, OpenCall, OpenOperator
 from telephony.core.facts import AttemptResult, CallKind
 from telephony.core.operators import State
+from telephony.testing.breaklog import BreakLog
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ class Interval:
     since: datetime
     idle_since: datetime | None
     until: datetime | None
+    permission: str | None = None
     ended: datetime | None = None
 
 
@@ -97,7 +99,7 @@ class CallLog:
         self.last_talks: dict[str, LastTalk] = {}
         self.denied: list[facts.LogInDenied] = []
         self.repairs: list[facts.Repaired] = []
-        self.breaks: list[AnyBreakFact] = []
+        self.breaks = BreakLog()
         self.oddities: list[facts.AnyFact] = []
 
     def add(self, fact: facts.AnyFact) -> None:
@@ -113,7 +115,7 @@ class CallLog:
             case facts.Repaired():
                 self.repairs.append(fact)
             case _ if isinstance(fact, AnyBreakFact):
-                self.breaks.append(fact)
+                self.breaks.add(fact)
             case _:
                 call = self.calls.get(fact.call)
                 if call is None or not self._in_call(call, fact):
@@ -222,7 +224,17 @@ class CallLog:
         if fact.state == State.READY and idle_since is None:
             idle_since = fact.at
         intervals.append(
-            Interval(fact.login, fact.state, fact.phone, fact.reason, fact.call, fact.at, idle_since, fact.until)
+            Interval(
+                fact.login,
+                fact.state,
+                fact.phone,
+                fact.reason,
+                fact.call,
+                fact.at,
+                idle_since,
+                fact.until,
+                fact.permission,
+            )
         )
 
     # -- what a new life of the router is told
@@ -253,7 +265,7 @@ class CallLog:
         return tuple(LockedLogIn(extension=lock.extension, until=lock.until) for lock in self._locks())
 
     def _locks(self) -> list[LogInLocked]:
-        return [fact for fact in self.breaks if isinstance(fact, LogInLocked)]
+        return self.breaks.of(LogInLocked)
 
     def open_calls(self) -> tuple[OpenCall, ...]:
         return tuple(_open(call) for call in self.calls.values() if call.ended is None)

@@ -74,6 +74,8 @@ class Life:
                 self.story.pbx.take_picture(effect.why)
             case do.Continue():
                 self._inbox.append(ev.Continued(work=effect.work, items=effect.items))
+            case do.SetLamp():
+                self.story.pbx.lamps[effect.name] = effect.state
             case do.Alarm():
                 self.alarms.append(effect)
             case _:
@@ -100,6 +102,11 @@ class Life:
     def timers(self) -> set[str]:
         """Keys of the timers that run."""
         return set(self._timers)
+
+    @property
+    def behind(self) -> bool:
+        """More has happened than it has looked at: it was frozen."""
+        return bool(self._inbox)
 
     def end(self) -> None:
         self.alive = False

@@ -22,15 +22,20 @@ from telephony.core.center import Center
 from telephony.core.effects import AnyEffect
 from telephony.core.facts import AnyFact, OperatorChanged, Outcome
 from telephony.core.operators import Agent, State
-from telephony.core.plan import Plan, Queue
+from telephony.core.plan import Queue
 from telephony.core.routing import Matcher, Ranking
 from telephony.testing import calllog
+from telephony.testing.break_promises import BreakPromises, check_worked_time
 from telephony.testing.people import Operator
 from telephony.testing.record import Truth
+from telephony.testing.skills import may_take
 from telephony.testing.story import Handle, Story
 
 HOME = 130.0
 """Seconds that the evening takes: longer than any wrap-up, prompt, record or pair of audits of a test's plan."""
+AT_REST = (State.OFFLINE, State.READY, State.UNREACHABLE, State.BREAK)
+OF_BREAKS = ("break:", "warning:", "order:")
+"""Timers that may well run beyond the evening."""
 CLOSE = timedelta(seconds=1)
 """How far a record's times may lie from what happened."""
 
@@ -38,6 +43,7 @@ CLOSE = timedelta(seconds=1)
 class Promises:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
+        self._breaks = BreakPromises()
 
     # -- at every event
 
@@ -46,10 +52,11 @@ class Promises:
         check_offers(center)
         check_operators(story)
         check_indexes(center)
+        self._breaks.watch(story, event, effects)
         for effect in effects:
             if isinstance(effect, OperatorChanged):
                 agent = center.agents.get(effect.login)
-                assert agent is None or effect.at == story.clock.now()
+                assert agent is None or effect.at <= story.clock.now()
 
     # -- in the evening
 
@@ -69,6 +76,7 @@ class Promises:
         story.journal.commit()
         check_nothing_is_left(story)
         check_log(story)
+        check_worked_time(story)
         self.check_replay(story)
 
     def check_replay(self, story: Story) -> None:
@@ -82,24 +90,6 @@ class Promises:
 
 
 # -- I2
-
-
-def may_take(plan: Plan, person: ev.Operator, queue: Queue, step: int) -> bool:
-    """Whether the operator may take callers of this queue at this overflow step: said anew, without lanes."""
-    require = queue.require
-    groups = {group.name: group for group in plan.groups}
-    for overflow in queue.overflow[:step]:
-        if overflow.require is not None:
-            require = overflow.require
-        if overflow.add_group is not None:
-            group = groups[overflow.add_group]
-            if person.login in group.logins or (group.require is not None and _has(person, group.require)):
-                return True
-    return _has(person, require)
-
-
-def _has(person: ev.Operator, require: dict[str, int]) -> bool:
-    return all(person.skills.get(skill, 0) >= level for skill, level in require.items())
 
 
 def is_free(center: Center, agent: Agent) -> bool:
@@ -228,8 +218,9 @@ def check_nothing_is_left(story: Story) -> None:
     assert not list(center.matcher.waiting())
     for agent in center.agents.values():
         assert not agent.channels
-        assert agent.state in (State.OFFLINE, State.READY, State.UNREACHABLE), f"{agent.login}: {agent.state}"
-    assert not story.life.timers, f"timers left: {story.life.timers}"
+        assert agent.state in AT_REST, f"{agent.login}: {agent.state}"
+    left = {key for key in story.life.timers if not key.startswith(OF_BREAKS)}
+    assert not left, f"timers left: {left}"
     mixing = [bridge.id for bridge in story.switch.bridges.values() if bridge.kind == "mixing"]
     assert not mixing, f"bridges left: {mixing}"
 
@@ -239,7 +230,8 @@ def check_nothing_is_left(story: Story) -> None:
 
 def check_log(story: Story) -> None:
     log = story.log
-    assert not log.oddities, f"facts that fit nothing: {log.oddities}"
+    odd = [*log.oddities, *log.breaks.oddities]
+    assert not odd, f"facts that fit nothing: {odd}"
     for name, truth in story.switch.record.truth.items():
         assert name in log.calls, f"I1: {name} has no record"
         _check_call(log.calls[name], truth)

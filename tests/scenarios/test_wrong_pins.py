@@ -38,7 +38,7 @@ class Guesser:
 
 def locks(story: Story) -> list[LogInLocked]:
     story.journal.commit()
-    return [fact for fact in story.log.breaks if isinstance(fact, LogInLocked)]
+    return story.log.breaks.of(LogInLocked)
 
 
 def test_each_wrong_pin_is_answered_later_and_the_fifth_locks(story: Story) -> None:
