@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -195,6 +195,28 @@ async def test_too_many_wrong_pins_lock_the_extension_and_a_restart_keeps_it_loc
         assert "logged-in" in await staffed.does("operators", "login", "anna", "phone01")
         assert "ready (logged in)" in await staffed.does("operators", "day", "anna")
         assert "anna" in await staffed.does("operators", "adherence")
+
+
+async def test_a_break_on_an_order_from_the_command_line_is_on_record(staffed: Gudok) -> None:
+    settings = staffed.settings
+    until = f"{datetime.now(ZoneInfo(settings.plan.timezone)) + timedelta(hours=1):%H:%M}"
+    async with staffed.running(), phone(settings, "phone01"), phone(settings, "phone02"):
+        for login, where in (("anna", "phone01"), ("boris", "phone02")):
+            assert "logged-in" in await staffed.does("operators", "login", login, where)
+        order = ("breaks", "order", "--by", "anna", "--for", "boris", "--until", until, "--why", "совещание")
+        named = (await staffed.does(*order)).strip()
+        listed = await staffed.does("breaks", "list")
+        assert any(line.split()[:2] == ["boris", "management"] for line in listed.splitlines())
+        picture = json.loads(await staffed.does("status", "--json"))["picture"]
+        [boris] = [row for row in picture["operators"] if row["login"] == "boris"]
+        assert (boris["state"], boris["until"] is not None) == ("break", True)
+        await staffed.does("breaks", "withdraw", named, "--by", "anna")
+        status, _, refused = await staffed.command("breaks", "request", "boris", "management")
+        assert (status, refused) == (Exit.FAILED, "gudok: refused-no-order\n")
+        day = await staffed.does("operators", "day", "boris")
+        assert f"order {named} of anna, until {until}: совещание, withdrawn by anna" in day
+        assert f"order {named}" in next(line for line in day.splitlines() if "break (management)" in line)
+        assert "asked for management by cli: refused" in day
 
 
 async def test_killed_router_talks_go_on_and_waiting_callers_are_served(staffed: Gudok) -> None:
