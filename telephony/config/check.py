@@ -19,7 +19,7 @@ from telephony.core.plan import ACTIONS, Plan, Queue
 LANGUAGES = ("ru", "en")
 SPOKEN = (
     *("ask-extension", "ask-pin", "nothing-entered", "service-away"),
-    *("logged-in", "already-logged-in", "logged-out", "wrong-pin", "unknown-operator", "unknown-phone"),
+    *("logged-in", "already-logged-in", "logged-out", "wrong-pin", "login-locked", "unknown-operator", "unknown-phone"),
     *("logged-in-elsewhere", "phone-in-use", "not-logged-in", "finish-call-first", "you-are-ready"),
     *("state-ready", "state-ringing", "state-talking", "state-on-hold", "state-wrap-up", "state-unreachable"),
 )

@@ -12,6 +12,7 @@ from telephony.core.break_facts import BreakKind
 from telephony.core.calls import Call, Leg
 from telephony.core.event import CallId, ChannelId
 from telephony.core.events import OpenCall, OpenOperator, Operator, RecordSoFar
+from telephony.core.logins import LogIns
 from telephony.core.operators import Agent, State
 from telephony.core.permissions import Claim, Order, Permission
 from telephony.core.plan import DirectoryEntry, Plan, Queue
@@ -78,6 +79,7 @@ class Center:
     past: dict[CallId, RecordSoFar] = field(default_factory=dict)
     """What the PBX's record says of callers in the fallback queue, should they come back to us."""
     remembered_operators: dict[str, OpenOperator] = field(default_factory=dict)
+    log_ins: LogIns = field(default_factory=LogIns)
     suspects: frozenset[str] = frozenset()
     """What the last audit found amiss; amiss twice is repaired."""
 

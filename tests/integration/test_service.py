@@ -7,9 +7,10 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -163,6 +164,59 @@ async def test_a_change_of_the_roster_reaches_the_running_router_and_replays(sta
     assert [[shift["login"] for shift in shifts] for shifts in known] == [["anna"], [], ["boris"]]
     assert known[2][0]["slots"] == known[0][0]["slots"]
     assert "none decided differently" in await staffed.does("replay", "--quiet", str(export))
+
+
+async def dial_log_in(settings: Settings, pin: str) -> tuple[str, float]:
+    """What the dialplan is told to play to extension 11 with this PIN, and after how many seconds."""
+    begun = time.monotonic()
+    reader, writer = await asyncio.open_connection(settings.agi_host, settings.agi_port)
+    script = f"agi_network_script: login\nagi_uniqueid: 1.1\nagi_arg_1: 11\nagi_arg_2: {pin}\nagi_arg_3: phone01\n\n"
+    writer.write(script.encode())
+    told = ""
+    while line := await reader.readline():
+        if b"GUDOK_SAY" in line:
+            told = line.decode().split('"')[-2]
+        writer.write(b"200 result=1\n")
+    writer.close()
+    return told, time.monotonic() - begun
+
+
+async def test_too_many_wrong_pins_lock_the_extension_and_a_restart_keeps_it_locked(staffed: Gudok) -> None:
+    settings = staffed.settings
+    async with staffed.running():
+        answers = [await dial_log_in(settings, "0000") for _ in range(5)]
+        assert [said.rpartition("/")[2] for said, _ in answers] == [*["wrong-pin"] * 4, "login-locked"]
+        assert all(seconds < 1.9 for _, seconds in answers)
+        assert answers[3][1] > answers[0][1] + 0.3
+        status = json.loads(await staffed.does("status", "--json"))
+        assert status["counters"]["alarm.login_locked"] == 1
+    async with staffed.running():
+        assert (await dial_log_in(settings, "4321"))[0].endswith("/login-locked")
+        assert "logged-in" in await staffed.does("operators", "login", "anna", "phone01")
+        assert "ready (logged in)" in await staffed.does("operators", "day", "anna")
+        assert "anna" in await staffed.does("operators", "adherence")
+
+
+async def test_a_break_on_an_order_from_the_command_line_is_on_record(staffed: Gudok) -> None:
+    settings = staffed.settings
+    until = f"{datetime.now(ZoneInfo(settings.plan.timezone)) + timedelta(hours=1):%H:%M}"
+    async with staffed.running(), phone(settings, "phone01"), phone(settings, "phone02"):
+        for login, where in (("anna", "phone01"), ("boris", "phone02")):
+            assert "logged-in" in await staffed.does("operators", "login", login, where)
+        order = ("breaks", "order", "--by", "anna", "--for", "boris", "--until", until, "--why", "совещание")
+        named = (await staffed.does(*order)).strip()
+        listed = await staffed.does("breaks", "list")
+        assert any(line.split()[:2] == ["boris", "management"] for line in listed.splitlines())
+        picture = json.loads(await staffed.does("status", "--json"))["picture"]
+        [boris] = [row for row in picture["operators"] if row["login"] == "boris"]
+        assert (boris["state"], boris["until"] is not None) == ("break", True)
+        await staffed.does("breaks", "withdraw", named, "--by", "anna")
+        status, _, refused = await staffed.command("breaks", "request", "boris", "management")
+        assert (status, refused) == (Exit.FAILED, "gudok: refused-no-order\n")
+        day = await staffed.does("operators", "day", "boris")
+        assert f"order {named} of anna, until {until}: совещание, withdrawn by anna" in day
+        assert f"order {named}" in next(line for line in day.splitlines() if "break (management)" in line)
+        assert "asked for management by cli: refused" in day
 
 
 async def test_killed_router_talks_go_on_and_waiting_callers_are_served(staffed: Gudok) -> None:
