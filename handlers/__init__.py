@@ -13,9 +13,13 @@ from typing import Any
 from handlers import (
     agents,
     bridging,
+    hand_lamps,
+    hands,
+    helping,
     inbound,
     legs,
     operators,
+    outcomes,
     own_calls,
     records,
     recovery,
@@ -39,7 +43,19 @@ def timer_fired(turn: Turn, event: events.TimerFired) -> None:
 
 
 def digit_pressed(turn: Turn, event: events.DigitPressed) -> None:
-    """Digits inside a call mean nothing yet: they are on record, and kept from the other side by the bridge."""
+    """In a call: a helper's change the mode, an operator's may raise a hand. The bridge keeps them from the caller."""
+    if event.channel in turn.center.helps:
+        helping.key_pressed(turn, event)
+    else:
+        hands.key_pressed(turn, event)
+
+
+def bridged(turn: Turn, event: events.Bridged) -> None:
+    """Two channels of a call hear each other, or a helper hears a conversation."""
+    if event.call in turn.center.helps:
+        helping.let_in(turn, event)
+    else:
+        bridging.bridged(turn, event)
 
 
 TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
@@ -48,6 +64,8 @@ TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
     agents.WRAP_UP_TIMER: agents.wrap_up_over,
     records.RECORD_TIMER: records.record_overdue,
     records.PICTURE_TIMER: records.picture_due,
+    hands.HEADS_TIMER: hands.heads_due,
+    hands.ALARM_TIMER: hands.alarm_due,
 }
 
 HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
@@ -58,10 +76,11 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     events.CallRecorded: records.call_recorded,
     events.CallerArrived: inbound.caller_arrived,
     events.OwnCallStarted: own_calls.own_call_started,
+    events.HelperArrived: helping.helper_arrived,
     events.LegReady: legs.leg_ready,
     events.ChannelRinging: legs.channel_ringing,
     events.ChannelAnswered: legs.channel_answered,
-    events.Bridged: bridging.bridged,
+    events.Bridged: bridged,
     events.ChannelHeld: legs.channel_held,
     events.ChannelResumed: legs.channel_resumed,
     events.ChannelGone: legs.channel_gone,
@@ -77,6 +96,8 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     commands.LogOut: operators.log_out,
     commands.ComeBack: operators.come_back,
     commands.TellState: operators.tell_state,
+    commands.RaiseHand: hands.raise_hand,
+    commands.GiveOutcome: outcomes.give_outcome,
     events.LogInRefused: operators.log_in_refused,
 }
 
@@ -85,4 +106,5 @@ def handle(center: Center, event: events.AnyEvent, now: datetime) -> Effects:
     """Decide what follows from `event`, which entered at `now` (aware UTC). Changes `center`."""
     turn = Turn(center, now)
     HANDLERS[type(event)](turn, event)
+    hand_lamps.follow(turn, event)
     return turn.effects

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from telephony.core.calls import Call, Leg
+from telephony.core.effects import LampState
 from telephony.core.event import CallId, ChannelId
 from telephony.core.events import OpenCall, OpenOperator, Operator, RecordSoFar
+from telephony.core.hands import Hand, Help
 from telephony.core.operators import Agent, State
 from telephony.core.plan import DirectoryEntry, Plan, Queue
 from telephony.core.routing import Matcher
@@ -59,6 +61,16 @@ class Center:
     past: dict[CallId, RecordSoFar] = field(default_factory=dict)
     """What the PBX's record says of callers in the fallback queue, should they come back to us."""
     remembered_operators: dict[str, OpenOperator] = field(default_factory=dict)
+    hands: dict[str, Hand] = field(default_factory=dict)
+    """Raised and not down, oldest first."""
+    hands_raised: int = 0
+    helps: dict[ChannelId, Help] = field(default_factory=dict)
+    """Seniors in others' conversations, by their channel."""
+    snoops: dict[ChannelId, Help] = field(default_factory=dict)
+    pressed: dict[ChannelId, tuple[tuple[str, datetime], ...]] = field(default_factory=dict)
+    """The last keys that an operator has pressed in a call, as many as raise a hand."""
+    lamps: dict[str, LampState] = field(default_factory=dict)
+    """What the lamps were told to show last."""
     suspects: frozenset[str] = frozenset()
     """What the last audit found amiss; amiss twice is repaired."""
 
@@ -83,6 +95,16 @@ class Center:
             if entry.number == number:
                 return Target(entry=entry)
         return None if trunk is None else Target(trunk=trunk, number=number)
+
+    def belongs(self, person: Operator, group: str | None) -> bool:
+        """Whether this person is in the group of that name."""
+        found = next((one for one in self.plan.groups if one.name == group), None)
+        if found is None:
+            return False
+        skilled = found.require is not None and all(
+            person.skills.get(skill, 0) >= level for skill, level in found.require.items()
+        )
+        return skilled or person.login in found.logins
 
     # -- operators
 
@@ -118,7 +140,7 @@ class Center:
         agent.lanes = ()
         if agent.phone is not None:
             self.at_phone.pop(agent.phone, None)
-        agent.phone = None
+        agent.phone = agent.talked = None
         agent.calls = 0
 
     def _count_staff(self, agent: Agent, change: int) -> None:
@@ -160,6 +182,10 @@ class Center:
     def name_bridge(self, call: Call) -> str:
         call.bridges += 1
         return f"{call.id}-{self.run}-b{call.bridges}"
+
+    def name_hand(self) -> str:
+        self.hands_raised += 1
+        return f"hand-{self.run}-{self.hands_raised}"
 
     def name_playback(self, call: Call) -> str:
         call.playbacks += 1

@@ -56,6 +56,8 @@ class Agent:
     generation: int = 0
     """Of the wrap-up timer."""
     until: datetime | None = None
+    talked: CallId | None = None
+    """The conversation that ended last, for which an outcome may be given."""
 
     @property
     def login(self) -> str:

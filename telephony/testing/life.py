@@ -66,6 +66,8 @@ class Life:
                 self._cancel(effect.key)
             case do.MirrorMember():
                 self.story.pbx.mirror(effect)
+            case do.SetLamp():
+                self.story.pbx.light(effect)
             case do.Reply(durable=True):
                 self.story.journal.when_durable(self._seq, lambda: self._answer(effect))
             case do.Reply():

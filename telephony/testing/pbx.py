@@ -33,6 +33,8 @@ class MemoryPbx(Pbx):
         self.native = NativeQueue(switch)
         self.refusals: list[ev.PbxRefused] = []
         """All that was refused, for stories to look at."""
+        self.lamps: dict[str, do.LampState] = {}
+        """What each lamp shows."""
         self._deliver: Callable[[ev.AnyEvent], None] | None = None
         self._connection = 0
         self._lanes: dict[str, deque[do.CallEffect]] = {}
@@ -93,6 +95,9 @@ class MemoryPbx(Pbx):
 
     def mirror(self, effect: do.MirrorMember) -> None:
         self.native.mirror(effect)
+
+    def light(self, effect: do.SetLamp) -> None:
+        self.lamps[effect.name] = effect.state
 
     def beat(self, epoch: int) -> None:
         self.switch.beat = float(epoch)

@@ -178,6 +178,7 @@ class Story:
                 open_operators=self.log.open_operators(),
                 open_calls=self.log.open_calls(),
                 last_talks=tuple(self.log.last_talks.values()),
+                hands=self.log.open_hands(),
                 run=life.run,
             )
         )
