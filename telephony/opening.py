@@ -13,7 +13,7 @@ import structlog
 
 from telephony.core.events import Started
 from telephony.core.plan import Plan
-from telephony.store import migrate, queries
+from telephony.store import migrate, queries, roster_entries
 from telephony.store.database import Database
 from telephony.store.lock import LockedError, hold
 
@@ -53,12 +53,14 @@ async def read_start(database: Database, plan: Plan) -> Started:
     open_calls = await queries.open_calls(engine)
     memory = max((queue.sticky for queue in plan.queues), default=0)
     talks = await queries.last_talks(engine, now - timedelta(seconds=memory)) if memory else ()
+    shifts = await roster_entries.shifts_around(engine, now, plan.timezone)
     return Started(
         plan=plan,
         operators=operators,
         open_operators=open_operators,
         open_calls=open_calls,
         last_talks=talks,
+        shifts=shifts,
         run=name_of_life(now),
     )
 

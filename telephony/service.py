@@ -31,6 +31,7 @@ from telephony.pbx.edge import AsteriskPbx
 from telephony.phone_codes import PhoneCodes
 from telephony.poison import Poison
 from telephony.record import ClosedCalls, RecordFollower, open_reader, position_keeper
+from telephony.roster_keeper import RosterKeeper
 from telephony.router import HandlerError, Router
 from telephony.settings import ConfigErrors, Settings
 from telephony.status import status_answer
@@ -149,6 +150,7 @@ class Service:
             verify=lambda extension, pin: verify_pin(self._database, extension, pin),
             plan=config.plan,
         )
+        self._roster = RosterKeeper(self._database, config.plan.timezone, router.deliver, self._clock.now)
         self._agi = AgiServer(self._codes.serve, on_problem=_agi_problem)
         await self._agi.start(config.agi_host, config.agi_port)
         stack.push_async_callback(self._agi.close)
@@ -156,7 +158,7 @@ class Service:
             config.control_socket,
             board=self._board,
             ask=router.ask,
-            reload=self._reload_operators,
+            reload=self._reload,
             status=self._status,
         )
         await self._control.open()
@@ -165,6 +167,7 @@ class Service:
         await pbx.start()
         stack.push_async_callback(pbx.close)
         self._start("beats", self._beat_into_pbx())
+        self._start("days", self._roster.follow_days())
         self._counting = asyncio.create_task(self._count_today(), name="today")
         stack.callback(self._counting.cancel)
 
@@ -286,14 +289,22 @@ class Service:
         for mistake in mistakes:
             log.warning("configuration", mistake=str(mistake))
 
-    async def _reload_operators(self) -> Reply:
+    async def _reload(self, what: wire.Reloaded) -> Reply:
+        """Take over what was changed in the database."""
         assert self._router is not None
+        text = await (self._reload_operators(self._router) if what == "operators" else self._reload_roster())
+        await self._router.settled()
+        return Reply(command="", ok=True, code="reloaded", text=text)
+
+    async def _reload_roster(self) -> str:
+        return f"{await self._roster.reload()} shifts"
+
+    async def _reload_operators(self, router: Router[Center]) -> str:
         operators = await list_operators(self._database)
         self._board.set_people(operators)
         self._know_extensions(operators)
-        self._router.deliver(OperatorsChanged(operators=tuple(operators)))
-        await self._router.settled()
-        return Reply(command="", ok=True, code="reloaded", text=f"{len(operators)} operators")
+        router.deliver(OperatorsChanged(operators=tuple(operators)))
+        return f"{len(operators)} operators"
 
     def _know_extensions(self, operators: Iterable[Operator]) -> None:
         assert self._pbx is not None

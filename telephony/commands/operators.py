@@ -75,8 +75,8 @@ def _add(args: argparse.Namespace) -> int:
 
 def _take_roster(args: argparse.Namespace, data: bytes, source: str) -> int:
     from telephony.config.check import taken_extension
+    from telephony.store.csv_text import RosterError
     from telephony.store.operators import import_roster
-    from telephony.store.roster import RosterError
 
     settings = settings_of(args)
 

@@ -10,6 +10,7 @@ import re
 import zoneinfo
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from telephony.config.breaks import break_mistakes
 from telephony.config.mistakes import Mistake, suggest
 from telephony.config.values import Places, shown
 from telephony.core.events import Operator
@@ -68,6 +69,7 @@ class _Check:
         self.codes()
         self.prompt_sources()
         self.network()
+        self.breaks()
         self.found += number_conflicts(self.plan, self.places)
         return self.found
 
@@ -145,6 +147,13 @@ class _Check:
         for group in self.plan.groups:
             if not group.require and not group.logins:
                 self.wrong(("groups", group.name), "nobody can be in it", "give it require or logins")
+
+    def breaks(self) -> None:
+        groups = {group.name for group in self.plan.groups}
+        for field in ("seniors", "heads"):
+            self.known(("breaks", field), "group", getattr(self.plan.breaks, field), groups)
+        for path, what, right in break_mistakes(self.plan, numbers_of(self.plan)):
+            self.wrong(path, what, right)
 
     # --- numbers, codes, prompts, network -------------------------------------------------------------------
 

@@ -235,6 +235,24 @@ operators = sa.Table(
     sa.UniqueConstraint("extension", name="uq_operators_extension"),
 )
 
+roster_entries = sa.Table(
+    "roster_entries",
+    metadata,
+    sa.Column("version", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    text("kind"),
+    text("login"),
+    text("day"),
+    time("begins", null=True),
+    time("ends", null=True),
+    text("slots"),
+    text("instead_of", null=True),
+    time("at"),
+    text("by"),
+    text("why"),
+    comment="What was ever planned, in versions: rows are added only. Of the same day the latest counts.",
+)
+"""`day`: local, YYYY-MM-DD. `slots`: JSON."""
+
 cel_position = sa.Table(
     "cel_position",
     metadata,
@@ -252,4 +270,5 @@ def whole_metadata() -> sa.MetaData:
     for table in metadata.tables.values():
         if table.name not in whole.tables:
             table.to_metadata(whole)
+    sa.Index("ix_roster_entries_day", whole.tables["roster_entries"].c.day)
     return whole

@@ -23,7 +23,7 @@ from tests.integration._gudok_pbx import caller, manager, phone, settings_on_fre
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
 
 OUTSIDE, OUTSIDE_TOO = "79000000001", "79000000002"
-SKILLS = "booking:3;children:2;house_calls:2;results:2;paid:2;senior:3"
+SKILLS = "booking:3;children:2;house_calls:2;results:2;paid:2;senior:3;head:1"
 ROSTER = f"login,name,extension,skills,pin\nanna,Анна,11,{SKILLS},4321\nboris,Борис,12,{SKILLS},8765\n"
 
 
