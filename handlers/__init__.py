@@ -12,19 +12,22 @@ from typing import Any
 
 from handlers import (
     agents,
+    breaks,
     bridging,
-    hand_lamps,
     hands,
     helping,
     inbound,
+    lamps,
     legs,
     operators,
+    orders,
     outcomes,
     own_calls,
     records,
     recovery,
     scripts,
     transfers,
+    violations,
     waiting,
 )
 from handlers.turn import Turn
@@ -58,10 +61,24 @@ def bridged(turn: Turn, event: events.Bridged) -> None:
         bridging.bridged(turn, event)
 
 
+def continued(turn: Turn, event: events.Continued) -> None:
+    """The rest of a long piece of work."""
+    WORK[event.work](turn, event)
+
+
+WORK: dict[str, Callable[[Turn, events.Continued], None]] = {
+    waiting.SEND_AWAY: waiting.go_on,
+    orders.ORDER_WORK: orders.go_on,
+}
+
 TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
     waiting.WAIT_TIMER: waiting.wait_over,
     waiting.DOUBT_TIMER: waiting.doubt_over,
     agents.WRAP_UP_TIMER: agents.wrap_up_over,
+    breaks.END_TIMER: breaks.time_up,
+    breaks.WARNING_TIMER: breaks.warning_due,
+    orders.ORDER_TIMER: orders.order_over,
+    violations.TAIL_TIMER: violations.tail_too_long,
     records.RECORD_TIMER: records.record_overdue,
     records.PICTURE_TIMER: records.picture_due,
     hands.HEADS_TIMER: hands.heads_due,
@@ -90,12 +107,18 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     events.PhoneChanged: operators.phone_changed,
     events.PbxRefused: legs.pbx_refused,
     events.TimerFired: timer_fired,
-    events.Continued: waiting.go_on,
+    events.Continued: continued,
     events.OperatorsChanged: operators.operators_changed,
     commands.LogIn: operators.log_in,
     commands.LogOut: operators.log_out,
     commands.ComeBack: operators.come_back,
     commands.TellState: operators.tell_state,
+    commands.TakeBreak: breaks.take_break,
+    commands.GiveOrder: orders.give_order,
+    commands.WithdrawOrder: orders.withdraw_order,
+    commands.ReviewEmergency: orders.review_emergency,
+    events.RosterChanged: breaks.roster_changed,
+    events.NativePauseSeen: violations.native_pause_seen,
     commands.RaiseHand: hands.raise_hand,
     commands.GiveOutcome: outcomes.give_outcome,
     events.LogInRefused: operators.log_in_refused,
@@ -106,5 +129,7 @@ def handle(center: Center, event: events.AnyEvent, now: datetime) -> Effects:
     """Decide what follows from `event`, which entered at `now` (aware UTC). Changes `center`."""
     turn = Turn(center, now)
     HANDLERS[type(event)](turn, event)
-    hand_lamps.follow(turn, event)
+    if center.claims:
+        breaks.serve_claims(turn)
+    lamps.end_turn(turn, event)
     return turn.effects

@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from handlers import waiting
+from handlers import breaks, lamps, violations, waiting
 from handlers.turn import Turn
 from telephony.core.effects import MirrorMember, Watch
 from telephony.core.event import CallId, ChannelId
 from telephony.core.events import TimerFired
 from telephony.core.facts import OperatorChanged
-from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
+from telephony.core.operators import IN_CALL, PAUSED, PHONE_LOST, Agent, State
 
 WRAP_UP_TIMER = "wrap:"
 
 
-def set_state(turn: Turn, agent: Agent, state: State, *, reason: str = "", call: CallId | None = None) -> None:
-    """The operator is in `state` from now on. Entering READY does not yet make them free: see `settle`."""
+def set_state(
+    turn: Turn,
+    agent: Agent,
+    state: State,
+    *,
+    reason: str = "",
+    call: CallId | None = None,
+    at: datetime | None = None,
+) -> None:
+    """The operator is in `state` from now on, or has been since `at`. Entering READY does not yet make them free: see
+    `settle`."""
     if state in IN_CALL and (state, reason, call) == (agent.state, agent.reason, agent.call):
         return
-    was_paused = agent.state is State.UNREACHABLE
+    at = at or turn.now
+    was_paused, was_at_work, light = agent.state in PAUSED, agent.at_work, lamps.break_light(agent)
     if agent.state is State.WRAP_UP:
         turn.forget_timer(WRAP_UP_TIMER + agent.login)
-    agent.state, agent.since, agent.reason, agent.call, agent.until = state, turn.now, reason, call, None
+    agent.state, agent.since, agent.reason, agent.call, agent.until = state, at, reason, call, None
     if state in IN_CALL:
         agent.idle_since = None
     if state is State.WRAP_UP:
-        agent.until = turn.now + timedelta(seconds=agent.wrap_up)
+        agent.until = at + timedelta(seconds=agent.wrap_up)
+    on_break = agent.permission if state is State.BREAK else None
+    if on_break is not None:
+        agent.until = on_break.until
     if state is not State.READY:
         turn.center.matcher.remove_operator(agent.login)
+    breaks.follow_calls(turn, agent, at)
     turn.do(
         OperatorChanged(
             login=agent.login,
             state=state,
-            at=turn.now,
+            at=at,
             phone=agent.phone,
             reason=reason,
             call=call,
             until=agent.until,
+            permission=None if on_break is None else on_break.id,
         )
     )
-    if was_paused != (state is State.UNREACHABLE) and agent.at_work:
+    violations.follow(turn, agent, at)
+    if was_paused != (state in PAUSED) and agent.at_work:
         mirror(turn, agent)
+    lamps.follow(turn, agent, light, was_at_work)
 
 
 def mirror(turn: Turn, agent: Agent) -> None:
@@ -49,7 +66,7 @@ def mirror(turn: Turn, agent: Agent) -> None:
     if agent.phone is None:
         return
     queues = tuple(lane.queue.name for lane in agent.lanes if lane.step == 0)
-    paused = agent.state is State.UNREACHABLE
+    paused = agent.state in PAUSED
     turn.do(MirrorMember(login=agent.login, phone=agent.phone, queues=queues, paused=paused, reason=agent.reason))
 
 
@@ -74,12 +91,15 @@ def settle(turn: Turn, agent: Agent) -> None:
         return
     if not agent.person.enabled:
         leave(turn, agent, "disabled")
+    elif agent.deferred and breaks.begin_deferred(turn, agent):
+        return
     elif agent.rona:
         reason, agent.rona, agent.wrap_up = agent.rona, "", 0
         set_state(turn, agent, State.UNREACHABLE, reason=reason)
     elif agent.state in IN_CALL and agent.wrap_up > 0:
         set_state(turn, agent, State.WRAP_UP)
         agent.generation += 1
+        agent.after_call = True
         turn.wake(WRAP_UP_TIMER + agent.login, agent.generation, agent.wrap_up)
         agent.wrap_up = 0
     elif agent.state in (State.RINGING, *IN_CALL):
@@ -88,28 +108,29 @@ def settle(turn: Turn, agent: Agent) -> None:
         waiting.next_for(turn, agent)
 
 
-def _phone_is_lost(turn: Turn, agent: Agent) -> bool:
+def _phone_is_lost(turn: Turn, agent: Agent, at: datetime | None = None) -> bool:
     """Whether it is; then the operator is UNREACHABLE until it returns."""
     if agent.phone not in turn.center.unreachable:
         return False
     if (agent.state, agent.reason) != (State.UNREACHABLE, PHONE_LOST):
-        set_state(turn, agent, State.UNREACHABLE, reason=PHONE_LOST)
+        set_state(turn, agent, State.UNREACHABLE, reason=PHONE_LOST, at=at)
     return True
 
 
-def make_ready(turn: Turn, agent: Agent, reason: str = "") -> None:
+def make_ready(turn: Turn, agent: Agent, reason: str = "", at: datetime | None = None) -> None:
     """READY, unless the phone is lost; then the next caller, if one waits."""
-    if _phone_is_lost(turn, agent):
+    if _phone_is_lost(turn, agent, at):
         return
     idle_since = agent.idle_since
-    set_state(turn, agent, State.READY, reason=reason)
-    agent.idle_since = idle_since or turn.now
+    set_state(turn, agent, State.READY, reason=reason, at=at)
+    agent.idle_since = idle_since or agent.since
     if not agent.channels:
         waiting.next_for(turn, agent)
 
 
 def leave(turn: Turn, agent: Agent, reason: str) -> None:
     """The operator's shift ends here."""
+    breaks.leave(turn, agent)
     phone = agent.phone
     queues = {lane.queue.name for lane in agent.lanes}
     turn.center.unseat(agent)
@@ -125,3 +146,5 @@ def wrap_up_over(turn: Turn, event: TimerFired) -> None:
     if agent is not None and agent.state is State.WRAP_UP and agent.generation == event.generation:
         agent.idle_since = None
         make_ready(turn, agent)
+        if agent.channels:
+            violations.expect_end(turn, agent, turn.now)

@@ -32,8 +32,9 @@ def connect(turn: Turn, call: Call, leg: Leg) -> None:
         agent = turn.center.agents[leg.login]
         agent.calls += leg.why != "own"
         agents.set_state(turn, agent, State.TALKING, call=call.id)
-    if call.origin is not None:
-        agents.set_state(turn, turn.center.agents[call.origin], State.TALKING, reason="own_call", call=call.id)
+    origin = turn.center.agents[call.origin] if call.origin is not None else None
+    if origin is not None and origin.state is not State.BREAK:  # a call of one's own does not end a break
+        agents.set_state(turn, origin, State.TALKING, reason="own_call", call=call.id)
 
 
 def bridge_with(turn: Turn, call: Call, leg: Leg) -> None:

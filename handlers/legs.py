@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import agents, bridging, helping, own_calls, scripts, transfers, waiting
+from handlers import agents, bridging, helping, own_calls, scripts, transfers, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.effects import Alarm, DialLeg, Dissolve
@@ -159,6 +159,7 @@ def _note_for_operator(turn: Turn, call: Call, leg: Leg, agent: Agent, result: A
             _remember_talk(turn, call.caller, agent.login)
     elif leg.why != "own" and leg.state is not LegState.UP and result is not AttemptResult.CANCELLED and not call.ended:
         agent.rona = result
+        violations.ring_failed(turn, agent, call.id, result)
 
 
 def _remember_talk(turn: Turn, caller: str, login: str) -> None:

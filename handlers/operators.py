@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import agents
+from handlers import agents, breaks, violations
 from handlers.turn import Turn
 from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
 from telephony.core.effects import Reply
@@ -12,7 +12,7 @@ from telephony.core.facts import LogInDenied
 from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
 
 
-def _answer(turn: Turn, command: str, code: str, *, ok: bool = True) -> None:
+def answer(turn: Turn, command: str, code: str, *, ok: bool = True) -> None:
     """One answer, spoken as the prompt of the same name."""
     turn.do(Reply(command=command, ok=ok, code=code, say=(code,)))
 
@@ -23,12 +23,12 @@ def log_in(turn: Turn, event: LogIn) -> None:
     agent = center.agents.get(event.login)
     refusal = _why_not(turn, agent, event.phone)
     if agent is None or refusal is not None:
-        _answer(turn, event.command, refusal or "unknown-operator", ok=False)
+        answer(turn, event.command, refusal or "unknown-operator", ok=False)
         return
     center.unreachable.discard(event.phone)  # it has just called us
     if agent.at_work and agent.phone == event.phone:
-        _busy_with_code(turn, agent, event.channel)
-        _answer(turn, event.command, "already-logged-in")
+        busy_with_code(turn, agent, event.channel)
+        answer(turn, event.command, "already-logged-in")
         return
     if agent.at_work:
         agents.leave(turn, agent, "other_phone")
@@ -36,10 +36,11 @@ def log_in(turn: Turn, event: LogIn) -> None:
     if before is not None:
         agents.leave(turn, before, "phone_taken_over")
     center.seat(agent, event.phone)
-    _busy_with_code(turn, agent, event.channel)
+    busy_with_code(turn, agent, event.channel)
     agents.make_ready(turn, agent, "logged_in")
     agents.mirror(turn, agent)
-    _answer(turn, event.command, "logged-in")
+    violations.logged_in(turn, agent)
+    answer(turn, event.command, "logged-in")
 
 
 def _why_not(turn: Turn, agent: Agent | None, phone: str) -> str | None:
@@ -61,52 +62,62 @@ def _in_call(agent: Agent) -> bool:
     return agent.state in IN_CALL or agent.state is State.RINGING
 
 
-def _busy_with_code(turn: Turn, agent: Agent, channel: ChannelId | None) -> None:
+def busy_with_code(turn: Turn, agent: Agent, channel: ChannelId | None) -> None:
     """The phone is still in the call in which the code was dialed: it must not ring before that has ended."""
     if channel is not None:
         agents.occupy(turn, agent, channel, watch=True)
 
 
 def log_out(turn: Turn, event: LogOut) -> None:
-    agent = _asked_by(turn, event.phone, event.login)
+    agent = asked_by(turn, event.phone, event.login)
     if agent is None or not agent.at_work:
-        _answer(turn, event.command, "not-logged-in", ok=False)
+        answer(turn, event.command, "not-logged-in", ok=False)
     elif _in_call(agent):
-        _answer(turn, event.command, "finish-call-first", ok=False)
+        answer(turn, event.command, "finish-call-first", ok=False)
     else:
+        violations.logged_out(turn, agent)
         agents.leave(turn, agent, "logged_out")
-        _answer(turn, event.command, "logged-out")
+        answer(turn, event.command, "logged-out")
 
 
 def come_back(turn: Turn, event: ComeBack) -> None:
-    """The operator says: I am back. Ends UNREACHABLE, and a wrap-up early."""
-    agent = _asked_by(turn, event.phone, event.login)
+    """The operator says: I am back. Ends a break, UNREACHABLE, and a wrap-up early; in a call it takes back
+    the wish for a break after it."""
+    center = turn.center
+    agent = asked_by(turn, event.phone, event.login)
     if agent is None or not agent.at_work:
-        _answer(turn, event.command, "not-logged-in", ok=False)
+        answer(turn, event.command, "not-logged-in", ok=False)
         return
-    _busy_with_code(turn, agent, event.channel)
-    if agent.state in (State.UNREACHABLE, State.WRAP_UP):
+    busy_with_code(turn, agent, event.channel)
+    if center.claims.pop(agent.login, None) is not None or agent.deferred:
+        if agent.deferred:
+            breaks.end(turn, agent, "unused", "came_back")
+        answer(turn, event.command, "break-cancelled")
+    elif agent.state is State.BREAK:
+        breaks.end(turn, agent, "used", "came_back")
+        answer(turn, event.command, "you-are-ready")
+    elif agent.state in (State.UNREACHABLE, State.WRAP_UP):
         if event.phone is not None:
-            turn.center.unreachable.discard(event.phone)
+            center.unreachable.discard(event.phone)
         agent.idle_since = None
         agents.make_ready(turn, agent, "came_back")
-        _answer(turn, event.command, "you-are-ready")
+        answer(turn, event.command, "you-are-ready")
     elif agent.state is State.READY:
-        _answer(turn, event.command, "you-are-ready")
+        answer(turn, event.command, "you-are-ready")
     else:
-        _answer(turn, event.command, "finish-call-first", ok=False)
+        answer(turn, event.command, "finish-call-first", ok=False)
 
 
 def tell_state(turn: Turn, event: TellState) -> None:
     agent = turn.center.at_phone.get(event.phone)
     if agent is None:
-        _answer(turn, event.command, "not-logged-in", ok=False)
+        answer(turn, event.command, "not-logged-in", ok=False)
         return
-    _busy_with_code(turn, agent, event.channel)
-    _answer(turn, event.command, f"state-{agent.state.replace('_', '-')}")
+    busy_with_code(turn, agent, event.channel)
+    answer(turn, event.command, f"state-{agent.state.replace('_', '-')}")
 
 
-def _asked_by(turn: Turn, phone: str | None, login: str | None) -> Agent | None:
+def asked_by(turn: Turn, phone: str | None, login: str | None) -> Agent | None:
     return turn.center.agents.get(login) if login is not None else turn.center.at_phone.get(phone or "")
 
 

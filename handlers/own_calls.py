@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from handlers import agents, scripts, waiting
+from handlers import agents, scripts, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.center import Target
@@ -58,6 +58,8 @@ def open_call(turn: Turn, channel: ChannelId, phone: str, number: str, reason: s
             return None
         if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
             agent.rona = agent.reason  # a call of one's own does not say "I am back"
+        if agent.state is State.WRAP_UP and agent.until is not None:
+            violations.expect_end(turn, agent, agent.until)
         if agent.state in (State.READY, State.WRAP_UP, State.UNREACHABLE):
             agents.set_state(turn, agent, State.TALKING, reason=reason, call=call.id)
     return call

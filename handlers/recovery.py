@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Set
 from datetime import datetime, timedelta
 
-from handlers import adoption, hands, operators, records, resumption
+from handlers import adoption, hands, operators, records, restoration, resumption
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
 from telephony.core.events import OpenOperator, PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
 from telephony.core.facts import Repaired
-from telephony.core.operators import Agent, State
+from telephony.core.operators import ENGAGED, Agent, State
 
 SETTLED = timedelta(seconds=records.SETTLED)
 RING_SLACK = timedelta(seconds=10)
@@ -38,11 +38,13 @@ def started(turn: Turn, event: Started) -> None:
         if agent is not None and row.phone in center.phones and row.phone not in center.at_phone:
             center.seat(agent, row.phone)
             _restore(agent, row)
+    restoration.restore_breaks(turn, event)
 
 
 def _restore(agent: Agent, row: OpenOperator) -> None:
     agent.state, agent.since, agent.reason = State(row.state), row.since, row.reason
     agent.idle_since, agent.until, agent.call = row.idle_since, row.until, row.call
+    agent.engaged_since = row.since if agent.state in ENGAGED else None
 
 
 # -- the PBX goes

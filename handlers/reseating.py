@@ -40,6 +40,8 @@ def _settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
     if rings:
         if agent.state is not State.RINGING:
             agents.set_state(turn, agent, State.RINGING, call=call.id)
+    elif agent.state is State.BREAK and call.origin == agent.login:
+        return  # a call of one's own does not end a break
     elif agent.state not in IN_CALL:
         if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
             agent.rona = agent.reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from handlers import agents, scripts
+from handlers import agents, scripts, violations
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.effects import Continue, CreateLeg, Hold, SetVariables
@@ -79,6 +79,7 @@ def _choose(turn: Turn, call: Call, queue: Queue, lane: Lane) -> Agent | None:
 def next_for(turn: Turn, agent: Agent) -> None:
     """The operator is free: give them the caller with the highest claim, or let them wait for one."""
     center = turn.center
+    violations.free_again(turn, agent)
     call_id = center.matcher.next_caller(agent.lanes) if center.pbx_up else None
     if call_id is None:
         center.make_free(agent)

@@ -24,7 +24,8 @@ class BreakKind(StrEnum):
 class Verdict(StrEnum):
     GRANTED = "granted"
     DEFERRED = "deferred"
-    """Granted for after the call."""
+    """Granted for after the call; with reason `cap`: a missed slot's turn is kept, a permission follows when a place is
+    free."""
     REFUSED = "refused"
 
 
@@ -44,7 +45,13 @@ class ViolationKind(StrEnum):
     LONG_WRAP_UP = "long_wrap_up"
     """After-call work beyond what is allowed, by any trick: a phone kept off the hook and the like."""
     BACK_DOOR = "back_door"
-    """Paused in the native queue past Gudok; undone."""
+    """Paused, or ended a pause, in the native queue past Gudok; undone."""
+    REJECTED_EMERGENCY = "rejected_emergency"
+    """An emergency pause that a senior has rejected afterwards."""
+
+
+LASTING = frozenset({ViolationKind.OVERRUN, ViolationKind.UNREGISTERED, ViolationKind.LONG_WRAP_UP})
+"""These have an end of their own (ViolationEnded); the others are over when they are seen."""
 
 
 class BreakAsked(Fact, frozen=True, kw_only=True):
@@ -64,8 +71,9 @@ class BreakAsked(Fact, frozen=True, kw_only=True):
 
 
 class PermissionGiven(Fact, frozen=True, kw_only=True):
-    """A pause is allowed from `begins` to `until`. `slot`: begin of the planned break it takes; `order`: the order it
-    stands on; `reason`: of an emergency, a name of the configured list."""
+    """A pause is allowed from `begins` to `until`. Of a deferred one both are what they would be if it began now: it is
+    stated again, under the same `permission`, when it does begin. `slot`: begin of the planned break it takes; `order`:
+    the order it stands on; `reason`: of an emergency, a name of the configured list."""
 
     permission: str
     login: str
@@ -79,7 +87,8 @@ class PermissionGiven(Fact, frozen=True, kw_only=True):
 
 
 class PermissionEnded(Fact, frozen=True, kw_only=True):
-    """`how`: used (came back), over (time was up), unused, withdrawn, offline."""
+    """`how`: used (came back), over (time was up), unused (it never began), withdrawn (with its order, or rejected),
+    offline (logged out on the break)."""
 
     permission: str
     how: Literal["used", "over", "unused", "withdrawn", "offline"]
@@ -116,7 +125,7 @@ class EmergencyReviewed(Fact, frozen=True, kw_only=True):
 
 
 class ViolationSeen(Fact, frozen=True, kw_only=True):
-    """`detail`: one line without personal data; `seconds`: how long, where that is known."""
+    """`detail`: one line without personal data."""
 
     violation: str
     login: str

@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from telephony.core.break_facts import BreakKind
 from telephony.core.calls import Call, Leg
 from telephony.core.effects import LampState
 from telephony.core.event import CallId, ChannelId
 from telephony.core.events import OpenCall, OpenOperator, Operator, RecordSoFar
 from telephony.core.hands import Hand, Help
 from telephony.core.operators import Agent, State
+from telephony.core.permissions import Claim, Order, Permission
 from telephony.core.plan import DirectoryEntry, Plan, Queue
+from telephony.core.roster import Roster
 from telephony.core.routing import Matcher
 
 
@@ -48,6 +51,22 @@ class Center:
     unreachable: set[str] = field(default_factory=set)
     staff: dict[str, int] = field(default_factory=dict)
     """How many at work could serve each queue, sooner or later."""
+    serving: dict[str, int] = field(default_factory=dict)
+    """How many at work serve each queue from the first moment of a call's waiting."""
+    resting: dict[str, int] = field(default_factory=dict)
+    """How many of these are, or will be after their call, on a technical break."""
+    roster: Roster = field(default_factory=Roster)
+    used_slots: set[tuple[str, datetime]] = field(default_factory=set)
+    """Login and begin of planned breaks that were taken."""
+    moved_slots: dict[tuple[str, datetime], datetime] = field(default_factory=dict)
+    """The same of planned breaks missed because of a call -> until when they may begin."""
+    orders: dict[str, Order] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)
+    emergencies: dict[str, str] = field(default_factory=dict)
+    """Permission -> login, of emergency pauses that no senior has looked at."""
+    lit: set[str] = field(default_factory=set)
+    """Queues whose lamp shows that somebody waits."""
+    names: int = 0
     calls: dict[CallId, Call] = field(default_factory=dict)
     channels: dict[ChannelId, Call] = field(default_factory=dict)
     """Every channel of every call, the parties' and the legs'."""
@@ -69,8 +88,10 @@ class Center:
     snoops: dict[ChannelId, Help] = field(default_factory=dict)
     pressed: dict[ChannelId, tuple[tuple[str, datetime], ...]] = field(default_factory=dict)
     """The last keys that an operator has pressed in a call, as many as raise a hand."""
-    lamps: dict[str, LampState] = field(default_factory=dict)
-    """What the lamps were told to show last."""
+    hand_lamps: dict[str, LampState] = field(default_factory=dict)
+    """Login -> what their lamp shows of raised hands, where it is not off."""
+    lamps_shown: bool = False
+    """In this life of the router."""
     suspects: frozenset[str] = frozenset()
     """What the last audit found amiss; amiss twice is repaired."""
 
@@ -82,6 +103,13 @@ class Center:
         self.by_number = {number: queue for queue in plan.queues for number in queue.numbers}
         self.phones = frozenset(phone.name for phone in plan.phones)
         self.staff = dict.fromkeys(self.queues, 0)
+        self.serving = dict.fromkeys(self.queues, 0)
+        self.resting = dict.fromkeys(self.queues, 0)
+
+    def new_name(self) -> str:
+        """For a request, a permission, an order or a violation: not reused by another life of the router."""
+        self.names += 1
+        return f"{self.run}-{self.names}"
 
     def resolve(self, number: str, trunk: str | None) -> Target | None:
         """What `number` means on an operator's phone; None when nothing. `trunk` where it is a number outside."""
@@ -146,6 +174,22 @@ class Center:
     def _count_staff(self, agent: Agent, change: int) -> None:
         for queue in {lane.queue.name for lane in agent.lanes}:
             self.staff[queue] += change
+        for lane in agent.lanes:
+            if lane.step == 0:
+                self.serving[lane.queue.name] += change
+        self._count_resting(agent, change)
+
+    def _count_resting(self, agent: Agent, change: int) -> None:
+        if agent.permission is not None and agent.permission.kind is BreakKind.TECHNICAL:
+            for lane in agent.lanes:
+                if lane.step == 0:
+                    self.resting[lane.queue.name] += change
+
+    def permit(self, agent: Agent, permission: Permission | None) -> None:
+        """The operator holds this permission from now on, or none. Keeps the counts that the cap is measured by."""
+        self._count_resting(agent, -1)
+        agent.permission = permission
+        self._count_resting(agent, +1)
 
     def make_free(self, agent: Agent) -> None:
         """Let the matcher give calls to a READY operator."""

@@ -42,7 +42,7 @@ class OpenOperator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     call: CallId | None = None
     idle_since: datetime | None = None
     until: datetime | None = None
-    """End of the wrap-up, where one runs."""
+    """End of the wrap-up or of the break, where one runs."""
 
 
 class OpenAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -102,7 +102,8 @@ class Started(Event, frozen=True, kw_only=True):
 
 
 class OpenPermission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A permission as the database remembers it: not ended, or ended not long ago (its slot is used then)."""
+    """A permission as the database remembers it: not ended, or ended not long ago as used, over, withdrawn or offline
+    (its slot is used then; that of one ended as unused is not, so such are left out)."""
 
     permission: str
     login: str

@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from telephony.core.event import CallId, ChannelId
-from telephony.core.events import Operator
+from telephony.core.events import OpenViolation, Operator
+from telephony.core.permissions import Permission
 from telephony.core.routing import Lane
 
 
@@ -30,7 +31,15 @@ class State(StrEnum):
 PHONE_LOST = "phone_lost"
 """The reason of UNREACHABLE that ends by itself, when the phone is reachable again."""
 
+OVERRUN = "overrun"
+"""The reason of UNREACHABLE when a break is over and its operator has not said that they are back."""
+
 IN_CALL = frozenset({State.TALKING, State.ON_HOLD})
+ENGAGED = frozenset({State.RINGING, State.TALKING, State.ON_HOLD, State.WRAP_UP})
+"""With a caller, from the first ring to the end of the wrap-up."""
+PAUSED = frozenset({State.BREAK, State.UNREACHABLE})
+"""The native fallback queues must not ring them. WRAP_UP is not among these: it is short, and should the router die
+within it nobody would end the pause."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +65,21 @@ class Agent:
     generation: int = 0
     """Of the wrap-up timer."""
     until: datetime | None = None
+    """End of the wrap-up, or of the break."""
+    permission: Permission | None = None
+    """Of the break they are on, or, in another state, of one that begins after the call."""
+    breaks: int = 0
+    """Generation of the timers of a break."""
+    engaged_since: datetime | None = None
+    """Since when they have been in ENGAGED states without a gap."""
+    after_call: bool = False
+    """They have not been free since the wrap-up of their last call began."""
+    violation: OpenViolation | None = None
+    """The one that lasts."""
+    logged_out: datetime | None = None
+    """When they last did so within their shift."""
+    back_door: datetime | None = None
+    """When a pause past us was last seen: one act comes once for each queue."""
     talked: CallId | None = None
     """The conversation that ended last, for which an outcome may be given."""
 
@@ -66,3 +90,8 @@ class Agent:
     @property
     def at_work(self) -> bool:
         return self.state is not State.OFFLINE
+
+    @property
+    def deferred(self) -> bool:
+        """A break begins as soon as the call is over."""
+        return self.permission is not None and self.state is not State.BREAK

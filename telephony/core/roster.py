@@ -7,7 +7,7 @@ shift may cross midnight and belongs to the local day it begins on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -219,10 +219,13 @@ class Roster:
         self._by_login: dict[str, list[Shift]] = {}
         for shift in sorted(shifts, key=lambda shift: shift.begin):
             self._by_login.setdefault(shift.login, []).append(shift)
+        self._slots = {
+            login: [slot for one in ordered for slot in one.slots] for login, ordered in self._by_login.items()
+        }
 
-    def shifts(self, login: str) -> tuple[Shift, ...]:
-        return tuple(self._by_login.get(login, ()))
+    def shifts(self, login: str) -> Sequence[Shift]:
+        return self._by_login.get(login, ())
 
-    def slots(self, login: str) -> list[Slot]:
+    def slots(self, login: str) -> Sequence[Slot]:
         """All planned breaks of an operator, in order of time."""
-        return [slot for shift in self._by_login.get(login, ()) for slot in shift.slots]
+        return self._slots.get(login, ())

@@ -144,6 +144,8 @@ class Matcher:
         groups = {group.name: group for group in plan.groups}
         self.lanes: dict[str, tuple[Lane, ...]] = {queue.name: lanes_of(queue, groups) for queue in plan.queues}
         self._waiting: dict[CallId, Lane] = {}
+        self.moved: set[str] = set()
+        """Queues that callers have entered or left since somebody looked."""
         self._idle: dict[str, Idle] = {}
         self._last_turn: dict[str, int] = {}
         self._turns: dict[tuple[str, str], int] = {}
@@ -157,15 +159,21 @@ class Matcher:
         """The caller waits in `lane`; one who waits already moves there."""
         self.remove_caller(call)
         self._waiting[call] = lane
+        self.moved.add(lane.queue.name)
         lane.callers.add(call, Claim(-priority, arrived, call))
 
     def remove_caller(self, call: CallId) -> None:
         lane = self._waiting.pop(call, None)
         if lane is not None:
+            self.moved.add(lane.queue.name)
             lane.callers.discard(call)
 
     def is_waiting(self, call: CallId) -> bool:
         return call in self._waiting
+
+    def anybody_in(self, queue: str) -> bool:
+        """Whether somebody waits there."""
+        return any(lane.callers for lane in self.lanes[queue])
 
     def waiting(self) -> Iterable[CallId]:
         return self._waiting
@@ -225,6 +233,13 @@ class Matcher:
                 return self._turns.get((queue.name, operator.login), 0)
             case Strategy.FEWEST_CALLS:
                 return calls
+
+
+def members(plan: Plan, group: str | None, persons: Iterable[Operator]) -> list[Operator]:
+    """Those of `persons` who belong to the group of this name; nobody, where there is none."""
+    found = next((one for one in plan.groups if one.name == group), None)
+    requirements = () if found is None else _group_requirements(found)
+    return [person for person in persons if any(requirement.met_by(person) for requirement in requirements)]
 
 
 def next_step(queue: Queue, step: int) -> Overflow | None:

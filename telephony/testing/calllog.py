@@ -10,6 +10,7 @@ from telephony.core.break_facts import AnyBreakFact, HandLowered, HandRaised
 from telephony.core.events import LastTalk, OpenAttempt, OpenCall, OpenHand, OpenOperator
 from telephony.core.facts import AttemptResult, CallKind
 from telephony.core.operators import State
+from telephony.testing.breaklog import BreakLog
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ class Interval:
     since: datetime
     idle_since: datetime | None
     until: datetime | None
+    permission: str | None = None
     ended: datetime | None = None
 
 
@@ -97,13 +99,13 @@ class CallLog:
         self.last_talks: dict[str, LastTalk] = {}
         self.denied: list[facts.LogInDenied] = []
         self.repairs: list[facts.Repaired] = []
-        self.breaks: list[AnyBreakFact] = []
+        self.breaks = BreakLog()
         self.oddities: list[facts.AnyFact] = []
 
     def open_hands(self) -> tuple[OpenHand, ...]:
         """Raised and not down."""
         up: dict[str, OpenHand] = {}
-        for one in self.breaks:
+        for one in self.breaks.facts:
             if isinstance(one, HandRaised):
                 up[one.hand] = OpenHand(hand=one.hand, login=one.login, call=one.call, at=one.at)
             elif isinstance(one, HandLowered):
@@ -123,7 +125,7 @@ class CallLog:
             case facts.Repaired():
                 self.repairs.append(fact)
             case _ if isinstance(fact, AnyBreakFact):
-                self.breaks.append(fact)
+                self.breaks.add(fact)
             case _:
                 call = self.calls.get(fact.call)
                 if call is None or not self._in_call(call, fact):
@@ -232,7 +234,17 @@ class CallLog:
         if fact.state == State.READY and idle_since is None:
             idle_since = fact.at
         intervals.append(
-            Interval(fact.login, fact.state, fact.phone, fact.reason, fact.call, fact.at, idle_since, fact.until)
+            Interval(
+                fact.login,
+                fact.state,
+                fact.phone,
+                fact.reason,
+                fact.call,
+                fact.at,
+                idle_since,
+                fact.until,
+                fact.permission,
+            )
         )
 
     # -- what a new life of the router is told

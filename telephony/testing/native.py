@@ -18,6 +18,8 @@ class Member:
     phone: str
     queues: tuple[str, ...]
     paused: bool
+    wanted: bool
+    """What the router wishes."""
 
 
 class NativeQueue:
@@ -32,9 +34,22 @@ class NativeQueue:
 
     def mirror(self, effect: MirrorMember) -> None:
         if effect.queues:
-            self.members[effect.login] = Member(effect.phone, effect.queues, effect.paused)
+            self.members[effect.login] = Member(effect.phone, effect.queues, effect.paused, effect.paused)
         else:
             self.members.pop(effect.login, None)
+
+    def pause(self, login: str, *, paused: bool) -> list[ev.NativePauseSeen]:
+        """By another door than the router. Answers what is heard of it: one event for each queue."""
+        member = self.members.get(login)
+        if member is None:
+            return []
+        member.paused = paused
+        return [ev.NativePauseSeen(phone=member.phone, queue=queue, paused=paused) for queue in member.queues]
+
+    def paused_past_us(self) -> list[ev.NativePauseSeen]:
+        """What a router finds when it looks: members that stand otherwise than it wished."""
+        differing = [login for login, member in self.members.items() if member.paused != member.wanted]
+        return [event for login in differing for event in self.pause(login, paused=self.members[login].paused)]
 
     def waiting(self) -> list[Channel]:
         """Callers in the native queues with whom nobody talks."""

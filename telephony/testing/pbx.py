@@ -34,7 +34,7 @@ class MemoryPbx(Pbx):
         self.refusals: list[ev.PbxRefused] = []
         """All that was refused, for stories to look at."""
         self.lamps: dict[str, do.LampState] = {}
-        """What each lamp shows."""
+        """Name -> what it shows; it outlives the router."""
         self._deliver: Callable[[ev.AnyEvent], None] | None = None
         self._connection = 0
         self._lanes: dict[str, deque[do.CallEffect]] = {}
@@ -57,6 +57,14 @@ class MemoryPbx(Pbx):
         """Events flow from now on."""
         self._connection += 1
         self.switch.application = True
+        for event in self.native.paused_past_us():
+            self._hear(None, event)
+
+    def pause_past_us(self, login: str, *, paused: bool) -> None:
+        """Somebody pauses a member of the native queues by AMI or the PBX's command line."""
+        for event in self.native.pause(login, paused=paused):
+            if self.connected:
+                self._hear(None, event)
 
     def abandon(self) -> None:
         """The router was killed: what it was doing is left as it is; its subscriptions to others' channels end."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from telephony.core import commands
 from telephony.core import effects as do
 from telephony.core import events as ev
+from telephony.core.break_facts import BreakKind
 from telephony.testing import calllog
 from telephony.testing.parts import BUSY, DECLINED, Channel, Phone
 
@@ -177,6 +178,15 @@ class Operator(Telephone):
     def asks_state(self) -> str:
         return self._dial_code(
             self.phone, lambda name, channel: commands.TellState(command=name, phone=self.phone.name, channel=channel)
+        )
+
+    def asks_break(self, kind: BreakKind = BreakKind.TECHNICAL, reason: str = "") -> str:
+        """Dials the code of this kind of break; `reason`: a digit."""
+        return self._dial_code(
+            self.phone,
+            lambda name, channel: commands.TakeBreak(
+                command=name, kind=kind, phone=self.phone.name, reason=reason, channel=channel
+            ),
         )
 
     def _dial_code(self, phone: Phone, ask: Callable[[str, str], ev.AnyEvent]) -> str:

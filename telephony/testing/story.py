@@ -23,10 +23,12 @@ from random import Random
 from telephony.core import effects as do
 from telephony.core import events as ev
 from telephony.core.center import Center
+from telephony.core.commands import AnyCommand
 from telephony.core.facts import AnyFact
 from telephony.core.plan import Plan
+from telephony.core.roster import Shift, Slot
 from telephony.testing.calllog import CallLog
-from telephony.testing.clock import VirtualClock
+from telephony.testing.clock import MORNING, VirtualClock
 from telephony.testing.journal import MemoryJournal
 from telephony.testing.life import Life
 from telephony.testing.parts import Channel
@@ -62,9 +64,10 @@ class Story:
         self.journal = MemoryJournal(self.clock, self.log.add)
         self.operators: dict[str, Operator] = {}
         self.callers: dict[str, Caller] = {}
+        self.shifts: tuple[Shift, ...] = ()
         self.switch.tell_reported = self._notified
         self._watch = watch
-        self._runs = 0
+        self._runs = self._asked = 0
         self._hasty = False
         self._read = 0
         self._dead_since: datetime | None = None
@@ -86,6 +89,34 @@ class Story:
         """Somebody edits the list of operators."""
         self.operators[person.login].person = person
         self.tell(ev.OperatorsChanged(operators=self._persons()))
+
+    def shift(self, login: str, begin: str, end: str, *slots: str) -> None:
+        """The operator works from `begin` to `end`, with `slots` such as "1:00-1:15". Hours and minutes count from the
+        morning in which stories begin."""
+        breaks = tuple(Slot(begin=self._time(slot.split("-")[0]), end=self._time(slot.split("-")[1])) for slot in slots)
+        self.correct(Shift(login=login, begin=self._time(begin), end=self._time(end), slots=breaks))
+
+    def _time(self, text: str) -> datetime:
+        hours, minutes = map(int, text.split(":"))
+        return MORNING + timedelta(hours=hours, minutes=minutes)
+
+    def correct(self, shift: Shift) -> None:
+        """Somebody edits the roster: this shift takes the place of all that the operator had."""
+        self.shifts = (*(one for one in self.shifts if one.login != shift.login), shift)
+        self.tell(ev.RosterChanged(shifts=self.shifts))
+
+    def pauses_past_us(self, operator: Operator, *, paused: bool = True) -> None:
+        """Somebody uses the back door: QueuePause on the native queues."""
+        self.pbx.pause_past_us(operator.login, paused=paused)
+        self.moment()
+
+    def asks(self, ask: Callable[[str], AnyCommand]) -> do.Reply:
+        """A command from elsewhere than a phone, with its answer; `ask` makes it from its name."""
+        self._asked += 1
+        name = f"asked-{self._asked}"
+        self.tell(ask(name))
+        self.moment()
+        return self.life.replies[name]
 
     def _extension(self, login: str) -> str:
         known = self.operators.get(login)
@@ -178,6 +209,10 @@ class Story:
                 open_operators=self.log.open_operators(),
                 open_calls=self.log.open_calls(),
                 last_talks=tuple(self.log.last_talks.values()),
+                shifts=self.shifts,
+                permissions=self.log.breaks.open_permissions(),
+                orders=self.log.breaks.open_orders(self.clock.now()),
+                violations=self.log.breaks.open_violations(),
                 hands=self.log.open_hands(),
                 run=life.run,
             )

@@ -52,7 +52,7 @@ def lamp(story: Story, kind: str, operator: Operator) -> str:
 
 def said(story: Story, *kinds: type) -> list[object]:
     story.journal.commit()
-    return [fact for fact in story.log.breaks if isinstance(fact, kinds or (HandRaised, HandTaken, HandLowered))]
+    return [fact for fact in story.log.breaks.facts if isinstance(fact, kinds or (HandRaised, HandTaken, HandLowered))]
 
 
 def test_a_hand_raised_by_keys_blinks_at_the_seniors_and_leaves_the_talk_alone(

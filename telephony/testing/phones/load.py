@@ -140,7 +140,9 @@ async def start_operators(
     }
     arguments = ["-infindex", "operator.csv", "0", *(["-rtp_echo"] if echo else [])]
     if not register:
-        return await start_crowd(program, files, server, ["-sf", "operator.xml", *arguments], port=port, seconds=seconds)
+        return await start_crowd(
+            program, files, server, ["-sf", "operator.xml", *arguments], port=port, seconds=seconds
+        )
     files["register"] = [
         f"{plan.phone};[authentication username={plan.phone} password={plan.password}]" for plan in plans
     ]

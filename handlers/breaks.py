@@ -1,0 +1,276 @@
+"""Breaks: asked for, granted by the policy, begun at once or after the call, and ended.
+
+A break and its permission are one: the state BREAK holds exactly as long as the permission that stands on record.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from handlers import agents, lamps, operators, spoken
+from handlers.turn import Turn
+from telephony.core.break_facts import BreakAsked, BreakKind, PermissionEnded, PermissionGiven, Verdict
+from telephony.core.breaks import Decision, Grant, Request, decide, lapsed, missed_slots, place_for
+from telephony.core.calls import LegState
+from telephony.core.commands import TakeBreak
+from telephony.core.effects import Alarm, Reply
+from telephony.core.events import RosterChanged, TimerFired
+from telephony.core.facts import AttemptResult
+from telephony.core.operators import ENGAGED, OVERRUN, Agent, State
+from telephony.core.permissions import Permission
+from telephony.core.roster import Roster
+
+END_TIMER = "break:"
+WARNING_TIMER = "warning:"
+REMEMBERED = timedelta(days=2)
+"""For so long a planned break that was used, or missed, is known."""
+
+How = Literal["used", "over", "unused", "withdrawn", "offline"]
+
+
+# -- asking
+
+
+def take_break(turn: Turn, event: TakeBreak) -> None:
+    """The one door for every request of an operator."""
+    agent = operators.asked_by(turn, event.phone, event.login)
+    if agent is None:
+        code = "not-logged-in" if event.login is None else "unknown-operator"
+        operators.answer(turn, event.command, code, ok=False)
+        return
+    if agent.at_work:
+        operators.busy_with_code(turn, agent, event.channel)
+    decision = ask(turn, agent, Request(agent.login, event.kind, event.reason), event.door)
+    until = None if agent.permission is None else agent.permission.until
+    say = spoken.answer(turn.center.plan, decision, until)
+    ok = decision.verdict is not Verdict.REFUSED
+    turn.do(Reply(command=event.command, ok=ok, code=spoken.code_of(decision), say=say))
+
+
+def ask(turn: Turn, agent: Agent, request: Request, door: str) -> Decision:
+    """Put the question to the policy, its answer on record, and do what it says."""
+    center = turn.center
+    decision = decide(request, center, turn.now)
+    permission = None if decision.grant is None else _permission(turn, agent, request.kind, decision.grant)
+    turn.do(
+        BreakAsked(
+            request=center.new_name(),
+            login=agent.login,
+            kind=request.kind,
+            door=door,
+            verdict=decision.verdict,
+            reason=decision.reason,
+            permission=None if permission is None else permission.id,
+            next_slot=decision.next_slot,
+            at=turn.now,
+        )
+    )
+    if decision.claim is not None:
+        center.claims[agent.login] = decision.claim
+    if permission is not None:
+        give(turn, agent, permission, at_once=decision.verdict is Verdict.GRANTED)
+    return decision
+
+
+def _permission(turn: Turn, agent: Agent, kind: BreakKind, grant: Grant) -> Permission:
+    until = turn.now + grant.length if grant.length is not None else grant.until
+    assert until is not None
+    return Permission(
+        turn.center.new_name(),
+        agent.login,
+        kind,
+        turn.now,
+        until,
+        length=grant.length,
+        slot=grant.slot,
+        order=grant.order,
+        reason=grant.reason,
+    )
+
+
+# -- permissions
+
+
+def give(turn: Turn, agent: Agent, permission: Permission, *, at_once: bool) -> None:
+    """The permission is on record; the break begins now, or after the call. It takes the place of another one."""
+    center = turn.center
+    if agent.permission is not None:
+        take_away(turn, agent, "used" if agent.state is State.BREAK else "unused")
+    center.claims.pop(agent.login, None)
+    center.permit(agent, permission)
+    if permission.slot is not None:
+        center.used_slots.add((agent.login, permission.slot))
+    _state(turn, permission)
+    if permission.kind is BreakKind.EMERGENCY:
+        center.emergencies[permission.id] = agent.login
+        text = f"{permission.reason}: confirm or reject it with gudok breaks review {permission.id}"
+        turn.do(Alarm(code="emergency_pause", text=text, subject=permission.id))
+    if at_once:
+        begin(turn, agent)
+    elif permission.length is None:
+        set_timers(turn, agent)
+
+
+def _state(turn: Turn, permission: Permission) -> None:
+    turn.do(
+        PermissionGiven(
+            permission=permission.id,
+            login=permission.login,
+            kind=permission.kind,
+            begins=permission.begins,
+            until=permission.until,
+            slot=permission.slot,
+            order=permission.order,
+            reason=permission.reason,
+            at=turn.now,
+        )
+    )
+
+
+def take_away(turn: Turn, agent: Agent, how: How, at: datetime | None = None) -> None:
+    """The permission ends; what the operator does then is for the caller of this to say."""
+    permission = agent.permission
+    assert permission is not None
+    turn.do(PermissionEnded(permission=permission.id, how=how, at=at or turn.now))
+    turn.center.permit(agent, None)
+    agent.breaks += 1
+    if permission.begun or permission.length is None:
+        turn.forget_timer(END_TIMER + agent.login)
+        turn.forget_timer(WARNING_TIMER + agent.login)
+    if how == "unused" and permission.slot is not None:
+        turn.center.used_slots.discard((agent.login, permission.slot))
+
+
+# -- the break
+
+
+def begin(turn: Turn, agent: Agent) -> None:
+    """The operator is on a break from now on. A caller who rings at them is given to the next operator."""
+    permission = agent.permission
+    assert permission is not None
+    anew = not permission.begun and permission.begins != turn.now
+    permission.begin(turn.now)
+    if anew:
+        _state(turn, permission)
+    _stop_ringing(turn, agent)
+    agent.rona, agent.wrap_up, agent.idle_since = "", 0, None
+    agents.set_state(turn, agent, State.BREAK, reason=permission.kind)
+    set_timers(turn, agent)
+
+
+def _stop_ringing(turn: Turn, agent: Agent) -> None:
+    """The offer is withdrawn: with the end of the leg the caller stands at the head again, by their true arrival."""
+    for channel in sorted(agent.channels):
+        call = turn.center.channels.get(channel)
+        leg = None if call is None else call.legs.get(channel)
+        if call is not None and leg is not None and leg.state is not LegState.UP:
+            leg.result = AttemptResult.CANCELLED
+            turn.hang_up(call, channel)
+
+
+def set_timers(turn: Turn, agent: Agent) -> None:
+    """For the end, and the warning before it; at once where the time has passed meanwhile."""
+    permission = agent.permission
+    assert permission is not None
+    agent.breaks += 1
+    turn.wake(END_TIMER + agent.login, agent.breaks, max(permission.until - turn.now, timedelta()))
+    warning = permission.until - timedelta(seconds=turn.center.plan.breaks.warning)
+    if agent.state is State.BREAK and turn.now < warning < permission.until:
+        turn.wake(WARNING_TIMER + agent.login, agent.breaks, warning - turn.now)
+
+
+def begin_deferred(turn: Turn, agent: Agent) -> bool:
+    """The call is over; False when nothing is left of the permission that waited for it."""
+    permission = agent.permission
+    assert permission is not None
+    if lapsed(turn.center, permission, turn.now):
+        take_away(turn, agent, "over" if permission.begun else "unused")
+        return False
+    begin(turn, agent)
+    return True
+
+
+def warning_due(turn: Turn, event: TimerFired) -> None:
+    agent = turn.center.agents.get(event.key.removeprefix(WARNING_TIMER))
+    if agent is not None and agent.breaks == event.generation and agent.state is State.BREAK:
+        lamps.warn(turn, agent)
+
+
+def time_up(turn: Turn, event: TimerFired) -> None:
+    """It ended when it was to end, however late the timer: nobody may have lived to hear it then."""
+    agent = turn.center.agents.get(event.key.removeprefix(END_TIMER))
+    if agent is None or agent.breaks != event.generation or agent.permission is None:
+        return
+    at = min(agent.permission.until, turn.now)
+    if agent.state is not State.BREAK:
+        take_away(turn, agent, "over" if agent.permission.begun else "unused", at)
+        return
+    take_away(turn, agent, "over", at)
+    if turn.center.plan.breaks.at_end == "overrun":
+        agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
+    else:
+        go_back(turn, agent, "break_over", at)
+
+
+def end(turn: Turn, agent: Agent, how: How, reason: str) -> None:
+    """Before its time: the operator is back, or the permission is withdrawn. One that has not begun will not."""
+    on_break = agent.state is State.BREAK
+    take_away(turn, agent, how if on_break else "withdrawn" if how == "withdrawn" else "unused")
+    if on_break:
+        go_back(turn, agent, reason, turn.now)
+
+
+def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
+    """To work: READY, or to the call of their own in which they are."""
+    calls = [turn.center.channels[channel] for channel in sorted(agent.channels) if channel in turn.center.channels]
+    own = next((call for call in calls if call.origin == agent.login), None)
+    if own is not None:
+        agents.set_state(turn, agent, State.TALKING, reason="own_call", call=own.id, at=at)
+    else:
+        agents.make_ready(turn, agent, reason, at)
+
+
+def leave(turn: Turn, agent: Agent) -> None:
+    """The operator logs out, or is logged out."""
+    turn.center.claims.pop(agent.login, None)
+    if agent.permission is not None:
+        take_away(turn, agent, "offline" if agent.state is State.BREAK else "unused")
+
+
+# -- slots and places
+
+
+def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
+    """A slot whose time passes while the operator is with a caller moves to right after that."""
+    center = turn.center
+    if agent.state in ENGAGED:
+        agent.engaged_since = agent.engaged_since or at
+        return
+    tolerance = timedelta(seconds=center.plan.breaks.tolerance)
+    for slot in missed_slots(center, agent, at):
+        center.moved_slots[agent.login, slot] = at + tolerance
+    agent.engaged_since = None
+
+
+def serve_claims(turn: Turn) -> None:
+    """At the end of a turn: who waits for a place under the cap gets one that is free, the earliest slot first."""
+    center = turn.center
+    for claim in sorted(center.claims.values(), key=lambda claim: (claim.slot, claim.login)):
+        agent = center.agents[claim.login]
+        if turn.now >= claim.shift_end:
+            del center.claims[claim.login]
+        elif agent.permission is None and place_for(center, agent, claim.slot):
+            grant = Grant(length=claim.length, slot=claim.slot)
+            with_caller = agent.state in ENGAGED and agent.state is not State.WRAP_UP
+            permission = _permission(turn, agent, BreakKind.TECHNICAL, grant)
+            give(turn, agent, permission, at_once=not with_caller)
+
+
+def roster_changed(turn: Turn, event: RosterChanged) -> None:
+    """New shifts and slots count from now on; what was granted stands."""
+    center = turn.center
+    center.roster = Roster(event.shifts)
+    old = turn.now - REMEMBERED
+    center.used_slots = {used for used in center.used_slots if used[1] > old}
+    center.moved_slots = {slot: until for slot, until in center.moved_slots.items() if until > old}

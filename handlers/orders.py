@@ -1,0 +1,167 @@
+"""Demands of the management, and the look that seniors take at emergency pauses afterwards.
+
+Who may: members of the groups `seniors` and `heads` of the break rules; nobody for themselves.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from handlers import breaks, violations
+from handlers.turn import Turn
+from telephony.core.break_facts import (
+    BreakKind,
+    EmergencyReviewed,
+    OrderGiven,
+    OrderWithdrawn,
+    ViolationKind,
+)
+from telephony.core.breaks import Request
+from telephony.core.commands import GiveOrder, ReviewEmergency, WithdrawOrder
+from telephony.core.effects import Continue, Reply
+from telephony.core.events import Continued, TimerFired
+from telephony.core.permissions import Order
+from telephony.core.routing import members
+
+ORDER_TIMER = "order:"
+ORDER_WORK = "order"
+BATCH = 50
+"""Operators whom one turn tells of an order."""
+
+
+def _answer(turn: Turn, command: str, code: str, *, ok: bool = False, text: str = "") -> None:
+    """Given to a screen: nothing is spoken."""
+    turn.do(Reply(command=command, ok=ok, code=code, text=text))
+
+
+def is_senior(turn: Turn, login: str) -> bool:
+    """Whether they may order pauses and judge emergencies."""
+    center = turn.center
+    agent = center.agents.get(login)
+    rules = center.plan.breaks
+    return (
+        agent is not None
+        and agent.person.enabled
+        and any(members(center.plan, group, [agent.person]) for group in (rules.seniors, rules.heads))
+    )
+
+
+# -- orders
+
+
+def give_order(turn: Turn, event: GiveOrder) -> None:
+    """On record for all it names, at work or not: it lets them pause as long as it holds. With `at_once` those at work
+    do so without asking, after their call where they are in one."""
+    center = turn.center
+    logins, refusal = _for_whom(turn, event)
+    if refusal:
+        _answer(turn, event.command, refusal)
+        return
+    order = Order(center.new_name(), event.by, frozenset(logins), turn.now, event.until)
+    center.orders[order.id] = order
+    turn.do(
+        OrderGiven(
+            order=order.id,
+            by=event.by,
+            logins=tuple(logins),
+            group=event.group,
+            begins=order.begins,
+            until=order.until,
+            why=event.why,
+            at=turn.now,
+        )
+    )
+    turn.wake(ORDER_TIMER + order.id, 0, order.until - turn.now)
+    if event.at_once:
+        _send(turn, order, tuple(logins))
+    _answer(turn, event.command, "order-given", ok=True, text=order.id)
+
+
+def _for_whom(turn: Turn, event: GiveOrder) -> tuple[list[str], str]:
+    """Logins, and why not."""
+    center = turn.center
+    if not is_senior(turn, event.by):
+        return [], "refused-not-allowed"
+    if event.until <= turn.now:
+        return [], "refused-order-over"
+    if any(login not in center.agents for login in event.logins):
+        return [], "unknown-operator"
+    if event.by in event.logins:
+        return [], "refused-own-order"
+    everybody = (agent.person for agent in center.agents.values() if agent.person.enabled)
+    grouped = {person.login for person in members(center.plan, event.group, everybody)}
+    logins = sorted({*event.logins, *grouped} - {event.by})
+    return logins, "" if logins else "refused-nobody"
+
+
+def _send(turn: Turn, order: Order, logins: tuple[str, ...]) -> None:
+    """Ask for some of them, then let other events have their turn."""
+    for login in logins[:BATCH]:
+        agent = turn.center.agents.get(login)
+        if agent is not None and agent.at_work:
+            request = Request(login, BreakKind.MANAGEMENT, ordered=order.id)
+            breaks.ask(turn, agent, request, "supervisor")
+    if len(logins) > BATCH:
+        turn.do(Continue(work=ORDER_WORK, items=(order.id, *logins[BATCH:])))
+
+
+def go_on(turn: Turn, event: Continued) -> None:
+    order = turn.center.orders.get(event.items[0])
+    if order is not None:
+        _send(turn, order, event.items[1:])
+
+
+def order_over(turn: Turn, event: TimerFired) -> None:
+    """Its time is over; the breaks that stand on it end by themselves."""
+    turn.center.orders.pop(event.key.removeprefix(ORDER_TIMER), None)
+
+
+def withdraw_order(turn: Turn, event: WithdrawOrder) -> None:
+    """Who is on a pause because of it goes back to work."""
+    center = turn.center
+    order = center.orders.get(event.order)
+    if not is_senior(turn, event.by):
+        _answer(turn, event.command, "refused-not-allowed")
+    elif order is None:
+        _answer(turn, event.command, "refused-no-such-order")
+    else:
+        del center.orders[order.id]
+        turn.forget_timer(ORDER_TIMER + order.id)
+        turn.do(OrderWithdrawn(order=order.id, by=event.by, at=turn.now))
+        for login in sorted(order.logins & center.agents.keys()):
+            agent = center.agents[login]
+            if agent.permission is not None and agent.permission.order == order.id:
+                breaks.end(turn, agent, "withdrawn", "order_withdrawn")
+        _answer(turn, event.command, "order-withdrawn", ok=True)
+
+
+def restore(turn: Turn, order: Order) -> None:
+    """It was on record when the router started."""
+    turn.center.orders[order.id] = order
+    turn.wake(ORDER_TIMER + order.id, 0, max(order.until - turn.now, timedelta()))
+
+
+# -- emergencies
+
+
+def review_emergency(turn: Turn, event: ReviewEmergency) -> None:
+    """Rejected, the pause was a violation, and what is left of it is taken away."""
+    center = turn.center
+    login = center.emergencies.get(event.permission)
+    if not is_senior(turn, event.by):
+        _answer(turn, event.command, "refused-not-allowed")
+    elif login is None:
+        _answer(turn, event.command, "refused-no-such-pause")
+    elif login == event.by:
+        _answer(turn, event.command, "refused-own-pause")
+    else:
+        del center.emergencies[event.permission]
+        turn.do(
+            EmergencyReviewed(permission=event.permission, by=event.by, confirmed=event.confirmed, at=turn.now),
+        )
+        agent = center.agents.get(login)
+        if agent is not None and not event.confirmed:
+            violations.see(turn, agent, ViolationKind.REJECTED_EMERGENCY, detail=event.permission)
+            if agent.permission is not None and agent.permission.id == event.permission:
+                breaks.end(turn, agent, "withdrawn", "emergency_rejected")
+        _answer(turn, event.command, "emergency-confirmed" if event.confirmed else "emergency-rejected", ok=True)

@@ -1,0 +1,64 @@
+"""Breaks after a restart: permissions, orders and violations as the database remembers them."""
+
+from __future__ import annotations
+
+from handlers import agents, breaks, orders
+from handlers.turn import Turn
+from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded
+from telephony.core.events import OpenPermission, Started
+from telephony.core.operators import Agent, State
+from telephony.core.permissions import Order, Permission
+from telephony.core.roster import Roster
+
+
+def restore_breaks(turn: Turn, event: Started) -> None:
+    """Those at work stand as they were already. What ended meanwhile ends at its true time, by its timer, which is due
+    at once."""
+    center = turn.center
+    center.roster = Roster(event.shifts)
+    for known in event.permissions:
+        _restore(turn, known)
+    for agent in list(center.agents.values()):
+        if agent.state is State.BREAK and agent.permission is None:
+            agents.make_ready(turn, agent, "no_permission")
+    for order in event.orders:
+        orders.restore(turn, Order(order.order, order.by, frozenset(order.logins), order.begins, order.until))
+    for lasting in event.violations:
+        held = center.agents.get(lasting.login)
+        if held is not None and held.at_work:
+            held.violation = lasting
+        else:
+            turn.do(ViolationEnded(violation=lasting.violation, at=turn.now))
+
+
+def _restore(turn: Turn, known: OpenPermission) -> None:
+    center = turn.center
+    if known.slot is not None:
+        center.used_slots.add((known.login, known.slot))
+    if known.kind is BreakKind.EMERGENCY and not known.reviewed:
+        center.emergencies[known.permission] = known.login
+    if known.ended is not None:
+        return
+    agent = center.agents.get(known.login)
+    if agent is None or not agent.at_work:  # their phone is not in the plan any more
+        turn.do(PermissionEnded(permission=known.permission, how="offline", at=turn.now))
+        return
+    _hold(turn, agent, known)
+
+
+def _hold(turn: Turn, agent: Agent, known: OpenPermission) -> None:
+    permission = Permission(
+        known.permission,
+        known.login,
+        known.kind,
+        known.begins,
+        known.until,
+        length=None if known.kind is BreakKind.MANAGEMENT else known.until - known.begins,
+        slot=known.slot,
+        order=known.order,
+        reason=known.reason,
+        begun=agent.state is State.BREAK,
+    )
+    turn.center.permit(agent, permission)
+    if permission.begun or permission.length is None:
+        breaks.set_timers(turn, agent)

@@ -1,0 +1,139 @@
+"""Pauses without a permission, by whatever trick: seen, put on record, and undone where that is possible.
+
+Those that last are tied to what the operator is in: an UNREACHABLE of a certain reason, or a time after a call that
+is longer than its wrap-up. They end with it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from handlers import agents
+from handlers.turn import Turn
+from telephony.core.break_facts import ViolationEnded, ViolationKind, ViolationSeen
+from telephony.core.breaks import shift_at
+from telephony.core.event import CallId
+from telephony.core.events import NativePauseSeen, OpenViolation, TimerFired
+from telephony.core.facts import AttemptResult
+from telephony.core.operators import IN_CALL, OVERRUN, PAUSED, PHONE_LOST, Agent, State
+
+TAIL_TIMER = "tail:"
+GRACE = 10
+"""Seconds after a wrap-up in which a phone may still be in a call: a feature code, a last word."""
+SAME_ACT = timedelta(seconds=5)
+"""A pause of all queues is heard once for each of them."""
+
+LASTING = {
+    PHONE_LOST: ViolationKind.UNREGISTERED,
+    AttemptResult.UNREACHABLE.value: ViolationKind.UNREGISTERED,
+    OVERRUN: ViolationKind.OVERRUN,
+}
+"""Reasons of UNREACHABLE that are a violation as long as they last."""
+RINGS = {
+    AttemptResult.NO_ANSWER: ViolationKind.NO_ANSWER,
+    AttemptResult.BUSY: ViolationKind.REJECTED,
+    AttemptResult.REJECTED: ViolationKind.REJECTED,
+}
+
+
+def see(
+    turn: Turn,
+    agent: Agent,
+    kind: ViolationKind,
+    *,
+    at: datetime | None = None,
+    call: CallId | None = None,
+    detail: str = "",
+) -> str:
+    """Put one on record; answers its name."""
+    name = turn.center.new_name()
+    turn.do(
+        ViolationSeen(violation=name, login=agent.login, kind=kind, at=at or turn.now, call=call, detail=detail),
+    )
+    return name
+
+
+def _begin(turn: Turn, agent: Agent, kind: ViolationKind, at: datetime) -> None:
+    name = see(turn, agent, kind, at=at)
+    agent.violation = OpenViolation(violation=name, login=agent.login, kind=kind, at=at)
+
+
+def follow(turn: Turn, agent: Agent, at: datetime) -> None:
+    """The operator's state has changed: a violation that lasts begins, goes on, or ends with it."""
+    if agent.state is not State.WRAP_UP and not _still_after_call(agent):
+        agent.after_call = False
+    reason = agent.reason if agent.state is State.UNREACHABLE else agent.rona if agent.state in IN_CALL else ""
+    kind = LASTING.get(reason)
+    lasting = agent.violation
+    if lasting is not None and lasting.kind is ViolationKind.LONG_WRAP_UP and agent.after_call:
+        return
+    if lasting is not None and lasting.kind is not kind:
+        agent.violation = None
+        turn.do(ViolationEnded(violation=lasting.violation, at=at))
+    if kind is not None and agent.violation is None:
+        _begin(turn, agent, kind, at)
+
+
+def _still_after_call(agent: Agent) -> bool:
+    """Not free yet: in a call of their own, or with a phone that is not on the hook."""
+    own_call = agent.state in IN_CALL and agent.reason == "own_call"
+    return agent.after_call and (own_call or (agent.state is State.READY and bool(agent.channels)))
+
+
+def ring_failed(turn: Turn, agent: Agent, call: CallId, result: AttemptResult) -> None:
+    """An offered call was not taken."""
+    if result in RINGS:
+        see(turn, agent, RINGS[result], call=call)
+
+
+# -- longer than the wrap-up
+
+
+def expect_end(turn: Turn, agent: Agent, due: datetime) -> None:
+    """The wrap-up is over at `due`, and the phone is in a call that is none of a caller's."""
+    turn.wake(TAIL_TIMER + agent.login, agent.generation, due + timedelta(seconds=GRACE) - turn.now)
+
+
+def tail_too_long(turn: Turn, event: TimerFired) -> None:
+    agent = turn.center.agents.get(event.key.removeprefix(TAIL_TIMER))
+    if agent is None or agent.generation != event.generation or not _still_after_call(agent):
+        return
+    if agent.violation is None:
+        _begin(turn, agent, ViolationKind.LONG_WRAP_UP, turn.now)
+
+
+def free_again(turn: Turn, agent: Agent) -> None:
+    """Nothing is at the operator's phone any more."""
+    if agent.after_call:
+        turn.forget_timer(TAIL_TIMER + agent.login)
+        follow(turn, agent, turn.now)
+
+
+# -- by other doors
+
+
+def logged_out(turn: Turn, agent: Agent) -> None:
+    """By their own wish. Within the shift it is remembered."""
+    shift = shift_at(turn.center, agent.login, turn.now)
+    agent.logged_out = turn.now if shift is not None else None
+
+
+def logged_in(turn: Turn, agent: Agent) -> None:
+    """Again, and so soon that it was a pause."""
+    before, agent.logged_out = agent.logged_out, None
+    soon = timedelta(seconds=turn.center.plan.breaks.relogin)
+    if before is not None and turn.now - before < soon and shift_at(turn.center, agent.login, turn.now) is not None:
+        away = int((turn.now - before).total_seconds())
+        see(turn, agent, ViolationKind.RELOGIN, detail=f"away for {away} s")
+
+
+def native_pause_seen(turn: Turn, event: NativePauseSeen) -> None:
+    """Somebody has paused, or un-paused, a member of the native queue past us: it is undone."""
+    agent = turn.center.at_phone.get(event.phone)
+    if agent is None or event.paused == (agent.state in PAUSED):
+        return
+    agents.mirror(turn, agent)
+    if agent.back_door is None or turn.now - agent.back_door > SAME_ACT:
+        detail = "paused" if event.paused else "un-paused"
+        see(turn, agent, ViolationKind.BACK_DOOR, detail=f"{detail} in {event.queue}")
+    agent.back_door = turn.now

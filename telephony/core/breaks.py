@@ -1,0 +1,213 @@
+"""Who may pause, when, and for how long: `decide(request, center, now)`, where the center holds the roster.
+
+    technical    within the operator's slot, while the cap of every queue they serve holds
+    management   on an order on record
+    emergency    at once, with a reason of the configured list
+
+Nothing here changes the center: the same question may be asked twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from telephony.core.break_facts import BreakKind, Verdict
+from telephony.core.center import Center
+from telephony.core.operators import IN_CALL, Agent, State
+from telephony.core.permissions import Claim, Permission
+from telephony.core.roster import Shift, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`login` asks for a pause of `kind`. `digit`: the reason of an emergency. `ordered`: the order asks for
+    them, they have not."""
+
+    login: str
+    kind: BreakKind
+    digit: str = ""
+    ordered: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What is allowed. Exactly one of `length` (from when it begins) and `until` is set."""
+
+    length: timedelta | None = None
+    until: datetime | None = None
+    slot: datetime | None = None
+    order: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Granted at once; deferred with `reason` in_call (after the call) or cap (no place is free: `claim` keeps the
+    operator's turn); or refused with a `reason`, a stable word. `next_slot`: begin of the operator's next planned break
+    that is not used."""
+
+    verdict: Verdict
+    reason: str = ""
+    grant: Grant | None = None
+    claim: Claim | None = None
+    next_slot: datetime | None = None
+
+
+def _refused(reason: str, next_slot: datetime | None = None) -> Decision:
+    return Decision(Verdict.REFUSED, reason, next_slot=next_slot)
+
+
+def decide(request: Request, center: Center, now: datetime) -> Decision:
+    """The one policy behind every door."""
+    agent = center.agents.get(request.login)
+    if agent is None or not agent.at_work:
+        return _refused("not-logged-in")
+    if _has_one_already(request, center, agent):
+        return _refused("already")
+    grant: Grant | Decision
+    match request.kind:
+        case BreakKind.EMERGENCY:
+            grant = _emergency(request, center)
+        case BreakKind.MANAGEMENT:
+            grant = _management(request, center, now)
+        case BreakKind.TECHNICAL:
+            grant = _technical(center, agent, now)
+    if not isinstance(grant, Grant):
+        return grant
+    if agent.state is State.RINGING and request.kind is not BreakKind.EMERGENCY and request.ordered is None:
+        return _refused("ringing", grant.slot or next_slot(center, agent.login, now))
+    if agent.state in IN_CALL or (agent.state is State.RINGING and request.kind is not BreakKind.EMERGENCY):
+        return Decision(Verdict.DEFERRED, "in_call", grant)
+    return Decision(Verdict.GRANTED, grant=grant)
+
+
+def _has_one_already(request: Request, center: Center, agent: Agent) -> bool:
+    """One permission at a time; only an emergency goes before another kind."""
+    waiting = request.kind is BreakKind.TECHNICAL and agent.login in center.claims
+    return waiting or (
+        agent.permission is not None
+        and (request.kind is not BreakKind.EMERGENCY or agent.permission.kind is BreakKind.EMERGENCY)
+    )
+
+
+def _emergency(request: Request, center: Center) -> Grant | Decision:
+    rules = center.plan.breaks
+    label = rules.emergency_reasons.get(request.digit)
+    if label is None:
+        return _refused("no-reason")
+    return Grant(length=timedelta(seconds=rules.emergency), reason=label)
+
+
+def _management(request: Request, center: Center, now: datetime) -> Grant | Decision:
+    """The order that lets them pause longest; where an order asks by itself, that one."""
+    letting = [
+        order
+        for order in center.orders.values()
+        if order.lets(request.login, now) and request.ordered in (None, order.id)
+    ]
+    if not letting:
+        return _refused("no-order")
+    order = max(letting, key=lambda order: order.until)
+    return Grant(until=order.until, order=order.id)
+
+
+# -- technical breaks
+
+
+def _technical(center: Center, agent: Agent, now: datetime) -> Grant | Decision:
+    shift = shift_at(center, agent.login, now)
+    if shift is None:
+        return _refused("not-in-shift", next_slot(center, agent.login, now))
+    open_now = [slot for slot in shift.slots if _is_open(center, agent, slot, now)]
+    slot = next((slot for slot in open_now if (agent.login, slot.begin) not in center.used_slots), None)
+    if slot is None:
+        return _refused("slot-used" if open_now else "not-in-slot", next_slot(center, agent.login, now))
+    length = slot.end - slot.begin
+    if place_for(center, agent, slot.begin):
+        return Grant(length=length, slot=slot.begin)
+    if now > slot.begin + _tolerance(center):
+        return Decision(Verdict.DEFERRED, "cap", claim=Claim(slot.begin, length, shift.end, agent.login))
+    return _refused("cap", next_slot(center, agent.login, now))
+
+
+def shift_at(center: Center, login: str, now: datetime) -> Shift | None:
+    """The shift they are in."""
+    for shift in center.roster.shifts(login):
+        if shift.begin <= now < shift.end:
+            return shift
+    return None
+
+
+def _tolerance(center: Center) -> timedelta:
+    return timedelta(seconds=center.plan.breaks.tolerance)
+
+
+def _is_open(center: Center, agent: Agent, slot: Slot, now: datetime) -> bool:
+    """Whether a break may begin in this slot: around its begin, or right after the call that took its time."""
+    tolerance = _tolerance(center)
+    if now < slot.begin - tolerance:
+        return False
+    deadline = center.moved_slots.get((agent.login, slot.begin), slot.begin + tolerance)
+    return now <= deadline or (agent.engaged_since is not None and agent.engaged_since <= deadline)
+
+
+def missed_slots(center: Center, agent: Agent, now: datetime) -> list[datetime]:
+    """Slots, by their begin, whose time passed while the operator was with a call that ends now."""
+    if agent.engaged_since is None:
+        return []
+    tolerance = _tolerance(center)
+    found = []
+    for slot in center.roster.slots(agent.login):
+        if slot.begin > now:
+            break
+        deadline = center.moved_slots.get((agent.login, slot.begin), slot.begin + tolerance)
+        if agent.engaged_since <= deadline <= now and (agent.login, slot.begin) not in center.used_slots:
+            found.append(slot.begin)
+    return found
+
+
+def next_slot(center: Center, login: str, now: datetime) -> datetime | None:
+    """Begin of the first planned break ahead that is not used."""
+    for slot in center.roster.slots(login):
+        if slot.begin > now and (login, slot.begin) not in center.used_slots:
+            return slot.begin
+    return None
+
+
+def lapsed(center: Center, permission: Permission, now: datetime) -> bool:
+    """Whether there is nothing left of it: the break itself, the order's time, or the shift is over."""
+    if permission.begun or permission.length is None:
+        return now >= permission.until
+    if permission.slot is None:
+        return False
+    shift = shift_at(center, permission.login, permission.slot)
+    return shift is not None and now >= shift.end
+
+
+def cap(center: Center, queue: str) -> int:
+    """How many of those at work who serve `queue` may be on a technical break at once: the share, rounded up, at least
+    one."""
+    return max(1, -(-center.serving.get(queue, 0) * center.plan.breaks.max_on_break_share // 100))
+
+
+def place_for(center: Center, agent: Agent, slot: datetime) -> bool:
+    """Whether one more technical break fits under the cap of every queue that the operator serves. Those who wait for a
+    place with an earlier slot come first."""
+    for lane in agent.lanes:
+        if lane.step == 0:
+            queue = lane.queue.name
+            taken = center.resting.get(queue, 0)
+            if center.claims:
+                taken += sum(
+                    _serves(center.agents[claim.login], queue)
+                    for claim in center.claims.values()
+                    if claim.login != agent.login and (claim.slot, claim.login) < (slot, agent.login)
+                )
+            if taken >= cap(center, queue):
+                return False
+    return True
+
+
+def _serves(agent: Agent, queue: str) -> bool:
+    return any(lane.step == 0 and lane.queue.name == queue for lane in agent.lanes)

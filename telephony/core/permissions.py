@@ -1,0 +1,57 @@
+"""What lets an operator pause: permissions, the orders of the management, and claims to the next free place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from telephony.core.break_facts import BreakKind
+
+
+@dataclass(slots=True, eq=False)
+class Permission:
+    """An operator's permission to pause, from `begins` to `until`. Deferred as long as `begun` is false: both times are
+    then what they would be if the break began now, and are stated anew when it does."""
+
+    id: str
+    login: str
+    kind: BreakKind
+    begins: datetime
+    until: datetime
+    length: timedelta | None = None
+    """Kept when the begin is put off; None: the end stands (an order's)."""
+    slot: datetime | None = None
+    """Begin of the planned break that it takes."""
+    order: str | None = None
+    reason: str = ""
+    begun: bool = False
+
+    def begin(self, now: datetime) -> None:
+        """The break begins. One that had begun before, and was cut into by a call, keeps its end."""
+        if not self.begun:
+            self.begins, self.begun = now, True
+            self.until = self.until if self.length is None else now + self.length
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A demand of the management that is on record and whose time is not over."""
+
+    id: str
+    by: str
+    logins: frozenset[str]
+    begins: datetime
+    until: datetime
+
+    def lets(self, login: str, now: datetime) -> bool:
+        return login in self.logins and self.begins <= now < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A missed slot whose operator waits for a place under the cap: the earlier slot goes first."""
+
+    slot: datetime
+    length: timedelta
+    shift_end: datetime
+    login: str
