@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from telephony import settings, wire
-from telephony.board import OperatorRow, Snapshot
+from telephony.board_rows import OperatorRow, Snapshot
 from telephony.core.commands import AnyCommand, LogIn, LogOut, TellState
 from telephony.core.effects import Reply
 from telephony.pbx.embedded import EmbeddedPbx

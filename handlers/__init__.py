@@ -19,6 +19,7 @@ from handlers import (
     inbound,
     lamps,
     legs,
+    logins,
     operators,
     orders,
     outcomes,
@@ -74,6 +75,7 @@ WORK: dict[str, Callable[[Turn, events.Continued], None]] = {
 TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
     waiting.WAIT_TIMER: waiting.wait_over,
     waiting.DOUBT_TIMER: waiting.doubt_over,
+    logins.ANSWER_TIMER: logins.answer_due,
     agents.WRAP_UP_TIMER: agents.wrap_up_over,
     breaks.END_TIMER: breaks.time_up,
     breaks.WARNING_TIMER: breaks.warning_due,
@@ -121,7 +123,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     events.NativePauseSeen: violations.native_pause_seen,
     commands.RaiseHand: hands.raise_hand,
     commands.GiveOutcome: outcomes.give_outcome,
-    events.LogInRefused: operators.log_in_refused,
+    events.LogInRefused: logins.refused,
 }
 
 

@@ -13,6 +13,7 @@ from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
 from telephony.core.events import OpenOperator, PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
 from telephony.core.facts import Repaired
+from telephony.core.logins import LogIns
 from telephony.core.operators import ENGAGED, Agent, State
 
 SETTLED = timedelta(seconds=records.SETTLED)
@@ -28,6 +29,7 @@ def started(turn: Turn, event: Started) -> None:
     center = turn.center
     center.adopt_plan(event.plan, event.run)
     center.set_persons(event.operators)
+    center.log_ins = LogIns(event.failed_log_ins, event.locked_log_ins)
     center.remembered = {call.call: call for call in event.open_calls}
     center.remembered_operators = {row.login: row for row in event.open_operators}
     hands.remember(turn, event.hands)

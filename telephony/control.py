@@ -16,7 +16,8 @@ import msgspec
 import structlog
 
 from telephony import wire
-from telephony.board import Board, Snapshot
+from telephony.board import Board
+from telephony.board_rows import Snapshot
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 

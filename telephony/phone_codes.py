@@ -19,7 +19,6 @@ from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 from telephony.core.plan import Plan
 from telephony.pbx.agi import AgiRequest
-from telephony.ports import Deliver
 
 log = structlog.get_logger(__name__)
 
@@ -64,13 +63,11 @@ class PhoneCodes:
     def __init__(
         self,
         *,
-        ask: Callable[[AnyCommand, float], Awaitable[Reply]],
-        deliver: Deliver,
+        ask: Callable[[AnyCommand | ev.LogInRefused, float], Awaitable[Reply]],
         verify: Verify,
         plan: Plan,
     ) -> None:
         self._ask = ask
-        self._deliver = deliver
         self._verify = verify
         self._sounds = {prompt.name: prompt.sound for prompt in plan.prompts if prompt.sound is not None}
         self._numbers = itertools.count(1)
@@ -114,12 +111,14 @@ class PhoneCodes:
             return Spoken(False, (SERVICE_AWAY,))
         if isinstance(verdict, str):
             self.counters[f"login_{verdict}"] += 1
-            self._deliver(ev.LogInRefused(extension=extension, phone=phone, reason=verdict))
-            return Spoken(False, ("unknown-operator" if verdict == "disabled" else "wrong-pin",))
-        login = commands.LogIn(command=self._name(), login=verdict.login, phone=phone, channel=channel)
-        return await self._told(login)
+            refused = ev.LogInRefused(command=self._name(), extension=extension, phone=phone, reason=verdict)
+            return await self._told(refused)
+        name, login = self._name(), verdict.login
+        return await self._told(
+            commands.LogIn(command=name, login=login, phone=phone, channel=channel, extension=extension)
+        )
 
-    async def _told(self, command: AnyCommand) -> Spoken:
+    async def _told(self, command: AnyCommand | ev.LogInRefused) -> Spoken:
         try:
             reply = await self._ask(command, ANSWER_SECONDS)
         except TimeoutError:

@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import handlers
 from telephony import lifeline, opening, settings, wire
-from telephony.board import Board, Snapshot
+from telephony.board import Board
+from telephony.board_rows import Snapshot
 from telephony.clock import Clock
 from telephony.control import Control
 from telephony.core.center import Center
@@ -40,7 +41,7 @@ from telephony.store.journal import JournalWriter
 from telephony.store.operators import list_operators, verify_pin
 from telephony.store.spool import Spool
 from telephony.timers import Timers
-from telephony.today import read_today
+from telephony.today import count_violations, read_today
 from telephony.tokens import Tokens
 
 log = structlog.get_logger(__name__)
@@ -146,7 +147,6 @@ class Service:
         self._start("router", router.run())
         self._codes = PhoneCodes(
             ask=router.ask,
-            deliver=router.deliver,
             verify=lambda extension, pin: verify_pin(self._database, extension, pin),
             plan=config.plan,
         )
@@ -315,6 +315,7 @@ class Service:
         before = datetime.fromtimestamp(self._board.totals.since, UTC)
         try:
             self._board.add_earlier(await read_today(self._database, self._settings.plan, before))
+            self._board.add_violations(await count_violations(self._database, self._settings.plan, before))
         except (SQLAlchemyError, OSError) as error:
             log.warning("today's earlier calls not counted", reason=str(error).partition("\n")[0])
 

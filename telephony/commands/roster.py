@@ -14,7 +14,7 @@ from telephony.commands.common import Problem, settings_of, with_database
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
-    from telephony.core.roster import RosterEntry, Standing
+    from telephony.core.roster_versions import RosterEntry, Standing
     from telephony.settings import Settings
     from telephony.store.database import Database
     from telephony.store.planning import Author, Changed
@@ -231,7 +231,7 @@ def _entries(settings: Settings, first: date | None, last: date | None, login: s
 
 
 def _standing(settings: Settings, first: date | None, last: date | None) -> Standing:
-    from telephony.core.roster import Standing
+    from telephony.core.roster_versions import Standing
 
     return Standing(_entries(settings, first, last, None))
 

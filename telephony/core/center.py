@@ -14,6 +14,7 @@ from telephony.core.effects import LampState
 from telephony.core.event import CallId, ChannelId
 from telephony.core.events import OpenCall, OpenOperator, Operator, RecordSoFar
 from telephony.core.hands import Hand, Help
+from telephony.core.logins import LogIns
 from telephony.core.operators import Agent, State
 from telephony.core.permissions import Claim, Order, Permission
 from telephony.core.plan import DirectoryEntry, Plan, Queue
@@ -92,6 +93,7 @@ class Center:
     """Login -> what their lamp shows of raised hands, where it is not off."""
     lamps_shown: bool = False
     """In this life of the router."""
+    log_ins: LogIns = field(default_factory=LogIns)
     suspects: frozenset[str] = frozenset()
     """What the last audit found amiss; amiss twice is repaired."""
 

@@ -9,15 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from telephony.core.roster import (
-    EntryKind,
-    RosterEntry,
-    Standing,
-    Subject,
-    Uncovered,
-    Work,
-    overlaps,
-)
+from telephony.core.roster_versions import EntryKind, RosterEntry, Standing, Subject, Uncovered, Work, overlaps
 from telephony.store.csv_text import Mistake, RosterError
 from telephony.store.database import Database
 from telephony.store.local_time import clock_text

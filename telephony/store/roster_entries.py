@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from telephony.core.roster import EntryKind, RosterEntry, Shift, Slot, effective
+from telephony.core.roster import Shift, Slot
+from telephony.core.roster_versions import EntryKind, RosterEntry, effective
 from telephony.store.dialects import is_postgres
 from telephony.store.tables import roster_entries
 

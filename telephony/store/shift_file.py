@@ -21,7 +21,8 @@ from typing import TypeVar
 
 import msgspec
 
-from telephony.core.roster import EntryKind, RosterEntry, Slot, SlotKind
+from telephony.core.roster import Slot, SlotKind
+from telephony.core.roster_versions import EntryKind, RosterEntry
 from telephony.store.csv_text import Mistake, RosterError, decoded, rows_of
 from telephony.store.local_time import Clock, clock_text, parse_clock, parse_day, span
 

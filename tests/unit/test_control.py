@@ -16,7 +16,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from telephony import wire
-from telephony.board import Board, Snapshot
+from telephony.board import Board
+from telephony.board_rows import Snapshot
 from telephony.commands.watch import watched
 from telephony.control import Control
 from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
