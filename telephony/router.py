@@ -240,6 +240,8 @@ class Router(Generic[State]):
                 self._timers.cancel(effect.key)
             case do.MirrorMember():
                 self._pbx.mirror(effect)
+            case do.SetLamp():
+                self._pbx.light(effect)
             case do.Reply(durable=True):
                 self._journal.when_durable(seq, partial(self._answer, effect))
             case do.Reply():

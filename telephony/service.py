@@ -26,7 +26,7 @@ from telephony.core.events import AnyEvent, Operator, OperatorsChanged, PictureT
 from telephony.exits import Exit
 from telephony.guard import rescue
 from telephony.pbx.agi import AgiProblem, AgiServer
-from telephony.pbx.ami import Ami, ContactStatus
+from telephony.pbx.ami import Ami, ContactStatus, QueueMemberPause
 from telephony.pbx.ari import AriError
 from telephony.pbx.edge import AsteriskPbx
 from telephony.phone_codes import PhoneCodes
@@ -107,9 +107,8 @@ class Service:
     def _make_pbx(self) -> AsteriskPbx:
         config = self._settings
         secrets = config.secrets
-        self._ami = Ami(
-            config.ami_host, config.ami_port, config.ami_user, secrets.ami_password, events=(ContactStatus,)
-        )
+        heard = (ContactStatus, QueueMemberPause)
+        self._ami = Ami(config.ami_host, config.ami_port, config.ami_user, secrets.ami_password, events=heard)
         return AsteriskPbx(
             ari_url=config.ari_url,
             ari_user=config.ari_user,

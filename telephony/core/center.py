@@ -10,8 +10,10 @@ from datetime import datetime
 
 from telephony.core.break_facts import BreakKind
 from telephony.core.calls import Call, Leg
+from telephony.core.effects import LampState
 from telephony.core.event import CallId, ChannelId
 from telephony.core.events import OpenCall, OpenOperator, Operator, RecordSoFar
+from telephony.core.hands import Hand, Help
 from telephony.core.logins import LogIns
 from telephony.core.operators import Agent, State
 from telephony.core.permissions import Claim, Order, Permission
@@ -79,6 +81,18 @@ class Center:
     past: dict[CallId, RecordSoFar] = field(default_factory=dict)
     """What the PBX's record says of callers in the fallback queue, should they come back to us."""
     remembered_operators: dict[str, OpenOperator] = field(default_factory=dict)
+    hands: dict[str, Hand] = field(default_factory=dict)
+    """Raised and not down, oldest first."""
+    hands_raised: int = 0
+    helps: dict[ChannelId, Help] = field(default_factory=dict)
+    """Seniors in others' conversations, by their channel."""
+    snoops: dict[ChannelId, Help] = field(default_factory=dict)
+    pressed: dict[ChannelId, tuple[tuple[str, datetime], ...]] = field(default_factory=dict)
+    """The last keys that an operator has pressed in a call, as many as raise a hand."""
+    hand_lamps: dict[str, LampState] = field(default_factory=dict)
+    """Login -> what their lamp shows of raised hands, where it is not off."""
+    lamps_shown: bool = False
+    """In this life of the router."""
     log_ins: LogIns = field(default_factory=LogIns)
     suspects: frozenset[str] = frozenset()
     """What the last audit found amiss; amiss twice is repaired."""
@@ -111,6 +125,16 @@ class Center:
             if entry.number == number:
                 return Target(entry=entry)
         return None if trunk is None else Target(trunk=trunk, number=number)
+
+    def belongs(self, person: Operator, group: str | None) -> bool:
+        """Whether this person is in the group of that name."""
+        found = next((one for one in self.plan.groups if one.name == group), None)
+        if found is None:
+            return False
+        skilled = found.require is not None and all(
+            person.skills.get(skill, 0) >= level for skill, level in found.require.items()
+        )
+        return skilled or person.login in found.logins
 
     # -- operators
 
@@ -146,7 +170,7 @@ class Center:
         agent.lanes = ()
         if agent.phone is not None:
             self.at_phone.pop(agent.phone, None)
-        agent.phone = None
+        agent.phone = agent.talked = None
         agent.calls = 0
 
     def _count_staff(self, agent: Agent, change: int) -> None:
@@ -204,6 +228,10 @@ class Center:
     def name_bridge(self, call: Call) -> str:
         call.bridges += 1
         return f"{call.id}-{self.run}-b{call.bridges}"
+
+    def name_hand(self) -> str:
+        self.hands_raised += 1
+        return f"hand-{self.run}-{self.hands_raised}"
 
     def name_playback(self, call: Call) -> str:
         call.playbacks += 1

@@ -306,6 +306,8 @@ class HelperArrived(Event, frozen=True, kw_only=True):
     channel: ChannelId
     phone: str
     mode: Literal["listen", "whisper", "join"]
+    extension: str = ""
+    """Of the operator to help; empty: whoever's hand has been up for longest."""
 
 
 class LegReady(Event, frozen=True, kw_only=True):

@@ -121,6 +121,11 @@ class Translator:
                 self._known.add(channel.id)
                 public, trunk = self.public(number)
                 self._deliver(ev.OwnCallStarted(channel=channel.id, phone=phone, number=public, trunk=trunk))
+            case ["help", phone, mode, extension]:
+                self._known.add(channel.id)
+                self._deliver(ev.HelperArrived(channel=channel.id, phone=phone, mode=MODES[mode], extension=extension))
+            case ["snoop"]:
+                pass  # we have asked for it, and are told when it stands in its bridge
             case _:
                 raise ValueError(f"Stasis() with arguments this service does not know: {event.args[:1]}")
 
@@ -213,6 +218,8 @@ class Translator:
         """A channel as it stands in a picture."""
         phone = endpoint_of(channel.name)
         variables = {name: value for name, value in channel.channelvars.items() if value and name.startswith("GUDOK_")}
+        if channel.name.startswith("Snoop/"):
+            variables["GUDOK_ROLE"] = "snoop"
         number, _trunk = self.public(variables.get("GUDOK_NUMBER", ""))
         return ev.SeenChannel(
             channel=channel.id,
@@ -236,12 +243,18 @@ class Translator:
                 self._legs.add(seen.channel)
 
 
+MODES: dict[str, Literal["listen", "whisper", "join"]] = {
+    "listen": "listen",
+    "whisper": "whisper",
+    "join": "join",
+}
 STATES: dict[str, Literal["down", "ringing", "up"]] = {"Down": "down", "Rsrvd": "down", "Up": "up"}
 
 
 def where_is(channel: Channel) -> Literal["ours", "fallback", "elsewhere"]:
     """In our application (a leg we created counts from its creation), in the fallback queue, or elsewhere."""
-    if channel.channelvars.get("GUDOK_CALL") or channel.dialplan.app_name == "Stasis":
+    made_by_us = channel.name.startswith("Snoop/") or channel.channelvars.get("GUDOK_CALL")
+    if made_by_us or channel.dialplan.app_name == "Stasis":
         return "ours"
     return "fallback" if channel.dialplan.app_name == "Queue" else "elsewhere"
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from telephony.core import facts
-from telephony.core.break_facts import AnyBreakFact, LogInLocked
-from telephony.core.events import FailedLogIn, LastTalk, LockedLogIn, OpenAttempt, OpenCall, OpenOperator
+from telephony.core.break_facts import AnyBreakFact, HandLowered, HandRaised, LogInLocked
+from telephony.core.events import FailedLogIn, LastTalk, LockedLogIn, OpenAttempt, OpenCall, OpenHand, OpenOperator
 from telephony.core.facts import AttemptResult, CallKind
 from telephony.core.operators import State
 from telephony.testing.breaklog import BreakLog
@@ -101,6 +101,16 @@ class CallLog:
         self.repairs: list[facts.Repaired] = []
         self.breaks = BreakLog()
         self.oddities: list[facts.AnyFact] = []
+
+    def open_hands(self) -> tuple[OpenHand, ...]:
+        """Raised and not down."""
+        up: dict[str, OpenHand] = {}
+        for one in self.breaks.facts:
+            if isinstance(one, HandRaised):
+                up[one.hand] = OpenHand(hand=one.hand, login=one.login, call=one.call, at=one.at)
+            elif isinstance(one, HandLowered):
+                up.pop(one.hand, None)
+        return tuple(up.values())
 
     def add(self, fact: facts.AnyFact) -> None:
         match fact:

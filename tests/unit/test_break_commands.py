@@ -32,7 +32,7 @@ from telephony.store.database import Database
 from telephony.store.journal import JournalWriter
 from telephony.store.roster_entries import add_entries
 from telephony.store.spool import Spool
-from telephony.wire import StatusAnswer
+from telephony.wire import Reloaded, StatusAnswer
 
 CONFIG = """\
 timezone: Europe/Moscow
@@ -269,7 +269,7 @@ async def served(home: Path, words: list[str], answer: Reply) -> tuple[int, list
         asked.append(command)
         return answer
 
-    async def reload(what: str) -> Reply:
+    async def reload(what: Reloaded) -> Reply:
         raise AssertionError("nobody asks for this")
 
     def status(asked: int, picture: object) -> StatusAnswer:

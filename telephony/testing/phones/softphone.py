@@ -13,6 +13,7 @@ have a time limit and raise TimeoutError with what was awaited.
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -97,6 +98,19 @@ class Softphone:
         """Audio received so far, oldest first: one recording per media session, in which only what came from the PBX
         counts (nothing received takes no time). A call, its hold and its resumption are three sessions."""
         return [Recording.read(path) for path in self._recorded()]
+
+    def keys_heard(self) -> str:
+        """Keys pressed at the far end that came in as RFC 4733 events: no recording has them."""
+        log = (self.folder / "log").read_text(errors="replace")
+        return "".join(re.findall(r"received in-band DTMF event: '(.)' \(end=0\)", log))
+
+    async def hears_keys(self, keys: str, within: float = 3.0) -> None:
+        """Wait until exactly these have come in."""
+        for _ in range(int(within * 20)):
+            if self.keys_heard() == keys:
+                return
+            await asyncio.sleep(0.05)  # a log gives no event
+        raise TimeoutError(f"phone {self.number}: heard the keys {self.keys_heard()!r}, not {keys!r}")
 
     async def hears_tone(self, hertz: int, within: float = 5.0) -> None:
         """Wait until the next half second received is that pure tone: the phone that sends it is on the line."""
