@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -11,6 +13,9 @@ from telephony.store.database import Database
 
 HEAD = "0003"
 """The newest revision in migrations/versions."""
+PATIENCE = 10.0
+"""Seconds to wait for another who migrates the same file."""
+RETRY_SECONDS = 0.05
 
 
 def read_revision(connection: Connection) -> str | None:
@@ -28,11 +33,20 @@ async def ensure_current(database: Database) -> bool:
     """
     if database.file is not None:
         database.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    async with database.engine.connect() as connection:
-        if await connection.run_sync(read_revision) == HEAD:
-            return False
-    await database.transact(_migrate)
-    return True
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        async with database.engine.connect() as connection:
+            if await connection.run_sync(read_revision) == HEAD:
+                return False
+        try:
+            await database.transact(_migrate)
+        except sa.exc.OperationalError:
+            # SQLite, locked for longer than a transaction waits: somebody else may be migrating it.
+            if database.file is None or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return True
 
 
 async def upgrade(url: str) -> None:
