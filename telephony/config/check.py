@@ -21,6 +21,11 @@ SPOKEN = (
     *("logged-in", "already-logged-in", "logged-out", "wrong-pin", "unknown-operator", "unknown-phone"),
     *("logged-in-elsewhere", "phone-in-use", "not-logged-in", "finish-call-first", "you-are-ready"),
     *("state-ready", "state-ringing", "state-talking", "state-on-hold", "state-wrap-up", "state-unreachable"),
+    *("state-break", "break-granted", "break-until", "break-deferred", "break-waits", "break-cancelled", "next-slot-at"),
+    *("refused-not-in-shift", "refused-not-in-slot", "refused-slot-used", "refused-cap", "refused-no-order"),
+    *("refused-no-reason", "refused-ringing", "refused-already"),
+    *(f"hour-{hour}" for hour in range(24)),
+    *(f"minute-{minute}" for minute in range(60)),
 )
 """Prompts that operators hear when they dial a code: first those of the dialplan, then Gudok's answers."""
 PORTABLE_PATTERN = r"(?:[0-9+*#^$.|?(){},\[\]-]|\\[+*.])+"
