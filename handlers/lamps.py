@@ -37,6 +37,12 @@ def show(turn: Turn, agent: Agent) -> None:
     follow(turn, agent, "off" if agent.state is State.BREAK else "on", was_at_work=False)
 
 
+def move(turn: Turn, agent: Agent, extension: str) -> None:
+    """The operator at work has another extension than this, which was theirs."""
+    turn.do(SetLamp(name=f"break-{extension}", state="off"), SetLamp(name=f"login-{extension}", state="off"))
+    show(turn, agent)
+
+
 def show_queues(turn: Turn) -> None:
     """At the end of a turn: in which queues somebody waits, where that has changed."""
     center = turn.center

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import agents, breaks, spoken, violations
+from handlers import agents, breaks, lamps, spoken, violations
 from handlers.turn import Turn
 from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
 from telephony.core.effects import Reply
@@ -131,7 +131,11 @@ def log_in_refused(turn: Turn, event: LogInRefused) -> None:
 def operators_changed(turn: Turn, event: OperatorsChanged) -> None:
     """New skills count from the next match on; who was disabled leaves when no call is with them."""
     center = turn.center
+    extensions = {login: agent.person.extension for login, agent in center.agents.items() if agent.at_work}
     center.set_persons(event.operators)
+    for login, extension in extensions.items():
+        if center.agents[login].person.extension != extension:
+            lamps.move(turn, center.agents[login], extension)
     for agent in list(center.agents.values()):
         if not agent.at_work:
             continue

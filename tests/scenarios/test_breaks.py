@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from telephony.core.break_facts import (
     BreakKind,
@@ -359,6 +360,16 @@ def test_the_lamp_warns_a_minute_before_the_end(story: Story) -> None:
     assert lamps["break-2001"] == "off"
     anna.logs_out()
     assert lamps["login-2001"] == "off"
+
+
+def test_the_lamps_follow_a_new_extension(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    story.change(replace(anna.person, extension="2099"))
+    lamps = story.pbx.lamps
+    assert [lamps[f"{name}-2001"] for name in ("login", "break")] == ["off", "off"]
+    assert [lamps[f"{name}-2099"] for name in ("login", "break")] == ["on", "on"]
 
 
 def test_a_lamp_shows_that_somebody_waits(story: Story) -> None:
