@@ -28,7 +28,7 @@ import msgspec
 
 from benchmarks import bench_center as center
 from benchmarks import bench_recovery as recovery
-from benchmarks import matching
+from benchmarks import matching, policy
 from benchmarks.bench_load import Load, Result, measure
 from benchmarks.world import World, to_the_end
 from telephony.pbx.install import Program, ensure
@@ -38,7 +38,7 @@ LOADS = {
     "two_hundred_operators": Load(operators=200, waiting=40, talk_ms=3700, ring_ms=200, seconds=25, per_second=60),
 }
 NATIVE = {"ten_operators": ("leastrecent", "rrmemory"), "two_hundred_operators": ("leastrecent",)}
-PARTS = (*LOADS, "recovery", "matching")
+PARTS = (*LOADS, "recovery", "matching", "policy")
 Say = Callable[[str], None]
 
 
@@ -56,6 +56,8 @@ class Bench:
     async def run(self) -> None:
         if "matching" in self._only:
             self.results["matching"] = await asyncio.to_thread(matching.run, self._say)
+        if "policy" in self._only:
+            self.results["policy"] = await asyncio.to_thread(policy.run, self._say)
         if self._loads:
             async with pbx() as (world, sipp):
                 self.results["machine"]["asterisk"] = world.pbx.program("asterisk").version

@@ -268,9 +268,12 @@ def serve_claims(turn: Turn) -> None:
 
 
 def roster_changed(turn: Turn, event: RosterChanged) -> None:
-    """New shifts and slots count from now on; what was granted stands."""
+    """New shifts and slots count from now on; what was granted stands. A claim stands as long as its slot does."""
     center = turn.center
     center.roster = Roster(event.shifts)
+    for claim in list(center.claims.values()):
+        if claim.slot not in (slot.begin for slot in center.roster.slots(claim.login)):
+            del center.claims[claim.login]
     old = turn.now - REMEMBERED
     center.used_slots = {used for used in center.used_slots if used[1] > old}
     center.moved_slots = {slot: until for slot, until in center.moved_slots.items() if until > old}

@@ -103,6 +103,11 @@ class Life:
         """Keys of the timers that run."""
         return set(self._timers)
 
+    @property
+    def behind(self) -> bool:
+        """More has happened than it has looked at: it was frozen."""
+        return bool(self._inbox)
+
     def end(self) -> None:
         self.alive = False
         for key in list(self._timers):

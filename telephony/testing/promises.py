@@ -22,11 +22,13 @@ from telephony.core.center import Center
 from telephony.core.effects import AnyEffect
 from telephony.core.facts import AnyFact, OperatorChanged, Outcome
 from telephony.core.operators import Agent, State
-from telephony.core.plan import Plan, Queue
+from telephony.core.plan import Queue
 from telephony.core.routing import Matcher, Ranking
 from telephony.testing import calllog
+from telephony.testing.break_promises import BreakPromises, check_worked_time
 from telephony.testing.people import Operator
 from telephony.testing.record import Truth
+from telephony.testing.skills import may_take
 from telephony.testing.story import Handle, Story
 
 HOME = 130.0
@@ -41,6 +43,7 @@ CLOSE = timedelta(seconds=1)
 class Promises:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
+        self._breaks = BreakPromises()
 
     # -- at every event
 
@@ -49,6 +52,7 @@ class Promises:
         check_offers(center)
         check_operators(story)
         check_indexes(center)
+        self._breaks.watch(story, event, effects)
         for effect in effects:
             if isinstance(effect, OperatorChanged):
                 agent = center.agents.get(effect.login)
@@ -72,6 +76,7 @@ class Promises:
         story.journal.commit()
         check_nothing_is_left(story)
         check_log(story)
+        check_worked_time(story)
         self.check_replay(story)
 
     def check_replay(self, story: Story) -> None:
@@ -85,24 +90,6 @@ class Promises:
 
 
 # -- I2
-
-
-def may_take(plan: Plan, person: ev.Operator, queue: Queue, step: int) -> bool:
-    """Whether the operator may take callers of this queue at this overflow step: said anew, without lanes."""
-    require = queue.require
-    groups = {group.name: group for group in plan.groups}
-    for overflow in queue.overflow[:step]:
-        if overflow.require is not None:
-            require = overflow.require
-        if overflow.add_group is not None:
-            group = groups[overflow.add_group]
-            if person.login in group.logins or (group.require is not None and _has(person, group.require)):
-                return True
-    return _has(person, require)
-
-
-def _has(person: ev.Operator, require: dict[str, int]) -> bool:
-    return all(person.skills.get(skill, 0) >= level for skill, level in require.items())
 
 
 def is_free(center: Center, agent: Agent) -> bool:
