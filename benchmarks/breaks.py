@@ -2,13 +2,12 @@
 
 Each of the phones dials once, within its operator's planned break. Its clock starts with its first INVITE, the one
 that is sent back for the password; it ends when the last of three has come: the router's decision (as recorded), the
-native queue's event at an AMI line of our own, the NOTIFY at a phone that watches the lamp. All by this machine's clock.
+native queue's event at an AMI line of our own, the NOTIFY at a phone that watches the lamp. One clock serves all.
 """
 
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from datetime import datetime
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import msgspec
 
 from benchmarks import bench_center as center
+from benchmarks.bench_load import quantiles
 from benchmarks.world import World
 from telephony.pbx.ami import Ami, QueueMemberPause
 from telephony.pbx.ami_types import Message
@@ -118,17 +118,11 @@ def _result(dialed: dict[str, float], *places: dict[str, float | None]) -> Resul
     return Result(
         dialed=len(dialed),
         missing=TIMES - len(whole),
-        router_ms=_shares(router),
-        native_queue_ms=_shares(native),
-        lamp_ms=_shares(lamp),
-        everywhere_ms=_shares([max(span) for span in whole]),
+        router_ms=quantiles(router),
+        native_queue_ms=quantiles(native),
+        lamp_ms=quantiles(lamp),
+        everywhere_ms=quantiles([max(span) for span in whole]),
     )
-
-
-def _shares(values: list[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(values, n=100, method="inclusive")
-    shares = {"p50": cuts[49], "p90": cuts[89], "p99": cuts[98], "max": max(values)}
-    return {name: round(value, 1) for name, value in shares.items()}
 
 
 def line(result: Result) -> str:

@@ -33,7 +33,7 @@ class MemoryPbx(Pbx):
         self.native = NativeQueue(switch)
         self.refusals: list[ev.PbxRefused] = []
         """All that was refused, for stories to look at."""
-        self.lamps: dict[str, do.LampState] = {}
+        self.lamps: dict[str, str] = {}
         """Name -> what it shows; it outlives the router."""
         self._deliver: Callable[[ev.AnyEvent], None] | None = None
         self._connection = 0
