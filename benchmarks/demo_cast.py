@@ -23,7 +23,7 @@ CALLS_PER_SECOND = 1.2
 HASTE_SECONDS = 10
 """The last caller dials this long before the end of the day."""
 
-SKILLS = "booking:3;children:2;house_calls:2;results:2;paid:2;senior:3"
+SKILLS = "booking:3;children:2;house_calls:2;results:2;paid:2;senior:3;head:1"
 NAMES = ("Анна", "Борис", "Вера", "Глеб", "Дарья", "Егор", "Жанна", "Захар", "Инна")
 LOGINS = ("anna", "boris", "vera", "gleb", "darya", "egor", "zhanna", "zakhar", "inna")
 SEATS = {login: f"phone{n:02}" for n, login in enumerate(LOGINS, start=1)}

@@ -14,11 +14,15 @@ from handlers import (
     agents,
     breaks,
     bridging,
+    hands,
+    helping,
     inbound,
     lamps,
     legs,
+    logins,
     operators,
     orders,
+    outcomes,
     own_calls,
     records,
     recovery,
@@ -43,7 +47,19 @@ def timer_fired(turn: Turn, event: events.TimerFired) -> None:
 
 
 def digit_pressed(turn: Turn, event: events.DigitPressed) -> None:
-    """Digits inside a call mean nothing yet: they are on record, and kept from the other side by the bridge."""
+    """In a call: a helper's change the mode, an operator's may raise a hand. The bridge keeps them from the caller."""
+    if event.channel in turn.center.helps:
+        helping.key_pressed(turn, event)
+    else:
+        hands.key_pressed(turn, event)
+
+
+def bridged(turn: Turn, event: events.Bridged) -> None:
+    """Two channels of a call hear each other, or a helper hears a conversation."""
+    if event.call in turn.center.helps:
+        helping.let_in(turn, event)
+    else:
+        bridging.bridged(turn, event)
 
 
 def continued(turn: Turn, event: events.Continued) -> None:
@@ -59,6 +75,7 @@ WORK: dict[str, Callable[[Turn, events.Continued], None]] = {
 TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
     waiting.WAIT_TIMER: waiting.wait_over,
     waiting.DOUBT_TIMER: waiting.doubt_over,
+    logins.ANSWER_TIMER: logins.answer_due,
     agents.WRAP_UP_TIMER: agents.wrap_up_over,
     breaks.END_TIMER: breaks.time_up,
     breaks.WARNING_TIMER: breaks.warning_due,
@@ -66,6 +83,8 @@ TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
     violations.TAIL_TIMER: violations.tail_too_long,
     records.RECORD_TIMER: records.record_overdue,
     records.PICTURE_TIMER: records.picture_due,
+    hands.HEADS_TIMER: hands.heads_due,
+    hands.ALARM_TIMER: hands.alarm_due,
 }
 
 HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
@@ -76,10 +95,11 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     events.CallRecorded: records.call_recorded,
     events.CallerArrived: inbound.caller_arrived,
     events.OwnCallStarted: own_calls.own_call_started,
+    events.HelperArrived: helping.helper_arrived,
     events.LegReady: legs.leg_ready,
     events.ChannelRinging: legs.channel_ringing,
     events.ChannelAnswered: legs.channel_answered,
-    events.Bridged: bridging.bridged,
+    events.Bridged: bridged,
     events.ChannelHeld: legs.channel_held,
     events.ChannelResumed: legs.channel_resumed,
     events.ChannelGone: legs.channel_gone,
@@ -101,7 +121,9 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     commands.ReviewEmergency: orders.review_emergency,
     events.RosterChanged: breaks.roster_changed,
     events.NativePauseSeen: violations.native_pause_seen,
-    events.LogInRefused: operators.log_in_refused,
+    commands.RaiseHand: hands.raise_hand,
+    commands.GiveOutcome: outcomes.give_outcome,
+    events.LogInRefused: logins.refused,
 }
 
 
@@ -111,6 +133,5 @@ def handle(center: Center, event: events.AnyEvent, now: datetime) -> Effects:
     HANDLERS[type(event)](turn, event)
     if center.claims:
         breaks.serve_claims(turn)
-    if center.matcher.moved:
-        lamps.show_queues(turn)
+    lamps.end_turn(turn, event)
     return turn.effects

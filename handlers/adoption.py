@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from handlers import agents, bridging, records, reseating, resumption, waiting
+from handlers import agents, bridging, hands, records, reseating, resumption, waiting
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
@@ -29,6 +29,7 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
     """Make our state what the picture shows; with `only`, as far as these channels are concerned."""
     center = turn.center
     unknown = [seen for seen in picture.unknown(center) if only is None or seen.channel in only]
+    unknown = _without_snoops(turn, unknown, picture)
     parties = {seen.channel: seen for seen in _parties(unknown).values()}
     opened = {}
     for seen in parties.values():
@@ -49,11 +50,23 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
     reseating.settle_all(turn, picture)
     for call in calls:
         resumption.go_on(turn, call, picture)
+    if picture.starting:
+        hands.resume(turn)
     look_around(turn, picture)
     waiting.match_all(turn)
 
 
 # -- who is there
+
+
+def _without_snoops(turn: Turn, unknown: list[SeenChannel], picture: Picture) -> list[SeenChannel]:
+    """A former life let a senior listen: they have to come again, and the snoop goes."""
+    for seen in unknown:
+        if seen.variables.get("GUDOK_ROLE") == "snoop":
+            turn.do(HangUp(call=seen.channel, channel=seen.channel))
+            if seen.channel in picture.together:
+                turn.do(Dissolve(call=seen.channel, bridge=picture.together[seen.channel].bridge))
+    return [seen for seen in unknown if seen.variables.get("GUDOK_ROLE") != "snoop"]
 
 
 def _parties(unknown: list[SeenChannel]) -> dict[str, SeenChannel]:
@@ -97,6 +110,7 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
         priority=record.priority,
         queued=record.queued,
         held=seen.channel in picture.on_hold,
+        helps=seen.variables.get("GUDOK_ROLE") == "helper",
     )
     call.attempts = max(call.attempts, record.attempts)
     center.open(call)
@@ -262,6 +276,7 @@ def look_around(turn: Turn, picture: Picture) -> None:
             center.remembered[call_id] = replace(known, open_attempts=())
     records.expect_records(turn, picture.alive.keys())
     used = {call.bridge for call in center.calls.values()}
+    used |= {helping.bridge for helping in center.helps.values() if helping.snoop is not None}
     used |= {call.connecting.bridge for call in center.calls.values() if call.connecting is not None}
     for bridge in picture.bridges:
         if bridge.kind == "mixing" and not bridge.channels and bridge.bridge not in used:

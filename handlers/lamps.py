@@ -1,24 +1,23 @@
-"""What the lamps of the phones show: my break, my login, and that somebody waits in a queue."""
+"""What the lamps of the phones show: `break-EXTENSION`, `login-EXTENSION`, and `queue-NAME`: somebody waits there.
+Those of raised hands are in `hand_lamps`."""
 
 from __future__ import annotations
 
-from typing import Literal
-
+from handlers import hand_lamps
 from handlers.turn import Turn
-from telephony.core.effects import SetLamp
+from telephony.core.effects import LampState, SetLamp
+from telephony.core.events import AnyEvent, OperatorsChanged
 from telephony.core.operators import OVERRUN, Agent, State
 
-Light = Literal["off", "on", "blinking"]
 
-
-def break_light(agent: Agent) -> Light:
+def break_light(agent: Agent) -> LampState:
     """On during a break, blinking when it is over and the operator is not back."""
     if agent.state is State.BREAK:
         return "on"
     return "blinking" if (agent.state, agent.reason) == (State.UNREACHABLE, OVERRUN) else "off"
 
 
-def follow(turn: Turn, agent: Agent, shown: Light, was_at_work: bool) -> None:
+def follow(turn: Turn, agent: Agent, shown: LampState, was_at_work: bool) -> None:
     """The operator's state has changed: so do their lamps, where they differ from what was `shown`."""
     light = break_light(agent)
     if light != shown:
@@ -32,19 +31,34 @@ def warn(turn: Turn, agent: Agent) -> None:
     turn.do(SetLamp(name=f"break-{agent.person.extension}", state="blinking"))
 
 
-def show(turn: Turn, agent: Agent) -> None:
-    """As it stands, when a new life of the router begins."""
-    follow(turn, agent, "off" if agent.state is State.BREAK else "on", was_at_work=False)
+def end_turn(turn: Turn, event: AnyEvent) -> None:
+    """What this turn has changed besides the states of operators; all lamps when nothing has been shown yet in this
+    life of the router, or the people are others."""
+    center = turn.center
+    if center.pbx_up and (not center.lamps_shown or isinstance(event, OperatorsChanged)):
+        center.lamps_shown = True
+        _show_all(turn)
+    elif center.matcher.moved:
+        _show_queues(turn)
+    hand_lamps.follow(turn)
 
 
-def move(turn: Turn, agent: Agent, extension: str) -> None:
-    """The operator at work has another extension than this, which was theirs."""
-    turn.do(SetLamp(name=f"break-{extension}", state="off"), SetLamp(name=f"login-{extension}", state="off"))
-    show(turn, agent)
+def _show_all(turn: Turn) -> None:
+    """As it stands. A former life may have died between a change and its lamp."""
+    for agent in turn.center.agents.values():
+        extension = agent.person.extension
+        turn.do(SetLamp(name=f"login-{extension}", state="on" if agent.at_work else "off"))
+        turn.do(SetLamp(name=f"break-{extension}", state=break_light(agent)))
+        hand_lamps.show(turn, agent)
+    for queue in turn.center.queues:
+        waits = turn.center.matcher.anybody_in(queue)
+        turn.do(SetLamp(name=f"queue-{queue}", state="on" if waits else "off"))
+        (turn.center.lit.add if waits else turn.center.lit.discard)(queue)
+    turn.center.matcher.moved.clear()
 
 
-def show_queues(turn: Turn) -> None:
-    """At the end of a turn: in which queues somebody waits, where that has changed."""
+def _show_queues(turn: Turn) -> None:
+    """In which queues somebody waits, where that has changed."""
     center = turn.center
     for queue in sorted(center.matcher.moved):
         waits = center.matcher.anybody_in(queue)
@@ -52,3 +66,8 @@ def show_queues(turn: Turn) -> None:
             turn.do(SetLamp(name=f"queue-{queue}", state="on" if waits else "off"))
             (center.lit.add if waits else center.lit.discard)(queue)
     center.matcher.moved.clear()
+
+
+def put_out(turn: Turn, extension: str) -> None:
+    """It belonged to an operator at work who has another one now."""
+    turn.do(SetLamp(name=f"break-{extension}", state="off"), SetLamp(name=f"login-{extension}", state="off"))

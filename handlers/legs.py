@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import agents, bridging, own_calls, scripts, transfers, violations, waiting
+from handlers import agents, bridging, helping, own_calls, scripts, transfers, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.effects import Alarm, DialLeg, Dissolve
@@ -106,6 +106,8 @@ def gone(turn: Turn, event: ChannelGone, at: datetime) -> None:
     if stranger is not None:
         agents.release(turn, stranger, event.channel)
         return
+    if helping.snoop_gone(turn, event.channel):
+        return
     call = center.channels.get(event.channel)
     if call is None:
         return
@@ -114,6 +116,7 @@ def gone(turn: Turn, event: ChannelGone, at: datetime) -> None:
         _leg_gone(turn, call, leg, event, at)
     elif event.channel == call.party:
         _party_gone(turn, call, at)
+    helping.left(turn, call, event.channel)
 
 
 def _party_gone(turn: Turn, call: Call, at: datetime) -> None:
@@ -151,6 +154,7 @@ def _note_for_operator(turn: Turn, call: Call, leg: Leg, agent: Agent, result: A
     """What the end of this leg means for its operator: a wrap-up, a failed ring, a talk to remember."""
     if result is AttemptResult.ANSWERED and call.kind is CallKind.INBOUND:
         agent.wrap_up = turn.center.queues[leg.queue].wrap_up if leg.queue else 0
+        agent.talked = call.id
         if call.caller:
             _remember_talk(turn, call.caller, agent.login)
     elif leg.why != "own" and leg.state is not LegState.UP and result is not AttemptResult.CANCELLED and not call.ended:
@@ -223,6 +227,8 @@ def pbx_refused(turn: Turn, event: PbxRefused) -> None:
             gone(turn, ChannelGone(channel=event.channel), turn.now)
         case "Play" if event.status != 404:
             scripts.play_failed(turn, event)
+        case "Snoop" | "Join" if event.call in center.helps:
+            helping.not_let_in(turn, event)
         case "Connect" | "Join":
             bridging.not_bridged(turn, event)
         case _ if event.status in (0, 404):

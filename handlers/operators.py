@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from handlers import agents, breaks, lamps, spoken, violations
+from handlers import agents, breaks, lamps, logins, spoken, violations
 from handlers.turn import Turn
 from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
 from telephony.core.effects import Reply
 from telephony.core.event import ChannelId
-from telephony.core.events import LogInRefused, OperatorsChanged, PhoneChanged
-from telephony.core.facts import LogInDenied
+from telephony.core.events import OperatorsChanged, PhoneChanged
 from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
 
 
@@ -20,6 +19,8 @@ def answer(turn: Turn, command: str, code: str, *, ok: bool = True) -> None:
 def log_in(turn: Turn, event: LogIn) -> None:
     """One login, one phone. A second phone is told so while the first is reachable, and takes over when it is not."""
     center = turn.center
+    if logins.turned_away(turn, event):
+        return
     agent = center.agents.get(event.login)
     refusal = _why_not(turn, agent, event.phone)
     if agent is None or refusal is not None:
@@ -124,10 +125,6 @@ def asked_by(turn: Turn, phone: str | None, login: str | None) -> Agent | None:
     return turn.center.agents.get(login) if login is not None else turn.center.at_phone.get(phone or "")
 
 
-def log_in_refused(turn: Turn, event: LogInRefused) -> None:
-    turn.do(LogInDenied(extension=event.extension, phone=event.phone, reason=event.reason, at=turn.now))
-
-
 def operators_changed(turn: Turn, event: OperatorsChanged) -> None:
     """New skills count from the next match on; who was disabled leaves when no call is with them."""
     center = turn.center
@@ -135,7 +132,7 @@ def operators_changed(turn: Turn, event: OperatorsChanged) -> None:
     center.set_persons(event.operators)
     for login, extension in extensions.items():
         if center.agents[login].person.extension != extension:
-            lamps.move(turn, center.agents[login], extension)
+            lamps.put_out(turn, extension)
     for agent in list(center.agents.values()):
         if not agent.at_work:
             continue

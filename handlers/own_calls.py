@@ -9,6 +9,7 @@ from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.center import Target
 from telephony.core.effects import Answer, CreateLeg, Ring
+from telephony.core.event import ChannelId
 from telephony.core.events import HangUpReason, OwnCallStarted
 from telephony.core.facts import AttemptMade, AttemptResult, CallKind, CallOpened, Outcome
 from telephony.core.operators import PHONE_LOST, Agent, State
@@ -23,18 +24,26 @@ REASONS = {
 
 def own_call_started(turn: Turn, event: OwnCallStarted) -> None:
     """An operator's phone dials. A phone nobody is logged in on may call too; that call has no operator."""
-    center = turn.center
-    if event.channel in center.channels:
+    if event.channel in turn.center.channels:
         return
-    agent = center.at_phone.get(event.phone)
+    call = open_call(turn, event.channel, event.phone, event.number, "own_call")
+    if call is not None:
+        _place(turn, call, turn.center.resolve(event.number, event.trunk))
+
+
+def open_call(turn: Turn, channel: ChannelId, phone: str, number: str, reason: str) -> Call | None:
+    """Put the call on record and keep its operator busy, TALKING for `reason`; None when it was refused: the call that
+    rings comes first."""
+    center = turn.center
+    agent = center.at_phone.get(phone)
     call = Call(
-        id=event.channel,
+        id=channel,
         kind=CallKind.OWN,
-        number=event.number,
+        number=number,
         caller="",
         arrived=turn.now,
         opened=turn.now,
-        party=event.channel,
+        party=channel,
         origin=None if agent is None else agent.login,
     )
     center.open(call)
@@ -44,16 +53,16 @@ def own_call_started(turn: Turn, event: OwnCallStarted) -> None:
     if agent is not None:
         ringing = agent.state is State.RINGING
         agents.occupy(turn, agent, call.party, watch=False)
-        if ringing:  # the call that rings comes first
+        if ringing:
             refuse(turn, call, HangUpReason.BUSY)
-            return
+            return None
         if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
             agent.rona = agent.reason  # a call of one's own does not say "I am back"
         if agent.state is State.WRAP_UP and agent.until is not None:
             violations.expect_end(turn, agent, agent.until)
         if agent.state in (State.READY, State.WRAP_UP, State.UNREACHABLE):
-            agents.set_state(turn, agent, State.TALKING, reason="own_call", call=call.id)
-    _place(turn, call, center.resolve(event.number, event.trunk))
+            agents.set_state(turn, agent, State.TALKING, reason=reason, call=call.id)
+    return call
 
 
 def _place(turn: Turn, call: Call, target: Target | None) -> None:

@@ -29,7 +29,7 @@ class Picture:
 
     def unknown(self, center: Center) -> list[SeenChannel]:
         """Channels in our application that we know nothing of, oldest first."""
-        known = center.channels.keys() | center.strangers.keys()
+        known = center.channels.keys() | center.strangers.keys() | center.snoops.keys()
         found = [seen for seen in self.alive.values() if seen.where == "ours" and seen.channel not in known]
         return sorted(found, key=lambda seen: (seen.created, seen.channel))
 

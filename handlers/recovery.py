@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Set
 from datetime import datetime, timedelta
 
-from handlers import adoption, operators, records, restoration, resumption
+from handlers import adoption, hands, operators, records, restoration, resumption
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
 from telephony.core.events import OpenOperator, PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
 from telephony.core.facts import Repaired
+from telephony.core.logins import LogIns
 from telephony.core.operators import ENGAGED, Agent, State
 
 SETTLED = timedelta(seconds=records.SETTLED)
@@ -28,8 +29,10 @@ def started(turn: Turn, event: Started) -> None:
     center = turn.center
     center.adopt_plan(event.plan, event.run)
     center.set_persons(event.operators)
+    center.log_ins = LogIns(event.failed_log_ins, event.locked_log_ins)
     center.remembered = {call.call: call for call in event.open_calls}
     center.remembered_operators = {row.login: row for row in event.open_operators}
+    hands.remember(turn, event.hands)
     for talk in event.last_talks:
         center.last_talks[talk.caller] = (talk.login, talk.ended)
     for row in event.open_operators:
@@ -69,7 +72,7 @@ def _forget_old_process(turn: Turn, started: datetime, alive: Set[str]) -> None:
         if call.party not in alive and not _is_young(turn, call):
             for channel in [call.party, *call.legs]:
                 records.ended_unseen(turn, channel, lost=at)
-    for channel in [channel for channel in center.strangers if channel not in alive]:
+    for channel in [channel for channel in [*center.strangers, *center.snoops] if channel not in alive]:
         records.ended_unseen(turn, channel, lost=at)
 
 
@@ -102,7 +105,9 @@ def _missing(turn: Turn, picture: Picture) -> tuple[set[str], set[str]]:
     """What we know of and the picture does not show; apart from it what is too young to be judged: a leg whose making
     may still be waiting for its turn, too, unless the line was down and all that waited has been refused."""
     center = turn.center
-    missing = {channel for channel in [*center.channels, *center.strangers] if channel not in picture.alive}
+    missing = {
+        channel for channel in [*center.channels, *center.strangers, *center.snoops] if channel not in picture.alive
+    }
     young = {channel for channel in missing if _is_young(turn, center.channels.get(channel), channel)}
     if not picture.after_break:
         new = {leg.channel for call in center.calls.values() for leg in call.legs.values() if leg.state is LegState.NEW}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from handlers import agents, lamps, resumption
+from handlers import agents, resumption
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call
@@ -31,7 +31,6 @@ def settle_all(turn: Turn, picture: Picture) -> None:
             _wrap_up_on(turn, agent)
         if picture.starting:
             agents.mirror(turn, agent)
-            lamps.show(turn, agent)
 
 
 def _settle_busy(turn: Turn, agent: Agent, call: Call) -> None:

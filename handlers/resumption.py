@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import bridging, scripts, waiting
+from handlers import bridging, helping, scripts, waiting
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState
@@ -17,7 +17,7 @@ def unanswered(leg: Leg) -> bool:
 
 def note_talk(turn: Turn, call: Call, picture: Picture) -> None:
     """Who of the call hears whom."""
-    if call.party not in picture.alive or call.transfer is not None:
+    if call.party not in picture.alive or call.transfer is not None or call.helps:
         return
     call.held = call.party in picture.on_hold
     bridge = picture.together.get(call.party)
@@ -42,6 +42,9 @@ def go_on(turn: Turn, call: Call, picture: Picture) -> None:
     for leg in legs:
         _note_leg(turn, call, leg, picture)
     if call.ended or call.party not in picture.alive:
+        return
+    if call.helps:
+        helping.look_again(turn, call, picture)
         return
     if picture.alive[call.party].state != "up" and _must_be_answered(call):
         turn.do(Answer(call=call.id, channel=call.party))

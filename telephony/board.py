@@ -10,80 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
+from telephony.board_breaks import Pauses
+from telephony.board_rows import AlarmRow, OperatorRow, QueueRow, Snapshot, Tally, Totals
 from telephony.core import facts as fact
 from telephony.core.effects import Alarm, AnyEffect
 from telephony.core.events import Operator, Started
 from telephony.core.plan import Queue
-
-
-class QueueRow(msgspec.Struct, kw_only=True):
-    """`oldest`: arrival of the caller who waits longest. `in_level`: of the answered, those within
-    `level_seconds` of their arrival. The counts are today's, by the center's own midnight at the router's start."""
-
-    name: str
-    label: str
-    waiting: int = 0
-    oldest: float | None = None
-    answered: int = 0
-    in_level: int = 0
-    abandoned: int = 0
-    sent_away: int = 0
-    level_percent: int = 80
-    level_seconds: int = 20
-
-
-class Tally(msgspec.Struct, kw_only=True):
-    """What was answered and lost in one queue. `in_level`: answered within its service-level time."""
-
-    answered: int = 0
-    in_level: int = 0
-    abandoned: int = 0
-    sent_away: int = 0
-
-
-class OperatorRow(msgspec.Struct, kw_only=True):
-    """One operator at work, in `state` since `since`."""
-
-    login: str
-    name: str
-    state: str
-    since: float
-    phone: str | None = None
-    reason: str = ""
-    call: str | None = None
-
-
-class Totals(msgspec.Struct, kw_only=True):
-    """`calls`: alive now, `talking`: of these the connected ones. Answered and lost are today's, repairs and alarms
-    those since `since`."""
-
-    since: float
-    calls: int = 0
-    talking: int = 0
-    waiting: int = 0
-    answered: int = 0
-    abandoned: int = 0
-    sent_away: int = 0
-    repaired: int = 0
-    alarms: int = 0
-
-
-class AlarmRow(msgspec.Struct, kw_only=True):
-    code: str
-    text: str
-    subject: str = ""
-
-
-class Snapshot(msgspec.Struct, kw_only=True):
-    """All there is, or (in a change) what is different. `gone`: logins of operators who went home."""
-
-    totals: Totals
-    queues: list[QueueRow]
-    operators: list[OperatorRow]
-    gone: list[str] = []
-    alarms: list[AlarmRow] = []
 
 
 @dataclass(slots=True)
@@ -103,6 +35,7 @@ class Board:
     def __init__(self, now: float, changed: Callable[[], None] = lambda: None) -> None:
         self.totals = Totals(since=now)
         self.changed = changed
+        self.pauses = Pauses()
         self._queues: dict[str, QueueRow] = {}
         self._operators: dict[str, OperatorRow] = {}
         self._names: dict[str, str] = {}
@@ -126,7 +59,9 @@ class Board:
                 since=seat.since.timestamp(),
                 phone=seat.phone,
                 reason=seat.reason,
+                until=_epoch(seat.until),
             )
+        self.pauses.start(started)
         for call in started.open_calls:
             inbound = call.kind == fact.CallKind.INBOUND
             live = _Live(call.arrived.timestamp(), inbound, bridged=call.answered is not None)
@@ -149,6 +84,11 @@ class Board:
             self._dirty_queues.add(name)
         self.changed()
 
+    def add_violations(self, earlier: int) -> None:
+        """Those of today before this life of the router."""
+        self.pauses.violations += earlier
+        self.changed()
+
     def publish(self, facts: Sequence[fact.AnyFact], alarms: Sequence[AnyEffect]) -> None:
         for one in facts:
             self._apply(one)
@@ -165,7 +105,7 @@ class Board:
         return Snapshot(
             totals=self._count(),
             queues=list(self._queues.values()),
-            operators=list(self._operators.values()),
+            operators=[self._shown(login) for login in self._operators],
         )
 
     def changes(self) -> Snapshot:
@@ -176,7 +116,7 @@ class Board:
         answer = Snapshot(
             totals=self._count(),
             queues=[self._queues[name] for name in self._dirty_queues],
-            operators=[self._operators[login] for login in logins if login in self._operators],
+            operators=[self._shown(login) for login in logins if login in self._operators],
             gone=[login for login in logins if login not in self._operators],
             alarms=self._alarms,
         )
@@ -186,6 +126,9 @@ class Board:
     # --- the fold ------------------------------------------------------------------------------------------
 
     def _apply(self, one: fact.AnyFact) -> None:
+        login = self.pauses.apply(one)
+        if login is not None and login in self._operators:
+            self._dirty_operators.add(login)
         match one:
             case fact.CallOpened():
                 inbound = one.kind is fact.CallKind.INBOUND
@@ -265,7 +208,13 @@ class Board:
             phone=one.phone,
             reason=one.reason,
             call=one.call,
+            until=_epoch(one.until),
         )
+
+    def _shown(self, login: str) -> OperatorRow:
+        row = self._operators[login]
+        self.pauses.show(row)
+        return row
 
     def _measure(self, queue: str) -> None:
         row, waiting = self._queues[queue], self._in_queue[queue]
@@ -275,8 +224,13 @@ class Board:
     def _count(self) -> Totals:
         self.totals.calls = len(self._calls)
         self.totals.talking = sum(live.bridged and not live.waiting for live in self._calls.values())
+        self.pauses.count(self.totals)
         self.totals.waiting = sum(len(waiting) for waiting in self._in_queue.values())
         return self.totals
+
+
+def _epoch(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
 
 
 def _row(queue: Queue) -> QueueRow:

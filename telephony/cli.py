@@ -19,6 +19,8 @@ COMMANDS = {
     "watch": "show queues, operators and calls live in the terminal",
     "pbx": "install, start and look after the embedded Asterisk",
     "operators": "import, list and change the people who answer",
+    "roster": "plan shifts, breaks, absences and substitutions, and check them",
+    "breaks": "show breaks, ask for them, order them, review emergencies",
     "calls": "list the latest calls of the call log",
     "journal": "export the journal of all inputs",
     "replay": "run a recorded journal through the rules and compare the decisions",

@@ -16,7 +16,8 @@ import msgspec
 import structlog
 
 from telephony import wire
-from telephony.board import Board, Snapshot
+from telephony.board import Board
+from telephony.board_rows import Snapshot
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 
@@ -30,8 +31,9 @@ Ask = Callable[[AnyCommand], Awaitable[Reply]]
 
 
 class Control:
-    """Serves the socket. `ask` gives a command to the router, `reload` reads the operators again, `status`
-    tells of the router itself. A peer that reads too slowly is cut off; the router never waits for one."""
+    """Serves the socket. `ask` gives a command to the router, `reload` reads the operators or
+    the roster again, `status` tells of the router itself. A peer that reads too slowly is cut off; the router never
+    waits for one."""
 
     def __init__(
         self,
@@ -39,7 +41,7 @@ class Control:
         *,
         board: Board,
         ask: Ask,
-        reload: Callable[[], Awaitable[Reply]],
+        reload: Callable[[wire.Reloaded], Awaitable[Reply]],
         status: Callable[[int, Snapshot], wire.StatusAnswer],
         coalesce: float = COALESCE_SECONDS,
     ) -> None:
@@ -132,7 +134,7 @@ class Control:
                 event = msgspec.structs.replace(request.event, command=command)
                 await self._reply(writer, request.id, self._ask(event))
             case wire.Reload():
-                await self._reply(writer, request.id, self._reload())
+                await self._reply(writer, request.id, self._reload(request.what))
 
     async def _reply(self, writer: asyncio.StreamWriter, asked: int, reply: Awaitable[Reply]) -> None:
         try:

@@ -57,9 +57,9 @@ class ControlClient:
         """Have a command carried out; its `command` is given by the router."""
         return self._ask(wire.Do(self._next(), event), wire.DoAnswer).reply
 
-    def reload(self) -> Reply:
-        """Have the operators read again from the database."""
-        return self._ask(wire.Reload(self._next()), wire.DoAnswer).reply
+    def reload(self, what: wire.Reloaded = "operators") -> Reply:
+        """Have the operators, or the roster of their shifts, read again from the database."""
+        return self._ask(wire.Reload(self._next(), what), wire.DoAnswer).reply
 
     def watch(self) -> Iterator[wire.WatchAnswer]:
         """The whole picture, then changes as they come. Waits for each without limit."""

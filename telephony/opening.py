@@ -12,13 +12,16 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from telephony.core.events import Started
+from telephony.core.logins import memory
 from telephony.core.plan import Plan
-from telephony.store import migrate, queries
+from telephony.store import break_queries, migrate, queries, roster_entries
 from telephony.store.database import Database
 from telephony.store.lock import LockedError, hold
 
 log = structlog.get_logger(__name__)
 
+USED_SLOTS = timedelta(hours=24)
+"""A planned break counts as used for so long after the permission that took it."""
 LOCK_PATIENCE = 5.0
 """So long a router waits for one that is just ending, in seconds."""
 
@@ -51,14 +54,22 @@ async def read_start(database: Database, plan: Plan) -> Started:
     operators = await queries.operators(engine)
     open_operators = await queries.open_operators(engine)
     open_calls = await queries.open_calls(engine)
-    memory = max((queue.sticky for queue in plan.queues), default=0)
-    talks = await queries.last_talks(engine, now - timedelta(seconds=memory)) if memory else ()
+    sticky = max((queue.sticky for queue in plan.queues), default=0)
+    talks = await queries.last_talks(engine, now - timedelta(seconds=sticky)) if sticky else ()
+    shifts = await roster_entries.shifts_around(engine, now, plan.timezone)
     return Started(
         plan=plan,
         operators=operators,
         open_operators=open_operators,
         open_calls=open_calls,
         last_talks=talks,
+        shifts=shifts,
+        permissions=await break_queries.open_permissions(engine, now - USED_SLOTS),
+        orders=await break_queries.open_orders(engine, now),
+        hands=await break_queries.open_hands(engine),
+        violations=await break_queries.open_violations(engine),
+        failed_log_ins=await break_queries.failed_log_ins(engine, now - memory(plan.logins)),
+        locked_log_ins=await break_queries.locked_log_ins(engine, now),
         run=name_of_life(now),
     )
 

@@ -1,4 +1,4 @@
-"""What operators dial on their phones: log in, log out, I am back, what is my state. Each is one request of the
+"""What operators dial on their phones: log in, take a break, I am back, a senior please. Each is one request of the
 dialplan and one spoken answer."""
 
 from __future__ import annotations
@@ -14,17 +14,34 @@ import structlog
 
 from telephony.core import commands
 from telephony.core import events as ev
+from telephony.core.break_facts import BreakKind
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 from telephony.core.plan import Plan
 from telephony.pbx.agi import AgiRequest
-from telephony.ports import Deliver
 
 log = structlog.get_logger(__name__)
 
 Denied = Literal["wrong_pin", "unknown", "disabled"]
 Verify = Callable[[str, str], Awaitable[ev.Operator | Denied]]
 """(extension, PIN) -> the operator who proved who they are, or why not. Must not keep the loop busy."""
+
+Ask = Callable[[str, str, str | None], AnyCommand]
+"""(name of the command, phone, channel of the code's own call) -> the command."""
+
+
+def _pause(kind: BreakKind) -> Ask:
+    return lambda name, phone, channel: commands.TakeBreak(command=name, kind=kind, phone=phone, channel=channel)
+
+
+ASKED: dict[str, Ask] = {
+    "logout": lambda name, phone, channel: commands.LogOut(command=name, phone=phone, channel=channel),
+    "back": lambda name, phone, channel: commands.ComeBack(command=name, phone=phone, channel=channel),
+    "status": lambda name, phone, channel: commands.TellState(command=name, phone=phone, channel=channel),
+    "technical": _pause(BreakKind.TECHNICAL),
+    "management": _pause(BreakKind.MANAGEMENT),
+    "hand": lambda name, phone, channel: commands.RaiseHand(command=name, phone=phone, channel=channel),
+}
 
 ANSWER_SECONDS = 1.5
 """The FastAGI server gives us two seconds, the dialplan five."""
@@ -40,18 +57,17 @@ class Spoken:
 
 
 class PhoneCodes:
-    """Answers the requests `/login` (extension, PIN, phone), `/logout`, `/back` and `/status` (phone)."""
+    """Answers the requests `/login` (extension, PIN, phone), `/outcome` and `/emergency` (phone, digits), and those of
+    ASKED by the phone alone."""
 
     def __init__(
         self,
         *,
-        ask: Callable[[AnyCommand, float], Awaitable[Reply]],
-        deliver: Deliver,
+        ask: Callable[[AnyCommand | ev.LogInRefused, float], Awaitable[Reply]],
         verify: Verify,
         plan: Plan,
     ) -> None:
         self._ask = ask
-        self._deliver = deliver
         self._verify = verify
         self._sounds = {prompt.name: prompt.sound for prompt in plan.prompts if prompt.sound is not None}
         self._numbers = itertools.count(1)
@@ -71,12 +87,17 @@ class PhoneCodes:
         match code, arguments:
             case "login", (extension, pin, phone):
                 return await self._log_in(extension, pin, phone, channel)
-            case "logout", (phone,):
-                return await self._told(commands.LogOut(command=self._name(), phone=phone))
-            case "back", (phone,):
-                return await self._told(commands.ComeBack(command=self._name(), phone=phone, channel=channel))
-            case "status", (phone,):
-                return await self._told(commands.TellState(command=self._name(), phone=phone, channel=channel))
+            case "emergency", (phone, digits):
+                kind = BreakKind.EMERGENCY
+                name = self._name()
+                return await self._told(
+                    commands.TakeBreak(command=name, kind=kind, phone=phone, reason=digits, channel=channel)
+                )
+            case "outcome", (phone, digits):
+                name = self._name()
+                return await self._told(commands.GiveOutcome(command=name, phone=phone, digits=digits, channel=channel))
+            case _, (phone,) if code in ASKED:
+                return await self._told(ASKED[code](self._name(), phone, channel))
         self.counters["unknown_request"] += 1
         log.warning("unknown phone code", code=code[:40], arguments=len(arguments))
         return Spoken(False, (SERVICE_AWAY,))
@@ -90,12 +111,14 @@ class PhoneCodes:
             return Spoken(False, (SERVICE_AWAY,))
         if isinstance(verdict, str):
             self.counters[f"login_{verdict}"] += 1
-            self._deliver(ev.LogInRefused(extension=extension, phone=phone, reason=verdict))
-            return Spoken(False, ("unknown-operator" if verdict == "disabled" else "wrong-pin",))
-        login = commands.LogIn(command=self._name(), login=verdict.login, phone=phone, channel=channel)
-        return await self._told(login)
+            refused = ev.LogInRefused(command=self._name(), extension=extension, phone=phone, reason=verdict)
+            return await self._told(refused)
+        name, login = self._name(), verdict.login
+        return await self._told(
+            commands.LogIn(command=name, login=login, phone=phone, channel=channel, extension=extension)
+        )
 
-    async def _told(self, command: AnyCommand) -> Spoken:
+    async def _told(self, command: AnyCommand | ev.LogInRefused) -> Spoken:
         try:
             reply = await self._ask(command, ANSWER_SECONDS)
         except TimeoutError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from telephony.core.effects import AnyEffect, CallEffect, MirrorMember
+from telephony.core.effects import AnyEffect, CallEffect, MirrorMember, SetLamp
 from telephony.core.events import AnyEvent
 from telephony.core.facts import AnyFact
 
@@ -23,6 +23,9 @@ class Pbx(Protocol):
 
     def mirror(self, effect: MirrorMember) -> None:
         """Show an operator's state in the native fallback queues."""
+
+    def light(self, effect: SetLamp) -> None:
+        """Show a state on a lamp; the last wish wins, and is shown again when the PBX has been away."""
 
     def take_picture(self, why: Literal["start", "reconnect", "overflow", "audit"]) -> None:
         """Comes back as PictureTaken."""

@@ -139,7 +139,7 @@ class Router(Generic[State]):
             self._turning = True
             self._loop.call_soon(self._turn)
 
-    async def ask(self, command: AnyCommand, wait: float = 5.0) -> do.Reply:
+    async def ask(self, command: AnyCommand | ev.LogInRefused, wait: float = 5.0) -> do.Reply:
         """Deliver a command and await its answer. `wait` is in seconds; raises TimeoutError after it, which
         does not say whether the command was carried out."""
         answer: asyncio.Future[do.Reply] = self._loop.create_future()
@@ -240,6 +240,8 @@ class Router(Generic[State]):
                 self._timers.cancel(effect.key)
             case do.MirrorMember():
                 self._pbx.mirror(effect)
+            case do.SetLamp():
+                self._pbx.light(effect)
             case do.Reply(durable=True):
                 self._journal.when_durable(seq, partial(self._answer, effect))
             case do.Reply():

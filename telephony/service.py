@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import handlers
 from telephony import lifeline, opening, settings, wire
-from telephony.board import Board, Snapshot
+from telephony.board import Board
+from telephony.board_rows import Snapshot
 from telephony.clock import Clock
 from telephony.control import Control
 from telephony.core.center import Center
@@ -25,12 +26,13 @@ from telephony.core.events import AnyEvent, Operator, OperatorsChanged, PictureT
 from telephony.exits import Exit
 from telephony.guard import rescue
 from telephony.pbx.agi import AgiProblem, AgiServer
-from telephony.pbx.ami import Ami, ContactStatus
+from telephony.pbx.ami import Ami, ContactStatus, QueueMemberPause
 from telephony.pbx.ari import AriError
 from telephony.pbx.edge import AsteriskPbx
 from telephony.phone_codes import PhoneCodes
 from telephony.poison import Poison
 from telephony.record import ClosedCalls, RecordFollower, open_reader, position_keeper
+from telephony.roster_keeper import RosterKeeper
 from telephony.router import HandlerError, Router
 from telephony.settings import ConfigErrors, Settings
 from telephony.status import status_answer
@@ -39,7 +41,7 @@ from telephony.store.journal import JournalWriter
 from telephony.store.operators import list_operators, verify_pin
 from telephony.store.spool import Spool
 from telephony.timers import Timers
-from telephony.today import read_today
+from telephony.today import count_violations, read_today
 from telephony.tokens import Tokens
 
 log = structlog.get_logger(__name__)
@@ -105,9 +107,8 @@ class Service:
     def _make_pbx(self) -> AsteriskPbx:
         config = self._settings
         secrets = config.secrets
-        self._ami = Ami(
-            config.ami_host, config.ami_port, config.ami_user, secrets.ami_password, events=(ContactStatus,)
-        )
+        heard = (ContactStatus, QueueMemberPause)
+        self._ami = Ami(config.ami_host, config.ami_port, config.ami_user, secrets.ami_password, events=heard)
         return AsteriskPbx(
             ari_url=config.ari_url,
             ari_user=config.ari_user,
@@ -146,10 +147,10 @@ class Service:
         self._start("router", router.run())
         self._codes = PhoneCodes(
             ask=router.ask,
-            deliver=router.deliver,
             verify=lambda extension, pin: verify_pin(self._database, extension, pin),
             plan=config.plan,
         )
+        self._roster = RosterKeeper(self._database, config.plan.timezone, router.deliver, self._clock.now)
         self._agi = AgiServer(self._codes.serve, on_problem=_agi_problem)
         await self._agi.start(config.agi_host, config.agi_port)
         stack.push_async_callback(self._agi.close)
@@ -157,7 +158,7 @@ class Service:
             config.control_socket,
             board=self._board,
             ask=router.ask,
-            reload=self._reload_operators,
+            reload=self._reload,
             status=self._status,
         )
         await self._control.open()
@@ -166,6 +167,7 @@ class Service:
         await pbx.start()
         stack.push_async_callback(pbx.close)
         self._start("beats", self._beat_into_pbx())
+        self._start("days", self._roster.follow_days())
         self._counting = asyncio.create_task(self._count_today(), name="today")
         stack.callback(self._counting.cancel)
 
@@ -287,14 +289,22 @@ class Service:
         for mistake in mistakes:
             log.warning("configuration", mistake=str(mistake))
 
-    async def _reload_operators(self) -> Reply:
+    async def _reload(self, what: wire.Reloaded) -> Reply:
+        """Take over what was changed in the database."""
         assert self._router is not None
+        text = await (self._reload_operators(self._router) if what == "operators" else self._reload_roster())
+        await self._router.settled()
+        return Reply(command="", ok=True, code="reloaded", text=text)
+
+    async def _reload_roster(self) -> str:
+        return f"{await self._roster.reload()} shifts"
+
+    async def _reload_operators(self, router: Router[Center]) -> str:
         operators = await list_operators(self._database)
         self._board.set_people(operators)
         self._know_extensions(operators)
-        self._router.deliver(OperatorsChanged(operators=tuple(operators)))
-        await self._router.settled()
-        return Reply(command="", ok=True, code="reloaded", text=f"{len(operators)} operators")
+        router.deliver(OperatorsChanged(operators=tuple(operators)))
+        return f"{len(operators)} operators"
 
     def _know_extensions(self, operators: Iterable[Operator]) -> None:
         assert self._pbx is not None
@@ -305,6 +315,7 @@ class Service:
         before = datetime.fromtimestamp(self._board.totals.since, UTC)
         try:
             self._board.add_earlier(await read_today(self._database, self._settings.plan, before))
+            self._board.add_violations(await count_violations(self._database, self._settings.plan, before))
         except (SQLAlchemyError, OSError) as error:
             log.warning("today's earlier calls not counted", reason=str(error).partition("\n")[0])
 

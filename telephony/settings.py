@@ -25,6 +25,7 @@ from telephony.core.events import Operator
 from telephony.core.plan import (
     Code,
     DirectoryEntry,
+    Disposition,
     Farewell,
     Group,
     Phone,
@@ -43,11 +44,12 @@ KEYED: dict[type, str] = {
     Group: "name",
     DirectoryEntry: "number",
     Code: "code",
+    Disposition: "code",
     Prompt: "name",
     Phone: "name",
     Trunk: "name",
 }
-SHORT: dict[type, str] = {Farewell: "prompt", Prompt: "text", Code: "action"}
+SHORT: dict[type, str] = {Farewell: "prompt", Prompt: "text", Code: "action", Disposition: "label"}
 OTHER_VARIABLES = frozenset(
     {
         *("GUDOK_CONFIG", "GUDOK_CACHE", "GUDOK_DEBIAN_MIRROR"),
@@ -234,4 +236,8 @@ def _override(reader: Reader, nodes: dict[str, yaml.Node], variable: str, value:
 
 def scalars_of(part: type[Record]) -> list[str]:
     """The fields of `part` that one line of text can give."""
-    return [name for name, hint in hints_of(part).items() if not any(w in str(hint) for w in ("tuple[", "dict["))]
+    return [name for name, hint in hints_of(part).items() if not is_section(hint)]
+
+
+def is_section(hint: Any) -> bool:
+    return (isinstance(hint, type) and issubclass(hint, Record)) or any(w in str(hint) for w in ("tuple[", "dict["))

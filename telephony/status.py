@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeVar
 
-from telephony.board import Snapshot
+from telephony.board_rows import Snapshot
 from telephony.router import Router
 from telephony.wire import StatusAnswer
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from telephony.board import Tally
+from telephony.board_rows import Tally
 from telephony.core.facts import CallKind, Outcome
 from telephony.core.plan import Plan
 from telephony.store.database import Database
@@ -23,7 +23,7 @@ async def read_today(database: Database, plan: Plan, before: datetime) -> Mappin
 
     Raises what the database raises. Takes its time, a few rows at once: the router goes on meanwhile.
     """
-    midnight = before.astimezone(ZoneInfo(plan.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = _midnight(plan, before)
     calls = call_log.calls.c
     query = sa.select(calls.queue, calls.arrived, calls.answered, calls.ended, calls.outcome).where(
         calls.arrived >= midnight, calls.arrived < before, calls.kind == CallKind.INBOUND.value
@@ -37,6 +37,18 @@ async def read_today(database: Database, plan: Plan, before: datetime) -> Mappin
                 if queue in tallies:
                     _count(tallies[queue], levels[queue], arrived, answered, ended, outcome, before)
     return tallies
+
+
+async def count_violations(database: Database, plan: Plan, before: datetime) -> int:
+    """How many were seen between the center's midnight and `before`. Raises what the database raises."""
+    violations = call_log.by_name["violations"].c
+    query = sa.select(sa.func.count()).where(violations.seen >= _midnight(plan, before), violations.seen < before)
+    async with database.engine.connect() as connection:
+        return int((await connection.execute(query)).scalar_one())
+
+
+def _midnight(plan: Plan, before: datetime) -> datetime:
+    return before.astimezone(ZoneInfo(plan.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _count(

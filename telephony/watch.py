@@ -14,8 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from telephony.board import AlarmRow, OperatorRow, QueueRow, Totals
-from telephony.commands.common import duration
+from telephony.board_rows import AlarmRow, OperatorRow, QueueRow, Totals
+from telephony.commands import common
+from telephony.commands.common import duration, noted
 from telephony.wire import WatchAnswer
 
 COLOURS = {
@@ -25,6 +26,7 @@ COLOURS = {
     "on_hold": "blue",
     "wrap_up": "magenta",
     "unreachable": "red",
+    "break": "bright_black",
 }
 _LAST_ALARMS = 5
 
@@ -80,7 +82,10 @@ def lines(answer: WatchAnswer, now: float) -> Iterator[str]:
             f"{queue.abandoned} abandoned"
         )
     for row in answer.picture.operators:
-        yield f"{clock} operator {row.login}: {row.state}{f' ({row.reason})' if row.reason else ''}"
+        notes = noted(row.pending, row.hand)
+        until = f" until {common.clock(row.until)}" if row.until is not None else ""
+        said = f"{row.state}{f' ({row.reason})' if row.reason else ''}{until}{f', {notes}' if notes else ''}"
+        yield f"{clock} operator {row.login}: {said}"
     for login in answer.picture.gone:
         yield f"{clock} operator {login}: offline"
     for alarm in answer.picture.alarms:
@@ -106,7 +111,19 @@ def _head(totals: Totals, now: float) -> Text:
         (str(totals.answered), "bold green"),
         "   lost ",
         (str(lost), "bold red" if lost else "bold"),
+        *_attention(totals),
     )
+
+
+def _attention(totals: Totals) -> Iterator[str | tuple[str, str]]:
+    """What a senior should look at, where there is anything."""
+    for name, count in (("hands up", totals.hands), ("emergencies to review", totals.to_review)):
+        if count:
+            yield f"   {name} "
+            yield str(count), "bold red"
+    if totals.violations:
+        yield "   violations today "
+        yield str(totals.violations), "bold"
 
 
 def _queues(view: View, now: float) -> Table:
@@ -143,6 +160,8 @@ def _operators(view: View, now: float) -> Table:
         table.add_column(column)
     table.add_column("For", justify="right")
     table.add_column("Reason")
+    table.add_column("Until")
+    table.add_column("")
     for row in sorted(view.operators.values(), key=lambda row: row.login):
         table.add_row(
             row.name,
@@ -150,5 +169,7 @@ def _operators(view: View, now: float) -> Table:
             Text(row.state.replace("_", " "), style=COLOURS.get(row.state, "")),
             duration(now - row.since),
             row.reason.replace("_", " "),
+            common.clock(row.until),
+            Text(noted(row.pending, row.hand), style="bold red" if row.hand == "raised" else ""),
         )
     return table

@@ -7,14 +7,16 @@ ask many things; a `watch` goes on until it is closed.
 from __future__ import annotations
 
 import struct
+from typing import Literal
 
 import msgspec
 
-from telephony.board import Snapshot
+from telephony.board_rows import Snapshot
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 
 MAX_FRAME = 4 * 1024 * 1024
+Reloaded = Literal["operators", "roster"]
 LENGTH = struct.Struct(">I")
 
 
@@ -38,9 +40,10 @@ class Do(msgspec.Struct, tag_field="op", tag="do"):
 
 
 class Reload(msgspec.Struct, tag_field="op", tag="reload"):
-    """Operators were changed in the database: read them again. Answered by a DoAnswer."""
+    """Operators, or their shifts, were changed in the database: read them again. Answered by a DoAnswer."""
 
     id: int
+    what: Reloaded = "operators"
 
 
 Request = Status | Watch | Do | Reload

@@ -1,13 +1,17 @@
-"""`gudok calls`: the latest calls of the call log. Numbers of callers are not shown: their tokens are."""
+"""`gudok calls`: the latest calls of the call log. Numbers of callers are not shown: their tokens are (--json).
+
+`gudok calls --number-of TOKEN --why TEXT` tells one number; who has asked, when and why is on record.
+"""
 
 from __future__ import annotations
 
 import argparse
+import getpass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from telephony.commands.common import duration, settings_of, table, with_database
+from telephony.commands.common import Problem, duration, settings_of, table, with_database
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
@@ -19,12 +23,17 @@ HEAD = ["ARRIVED", "CALL", "KIND", "NUMBER", "QUEUE", "WAITED", "TALKED", "OUTCO
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hours", type=float, default=24.0, help="how far back to look (default 24)")
     parser.add_argument("--last", type=int, default=50, metavar="N", help="the last N calls (default 50)")
+    parser.add_argument("--number-of", metavar="TOKEN", help="tell the number behind a caller's token; goes on record")
+    parser.add_argument("--why", metavar="TEXT", help="with --number-of: for what it is needed")
     parser.add_argument("--json", action="store_true", help="a JSON line for each call, for programs")
 
 
 def run(args: argparse.Namespace) -> int:
     from telephony.store.database import Database
     from telephony.store.queries import calls_between
+
+    if args.number_of is not None:
+        return _tell_number(args)
 
     async def read(database: Database) -> list[CallRow]:
         now = datetime.now(UTC)
@@ -40,6 +49,22 @@ def run(args: argparse.Namespace) -> int:
         return Exit.OK
     zone = ZoneInfo(settings.plan.timezone)
     print(table([cells(row, zone) for row in rows], HEAD))
+    return Exit.OK
+
+
+def _tell_number(args: argparse.Namespace) -> int:
+    """One number, and a row that says who has looked at it."""
+    from telephony.store.notes import look_at_number
+
+    if not (args.why or "").strip():
+        raise Problem("say with --why for what the number is needed: it goes on record", Exit.MISTAKE)
+    settings, who, now = settings_of(args), getpass.getuser(), datetime.now(UTC)
+    number = with_database(
+        settings, lambda database: look_at_number(database, args.number_of, who=who, why=args.why, now=now)
+    )
+    if number is None:
+        raise Problem("no number is kept for this token")
+    print(number)
     return Exit.OK
 
 

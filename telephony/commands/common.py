@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +14,7 @@ from telephony.exits import Exit
 
 if TYPE_CHECKING:
     from telephony.control_client import ControlClient
+    from telephony.core.commands import AnyCommand
     from telephony.settings import Settings
     from telephony.store.database import Database
 
@@ -72,6 +74,21 @@ def service_of(args: argparse.Namespace) -> ControlClient:
         raise Problem(str(away)) from away
 
 
+def ask_service(args: argparse.Namespace, command: AnyCommand) -> int:
+    """Have the running service carry out a command, and print its answer. Raises Problem when it says no."""
+    from telephony.control_client import ServiceAway, ServiceRefused
+
+    with service_of(args) as service:
+        try:
+            reply = service.do(command)
+        except (ServiceAway, ServiceRefused) as error:
+            raise Problem(first_line(error)) from error
+    if not reply.ok:
+        raise Problem(reply.text or reply.code)
+    print(reply.text or reply.code)
+    return Exit.OK
+
+
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], *, create: bool = False) -> T:
     """Run `work` on the database of the settings; `create` makes it where there is none.
 
@@ -116,6 +133,19 @@ def table(rows: list[list[str]], head: list[str]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
     )
+
+
+def noted(pending: str, hand: str) -> str:
+    """What is to be said of an operator beside their state."""
+    notes = [f"{pending} break after the call"] if pending else []
+    if hand:
+        notes.append("RAISED HAND" if hand == "raised" else f"helped by {hand}")
+    return ", ".join(notes)
+
+
+def clock(at: float | None) -> str:
+    """Seconds since 1970 as this machine's clock shows them; nothing for None."""
+    return "" if at is None else time.strftime("%H:%M", time.localtime(at))
 
 
 def duration(seconds: float) -> str:

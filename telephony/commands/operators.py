@@ -11,11 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telephony.commands.common import Problem, first_line, service_of, settings_of, table, with_database
+from telephony.commands.common import Problem, ask_service, settings_of, table, with_database
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
-    from telephony.core.commands import AnyCommand
     from telephony.core.events import Operator
     from telephony.settings import Settings
     from telephony.store.database import Database
@@ -39,6 +38,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     login = actions.add_parser("login", help="log them in, as if they had dialed the code on that phone")
     login.add_argument("login")
     login.add_argument("phone")
+    day = actions.add_parser("day", help="one operator's day as a timeline, with totals, adherence and conformance")
+    day.add_argument("login")
+    day.add_argument("--date", metavar="DATE", help="a local day, YYYY-MM-DD or DD.MM.YYYY (default today)")
+    adherence = actions.add_parser("adherence", help="adherence and conformance of all operators, today by default")
+    adherence.add_argument("--day", metavar="DATE")
+    adherence.add_argument("--from", dest="first", metavar="DATE")
+    adherence.add_argument("--to", dest="last", metavar="DATE")
+    adherence.add_argument("--csv", action="store_true", help="for programs: seconds and percent")
     for action, text in (("add", "a new operator; asks for the PIN"), ("change", "change what is given")):
         one = actions.add_parser(action, help=text)
         one.add_argument("login")
@@ -75,8 +82,8 @@ def _add(args: argparse.Namespace) -> int:
 
 def _take_roster(args: argparse.Namespace, data: bytes, source: str) -> int:
     from telephony.config.check import taken_extension
+    from telephony.store.csv_text import RosterError
     from telephony.store.operators import import_roster
-    from telephony.store.roster import RosterError
 
     settings = settings_of(args)
 
@@ -180,6 +187,21 @@ def _ask_pin() -> str:
     return pin
 
 
+# --- what is on record ---------------------------------------------------------------------------------------
+
+
+def _day(args: argparse.Namespace) -> int:
+    from telephony.commands.operator_day import timeline
+
+    return timeline(args)
+
+
+def _adherence(args: argparse.Namespace) -> int:
+    from telephony.commands.operator_figures import adherence
+
+    return adherence(args)
+
+
 # --- in the running service ----------------------------------------------------------------------------------
 
 
@@ -205,27 +227,13 @@ def _tell_service(settings: Settings) -> int:
 def _log_in(args: argparse.Namespace) -> int:
     from telephony.core.commands import LogIn
 
-    return _command(args, LogIn(command="", login=args.login, phone=args.phone))
+    return ask_service(args, LogIn(command="", login=args.login, phone=args.phone))
 
 
 def _log_out(args: argparse.Namespace) -> int:
     from telephony.core.commands import LogOut
 
-    return _command(args, LogOut(command="", login=args.login))
-
-
-def _command(args: argparse.Namespace, event: AnyCommand) -> int:
-    from telephony.control_client import ServiceAway, ServiceRefused
-
-    with service_of(args) as service:
-        try:
-            reply = service.do(event)
-        except (ServiceAway, ServiceRefused) as error:
-            raise Problem(first_line(error)) from error
-    if not reply.ok:
-        raise Problem(reply.text or reply.code)
-    print(reply.text or reply.code)
-    return Exit.OK
+    return ask_service(args, LogOut(command="", login=args.login))
 
 
 ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -236,6 +244,8 @@ ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
     "change": _change,
     "disable": _change,
     "enable": _change,
+    "day": _day,
+    "adherence": _adherence,
     "login": _log_in,
     "logout": _log_out,
 }

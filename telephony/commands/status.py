@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import time
 
-from telephony.board import Snapshot
-from telephony.commands.common import Problem, duration, service_of, table
+from telephony.board_rows import Snapshot, Totals
+from telephony.commands.common import Problem, clock, duration, noted, service_of, table
 from telephony.control_client import ServiceAway, ServiceRefused
 from telephony.exits import Exit
 from telephony.wire import StatusAnswer
@@ -43,6 +43,7 @@ def describe(answer: StatusAnswer, now: float) -> str:
             f"calls {totals.calls}: {totals.waiting} waiting, {totals.talking} talking; "
             f"answered {totals.answered}, abandoned {totals.abandoned}, sent away {totals.sent_away}"
         ),
+        *_attention(totals),
         "",
         queues_table(answer.picture, now),
         "",
@@ -58,6 +59,17 @@ def describe(answer: StatusAnswer, now: float) -> str:
         rows = [[name, str(count)] for name, count in sorted(answer.counters.items())]
         parts += ["", table(rows, ["COUNTER", "SINCE START"])]
     return "\n".join(parts)
+
+
+def _attention(totals: Totals) -> list[str]:
+    """What a senior should look at, where there is anything."""
+    counts = (
+        ("hands up", totals.hands),
+        ("emergencies to review", totals.to_review),
+        ("violations", totals.violations),
+    )
+    found = ", ".join(f"{count} {name}" for name, count in counts if count)
+    return [found] if found else []
 
 
 def queues_table(picture: Snapshot, now: float) -> str:
@@ -79,7 +91,10 @@ def queues_table(picture: Snapshot, now: float) -> str:
 
 def operators_table(picture: Snapshot, now: float) -> str:
     rows = [
-        [row.login, row.name, row.phone or "-", row.state, duration(now - row.since), row.reason]
+        [
+            *(row.login, row.name, row.phone or "-", row.state, duration(now - row.since), row.reason),
+            *(clock(row.until), noted(row.pending, row.hand)),
+        ]
         for row in sorted(picture.operators, key=lambda row: row.login)
     ]
-    return table(rows, ["OPERATOR", "NAME", "PHONE", "STATE", "FOR", "REASON"])
+    return table(rows, ["OPERATOR", "NAME", "PHONE", "STATE", "FOR", "REASON", "UNTIL", ""])

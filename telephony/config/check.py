@@ -10,6 +10,7 @@ import re
 import zoneinfo
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from telephony.config.breaks import break_mistakes
 from telephony.config.mistakes import Mistake, suggest
 from telephony.config.values import Places, shown
 from telephony.core.events import Operator
@@ -17,9 +18,11 @@ from telephony.core.plan import ACTIONS, Plan, Queue
 
 LANGUAGES = ("ru", "en")
 SPOKEN = (
-    *("ask-extension", "ask-pin", "nothing-entered", "service-away"),
-    *("logged-in", "already-logged-in", "logged-out", "wrong-pin", "unknown-operator", "unknown-phone"),
+    *("ask-extension", "ask-pin", "nothing-entered", "service-away", "ask-reason", "ask-outcome", "nothing-dialed"),
+    *("logged-in", "already-logged-in", "logged-out", "wrong-pin", "login-locked", "unknown-operator", "unknown-phone"),
     *("logged-in-elsewhere", "phone-in-use", "not-logged-in", "finish-call-first", "you-are-ready"),
+    *("hand-raised", "hand-lowered", "hand-no-call", "help-not-allowed", "help-nobody"),
+    *("outcome-noted", "outcome-unknown", "outcome-no-call"),
     *("state-ready", "state-ringing", "state-talking", "state-on-hold", "state-wrap-up", "state-unreachable"),
     *("state-break", "break-granted", "break-until", "break-deferred", "break-waits"),
     *("break-cancelled", "next-slot-at"),
@@ -72,6 +75,7 @@ class _Check:
         self.codes()
         self.prompt_sources()
         self.network()
+        self.breaks()
         self.found += number_conflicts(self.plan, self.places)
         return self.found
 
@@ -149,6 +153,13 @@ class _Check:
         for group in self.plan.groups:
             if not group.require and not group.logins:
                 self.wrong(("groups", group.name), "nobody can be in it", "give it require or logins")
+
+    def breaks(self) -> None:
+        groups = {group.name for group in self.plan.groups}
+        for field in ("seniors", "heads"):
+            self.known(("breaks", field), "group", getattr(self.plan.breaks, field), groups)
+        for path, what, right in break_mistakes(self.plan, numbers_of(self.plan)):
+            self.wrong(path, what, right)
 
     # --- numbers, codes, prompts, network -------------------------------------------------------------------
 

@@ -213,14 +213,18 @@ class Reader:
             records |= {name: msgspec.structs.replace(built, **{field: name}) for name in names}
         return tuple(records.values())
 
-    def _dict(self, hints: tuple[Any, ...], node: yaml.Node, path: KeyPath) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        (_, key_meta), value_hint = without_meta(hints[0]), hints[1]
+    def _dict(self, hints: tuple[Any, ...], node: yaml.Node, path: KeyPath) -> dict[Any, Any]:
+        values: dict[Any, Any] = {}
+        (key_hint, key_meta), value_hint = without_meta(hints[0]), hints[1]
         for key, value, place in () if is_nothing(node) else self._items(node, path):
-            if not possible(key, key_meta):
-                self.wrong(place, f"{dotted(path)}{shown(key)} is not possible", f"give {expected(str, key_meta)}")
+            try:
+                typed = check(scalar(key_hint, yaml.ScalarNode("", key)), key_meta)
+            except ValueError:
+                self.wrong(place, f"{dotted(path)}{shown(key)} is not possible", f"give {expected(key_hint, key_meta)}")
                 continue
+            if typed in values:
+                self.wrong(place, f"{dotted(path)}{typed} stands here twice", "keep one of them")
             found = self.value(value_hint, value, (*path, key), None)
             if found is not None:
-                values[key] = found
+                values[typed] = found
         return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
@@ -98,7 +98,7 @@ def default_of(field: FieldInfo, hint: Any) -> Any:
 
 
 def scalar(hint: Any, node: yaml.ScalarNode) -> Any:
-    """The text of `node` as str, int, bool or a member of a StrEnum. Raises ValueError."""
+    """The text of `node` as str, int, bool, a member of a StrEnum or one of a Literal. Raises ValueError."""
     text: str = node.value
     if hint is str:
         return text
@@ -112,6 +112,10 @@ def scalar(hint: Any, node: yaml.ScalarNode) -> Any:
         return int(text)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint(text)
+    if get_origin(hint) is Literal:
+        if text not in get_args(hint):
+            raise ValueError(text)
+        return text
     raise TypeError(f"the reader does not know the type {hint}")
 
 
@@ -145,6 +149,8 @@ def expected(hint: Any, meta: Meta | None) -> str:
         return "a whole number"
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return "one of " + ", ".join(hint)
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(get_args(hint))
     return "text"
 
 

@@ -54,6 +54,10 @@ LASTING = frozenset({ViolationKind.OVERRUN, ViolationKind.UNREGISTERED, Violatio
 """These have an end of their own (ViolationEnded); the others are over when they are seen."""
 
 
+LASTING = frozenset({ViolationKind.OVERRUN, ViolationKind.UNREGISTERED, ViolationKind.LONG_WRAP_UP})
+"""These have an end of their own (ViolationEnded); the others are over when they are seen."""
+
+
 class BreakAsked(Fact, frozen=True, kw_only=True):
     """One request with its answer, whichever door it came by. `reason`: why it was refused or deferred, a stable word;
     `next_slot`: when the operator's next planned break begins, where one is known."""

@@ -114,6 +114,8 @@ class Call:
     ended_by: Literal["caller", "operator", "far_end", "center", "pbx"] | None = None
     ended: bool = False
     ended_at: datetime | None = None
+    helps: bool = False
+    """An operator's own call into somebody else's conversation: it has no legs and no bridge of its own."""
     end_unknown: bool = False
     """It ended while we could not see: the PBX's record will tell when."""
 

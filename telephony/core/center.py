@@ -10,8 +10,11 @@ from datetime import datetime
 
 from telephony.core.break_facts import BreakKind
 from telephony.core.calls import Call, Leg
+from telephony.core.effects import LampState
 from telephony.core.event import CallId, ChannelId
 from telephony.core.events import OpenCall, OpenOperator, Operator, RecordSoFar
+from telephony.core.hands import Hand, Help
+from telephony.core.logins import LogIns
 from telephony.core.operators import Agent, State
 from telephony.core.permissions import Claim, Order, Permission
 from telephony.core.plan import DirectoryEntry, Plan, Queue
@@ -46,6 +49,8 @@ class Center:
     agents: dict[str, Agent] = field(default_factory=dict)
     at_phone: dict[str, Agent] = field(default_factory=dict)
     phones: frozenset[str] = frozenset()
+    pick_up: frozenset[str] = frozenset()
+    """Phones that answer by themselves, whoever calls."""
     unreachable: set[str] = field(default_factory=set)
     staff: dict[str, int] = field(default_factory=dict)
     """How many at work could serve each queue, sooner or later."""
@@ -78,6 +83,19 @@ class Center:
     past: dict[CallId, RecordSoFar] = field(default_factory=dict)
     """What the PBX's record says of callers in the fallback queue, should they come back to us."""
     remembered_operators: dict[str, OpenOperator] = field(default_factory=dict)
+    hands: dict[str, Hand] = field(default_factory=dict)
+    """Raised and not down, oldest first."""
+    hands_raised: int = 0
+    helps: dict[ChannelId, Help] = field(default_factory=dict)
+    """Seniors in others' conversations, by their channel."""
+    snoops: dict[ChannelId, Help] = field(default_factory=dict)
+    pressed: dict[ChannelId, tuple[tuple[str, datetime], ...]] = field(default_factory=dict)
+    """The last keys that an operator has pressed in a call, as many as raise a hand."""
+    hand_lamps: dict[str, LampState] = field(default_factory=dict)
+    """Login -> what their lamp shows of raised hands, where it is not off."""
+    lamps_shown: bool = False
+    """In this life of the router."""
+    log_ins: LogIns = field(default_factory=LogIns)
     suspects: frozenset[str] = frozenset()
     """What the last audit found amiss; amiss twice is repaired."""
 
@@ -88,6 +106,7 @@ class Center:
         self.queues = {queue.name: queue for queue in plan.queues}
         self.by_number = {number: queue for queue in plan.queues for number in queue.numbers}
         self.phones = frozenset(phone.name for phone in plan.phones)
+        self.pick_up = frozenset(phone.name for phone in plan.phones if phone.auto_answer)
         self.staff = dict.fromkeys(self.queues, 0)
         self.serving = dict.fromkeys(self.queues, 0)
         self.resting = dict.fromkeys(self.queues, 0)
@@ -109,6 +128,16 @@ class Center:
             if entry.number == number:
                 return Target(entry=entry)
         return None if trunk is None else Target(trunk=trunk, number=number)
+
+    def belongs(self, person: Operator, group: str | None) -> bool:
+        """Whether this person is in the group of that name."""
+        found = next((one for one in self.plan.groups if one.name == group), None)
+        if found is None:
+            return False
+        skilled = found.require is not None and all(
+            person.skills.get(skill, 0) >= level for skill, level in found.require.items()
+        )
+        return skilled or person.login in found.logins
 
     # -- operators
 
@@ -144,7 +173,7 @@ class Center:
         agent.lanes = ()
         if agent.phone is not None:
             self.at_phone.pop(agent.phone, None)
-        agent.phone = None
+        agent.phone = agent.talked = None
         agent.calls = 0
 
     def _count_staff(self, agent: Agent, change: int) -> None:
@@ -202,6 +231,10 @@ class Center:
     def name_bridge(self, call: Call) -> str:
         call.bridges += 1
         return f"{call.id}-{self.run}-b{call.bridges}"
+
+    def name_hand(self) -> str:
+        self.hands_raised += 1
+        return f"hand-{self.run}-{self.hands_raised}"
 
     def name_playback(self, call: Call) -> str:
         call.playbacks += 1

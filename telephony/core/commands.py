@@ -23,6 +23,8 @@ class LogIn(Command, frozen=True, kw_only=True):
     phone: str
     channel: ChannelId | None = None
     """The call of the feature code itself: the phone is not free before it has ended."""
+    extension: str | None = None
+    """By which, with a PIN, they proved it; None: at another door, which asks for no PIN."""
 
 
 class LogOut(Command, frozen=True, kw_only=True):

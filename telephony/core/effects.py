@@ -14,6 +14,8 @@ from telephony.core.event import BridgeId, CallId, ChannelId
 from telephony.core.events import HangUpReason
 from telephony.core.facts import AnyFact
 
+LampState = Literal["off", "on", "blinking"]
+
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="type"):
     """Base of all effects."""
@@ -167,7 +169,7 @@ class SetLamp(Effect, frozen=True, kw_only=True):
     """Show a state on the lamp `name` (a custom device state: BLF keys of phones follow it)."""
 
     name: str
-    state: Literal["off", "on", "blinking"]
+    state: LampState
 
 
 class SetTimer(Effect, frozen=True, kw_only=True):

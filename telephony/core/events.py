@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from telephony.core.break_facts import BreakKind, ViolationKind
-from telephony.core.commands import AnyCommand
+from telephony.core.commands import AnyCommand, Command
 from telephony.core.event import BridgeId, CallId, ChannelId, Event
 from telephony.core.plan import Plan, Skills
 from telephony.core.roster import Shift
@@ -97,6 +97,8 @@ class Started(Event, frozen=True, kw_only=True):
     orders: tuple[OpenOrder, ...] = ()
     hands: tuple[OpenHand, ...] = ()
     violations: tuple[OpenViolation, ...] = ()
+    failed_log_ins: tuple[FailedLogIn, ...] = ()
+    locked_log_ins: tuple[LockedLogIn, ...] = ()
     run: str = ""
     """Names this life of the router; part of the ids of channels it makes, so that no two lives reuse one."""
 
@@ -144,6 +146,20 @@ class OpenViolation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     login: str
     kind: ViolationKind
     at: datetime
+
+
+class FailedLogIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A wrong PIN that still counts."""
+
+    extension: str
+    at: datetime
+
+
+class LockedLogIn(msgspec.Struct, frozen=True, kw_only=True):
+    """An extension that is locked after too many of them."""
+
+    extension: str
+    until: datetime
 
 
 class OperatorsChanged(Event, frozen=True, kw_only=True):
@@ -290,6 +306,8 @@ class HelperArrived(Event, frozen=True, kw_only=True):
     channel: ChannelId
     phone: str
     mode: Literal["listen", "whisper", "join"]
+    extension: str = ""
+    """Of the operator to help; empty: whoever's hand has been up for longest."""
 
 
 class LegReady(Event, frozen=True, kw_only=True):
@@ -382,9 +400,11 @@ class Continued(Event, frozen=True, kw_only=True):
     items: tuple[str, ...]
 
 
-class LogInRefused(Event, frozen=True, kw_only=True):
-    """A wrong PIN or an unknown extension: on record, counted by the policy later."""
+class LogInRefused(Command, frozen=True, kw_only=True):
+    """A wrong PIN or an unknown extension: on record and counted; what is said to it is the answer."""
 
+    command: str = ""
+    """Empty: nobody waits for an answer."""
     extension: str
     phone: str
     reason: Literal["wrong_pin", "unknown", "disabled"]

@@ -80,6 +80,8 @@ class Agent:
     """When they last did so within their shift."""
     back_door: datetime | None = None
     """When a pause past us was last seen: one act comes once for each queue."""
+    talked: CallId | None = None
+    """The conversation that ended last, for which an outcome may be given."""
 
     @property
     def login(self) -> str:

@@ -237,6 +237,11 @@ class Disposition(Record, frozen=True):
     code: Digits
     label: Label
 
+    @property
+    def prompt(self) -> str:
+        """The name under which its label is spoken."""
+        return "outcome-" + self.code.translate({ord("*"): "s", ord("#"): "h"})
+
 
 class Plan(Record, frozen=True):
     """The whole center."""

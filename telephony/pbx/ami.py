@@ -28,13 +28,14 @@ from telephony.pbx.ami_types import (
     FullyBooted,
     LoginRejected,
     Message,
+    QueueMemberPause,
 )
 from telephony.pbx.backoff import pause
 
 __all__ = [
     "ActionFailed", "ActionTimeout", "Ami", "AmiConnected", "AmiConnectionLost", "AmiDisconnected", "AmiError",
     "AmiEvent", "AmiUnreachable", "ContactStatus", "DeviceStateChange", "FullyBooted", "LoginRejected", "Message",
-    "Row",
+    "QueueMemberPause", "Row",
 ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from telephony.core.plan import DirectoryEntry, Plan, Queue
+from telephony.core.plan import Code, DirectoryEntry, Plan, Queue
 from telephony.pbx.prompts import playable
 
 NAMED = "b(gudok-named^s^1)"
@@ -18,7 +18,7 @@ def blocks_of(plan: Plan) -> dict[str, str]:
         "service_numbers": [line for queue in plan.queues for line in service_numbers(queue)],
         "fallback_queues": [line for queue in plan.queues for line in fallback(plan, queue)],
         "returning_queues": [line for queue in plan.queues for line in returning(queue)],
-        "codes": [f"exten => {code.code},1,Goto(gudok-{code.action},s,1)" for code in plan.codes],
+        "codes": [line for code in plan.codes for line in feature_code(code)],
         "away_queues": [line for queue in plan.queues for line in transfer_number(queue)],
         "away_directory": [line for entry in plan.directory for line in directory_number(entry)],
         "away_outbound_rules": outbound_rules(plan),
@@ -87,6 +87,25 @@ def returning(queue: Queue) -> list[str]:
     )
 
 
+WAYS = {
+    **{action: f"gudok-{action},s" for action in ("login", "logout")},
+    **dict.fromkeys(("back", "status", "technical", "management", "hand"), "gudok-code,plain"),
+    **{action: f"gudok-code,{action}" for action in ("emergency", "outcome")},
+    **dict.fromkeys(("listen", "whisper", "join"), "gudok-help,s"),
+}
+"""Where the dialplan goes on for each action."""
+WITH_DIGITS = ("emergency", "outcome", "listen", "whisper", "join")
+"""Actions whose digits may be dialed at once, after the code."""
+
+
+def feature_code(code: Code) -> list[str]:
+    steps = [f"Set(GUDOK_ACTION={code.action})", f"Goto({WAYS[code.action]},1)"]
+    if code.action not in WITH_DIGITS:
+        return lines(code.code, steps)
+    digits = f"Set(GUDOK_DIGITS=${{FILTER(0-9*#,${{EXTEN:{len(code.code)}}})}})"
+    return [*lines(code.code, steps), *lines(f"_{code.code}[0-9*#]!", [digits, *steps])]
+
+
 def transfer_number(queue: Queue) -> list[str]:
     if queue.transfer_number is None:
         return []
@@ -119,7 +138,25 @@ def posix(pattern: str) -> str:
     return re.sub(r"\\([+*.])", r"[\1]", pattern)
 
 
+LAMPS = {"login": "login", "technical": "break", "hand": "hand"}
+"""Codes that stand before an extension for a lamp's number: *213001 is the break of 3001."""
+
+
+def queue_lamps(queue: Queue) -> list[str]:
+    return [f"queue-{queue.name}", *([queue.transfer_number] if queue.transfer_number else [])]
+
+
 def hints(plan: Plan) -> list[str]:
-    """Lamps for phones by name, and for the directory's internal phones by number."""
+    """Lamps for phones by name, for the directory's internal phones by number, and those that Gudok lights: by name,
+    and, for BLF keys that take digits only, by a number that can be dialed too.
+
+    In a pattern n is a digit, so it stands in brackets; hyphens are passed over.
+    """
     named = [f"exten => {phone.name},hint,PJSIP/{phone.name}" for phone in plan.phones]
-    return named + [f"exten => {e.number},hint,PJSIP/{e.phone}" for e in plan.directory if e.phone is not None]
+    lit = [f"exten => _{pattern}X!,hint,Stasis:${{EXTEN}}" for pattern in ("break-", "logi[n]-", "ha[n]d-")]
+    for code in plan.codes:
+        if (lamp := LAMPS.get(code.action)) is not None:
+            lit.append(f"exten => _{code.code}X!,hint,Stasis:{lamp}-${{EXTEN:{len(code.code)}}}")
+    for queue in plan.queues:
+        lit += [f"exten => {number},hint,Stasis:queue-{queue.name}" for number in queue_lamps(queue)]
+    return named + lit + [f"exten => {e.number},hint,PJSIP/{e.phone}" for e in plan.directory if e.phone is not None]

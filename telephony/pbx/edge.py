@@ -10,15 +10,16 @@ from typing import Any, Literal
 
 import structlog
 
-from telephony.core.effects import CallEffect, MirrorMember, TakeBack
-from telephony.core.events import AnyEvent, PbxLost, PhoneChanged
+from telephony.core.effects import CallEffect, MirrorMember, SetLamp, TakeBack
+from telephony.core.events import AnyEvent, NativePauseSeen, PbxLost, PhoneChanged
 from telephony.core.plan import Plan
 from telephony.pbx import snapshot
-from telephony.pbx.ami import Ami, AmiConnected, AmiDisconnected, ContactStatus
+from telephony.pbx.ami import Ami, AmiConnected, AmiDisconnected, ContactStatus, QueueMemberPause
 from telephony.pbx.ami_types import Message as AmiMessage
 from telephony.pbx.ari import AriClient, AriError, Connected, Disconnected, Message, Problem, Replaced, RequestFailed
 from telephony.pbx.ari.events import Event
-from telephony.pbx.mirror import Mirror
+from telephony.pbx.lamps import Lamps
+from telephony.pbx.mirror import PREFIX, Foreign, Mirror
 from telephony.pbx.perform import Performer, holding_bridge
 from telephony.pbx.translate import HEARD, Translator
 from telephony.tokens import Tokens
@@ -55,7 +56,8 @@ class AsteriskPbx:
         self._ami = ami
         self._translator = Translator(plan, tokens.token, deliver)
         self._performer = Performer(self._ari, plan, self._translator, deliver, tokens.number, self._take_back)
-        self._mirror = Mirror(ami)
+        self._mirror = Mirror(ami, self._paused_past_us)
+        self._lamps = Lamps(lambda device, state: self._ari.device_states.set(device, state))
         self._phones = {phone.name for phone in plan.phones}
         self._unreachable: set[str] = set()
         self._contacts_read = False
@@ -121,6 +123,9 @@ class AsteriskPbx:
     def mirror(self, effect: MirrorMember) -> None:
         self._mirror.show(effect)
 
+    def light(self, effect: SetLamp) -> None:
+        self._lamps.show(effect)
+
     def take_picture(self, why: Why) -> None:
         if self._acting:
             self._spawn(self._take_picture(why), f"picture-{why}")
@@ -138,10 +143,12 @@ class AsteriskPbx:
             self._translator.hear(message)
         elif isinstance(message, Connected):
             self._connections += 1
+            self._lamps.found()
             self.beat(int(time.time()))  # a caller whom the picture takes back must find us alive
             self.take_picture("start" if self._connections == 1 else "reconnect")
         elif isinstance(message, Disconnected):
             log.warning("connection to the PBX lost", reason=message.reason)
+            self._lamps.lost()
             self._deliver(PbxLost(reason=message.reason))
         elif isinstance(message, Replaced):
             self.stop_acting()
@@ -186,6 +193,18 @@ class AsteriskPbx:
             self._mirror.lost()
         elif isinstance(message, ContactStatus) and message.aor in self._phones:
             self._phone_is(message.aor, reachable=message.contact_status not in GONE)
+        elif isinstance(message, QueueMemberPause):
+            self._mirror.heard(message.queue, message.interface, message.paused_reason, paused=message.paused)
+
+    def _paused_past_us(self, foreign: Foreign) -> None:
+        self._deliver(
+            NativePauseSeen(
+                phone=foreign.interface.removeprefix("PJSIP/"),
+                queue=foreign.queue.removeprefix(PREFIX),
+                paused=foreign.paused,
+                reason=foreign.reason,
+            )
+        )
 
     async def _ami_found(self) -> None:
         try:

@@ -7,7 +7,7 @@ every (re)connect the actual side is read from the PBX, so members of a former l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "gudok-"
 """Native queues are named after ours with this before it."""
+OURS = "gudok"
+"""Begins the reason of a pause that we have set. An unpausing carries no reason: see `heard`."""
 
 
 class Queues(Protocol):
@@ -49,13 +51,31 @@ class Standing:
     login: str
     paused: bool
     reason: str = ""
+    foreign: bool = False
+    """Somebody else has paused or unpaused it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A pause that somebody set or took past us; it is undone."""
+
+    queue: str
+    interface: str
+    paused: bool
+    reason: str
 
 
 class Mirror:
-    """Keeps the native queues' members equal to what the rules say."""
+    """Keeps the native queues' members equal to what the rules say; tells `intruded` of what it finds paused or
+    unpaused against them by others."""
 
-    def __init__(self, ami: Queues) -> None:
+    def __init__(self, ami: Queues, intruded: Callable[[Foreign], None] = lambda foreign: None) -> None:
         self._ami = ami
+        self._intruded = intruded
+        self._asked: dict[Member, list[bool]] = {}
+        """Pausings and unpausings of ours whose events have not come yet."""
+        self._removed: dict[Member, Standing] = {}
+        """How members stood that nobody wanted: at a start they are read before the first wish comes."""
         self._wanted: dict[Member, Standing] = {}
         self._actual: dict[Member, Standing] = {}
         self._of_login: dict[str, set[Member]] = {}
@@ -83,14 +103,29 @@ class Mirror:
     async def found(self) -> None:
         """AMI is back: read how the queues stand and set right what differs."""
         rows = await self._ami.queue_members()
-        self._actual = {
-            Member(row["Queue"], row["Interface"]): Standing(row["MemberName"], row["Paused"] == "1")
-            for row in rows
-            if row["Queue"].startswith(PREFIX)
-        }
+        before, self._actual = self._actual, {}
+        self._asked.clear()
+        for row in rows:
+            if row["Queue"].startswith(PREFIX):
+                member = Member(row["Queue"], row["Interface"])
+                self._actual[member] = _found(row, before.get(member))
         self._dirty.update(dict.fromkeys((*self._actual, *self._wanted)))
         self._connected = True
         self._wake.set()
+
+    def heard(self, queue: str, interface: str, reason: str, *, paused: bool) -> None:
+        """A member was paused or unpaused. An event without a reason does not tell by whom: it is ours when we have
+        asked for just this and not heard of it yet."""
+        member = Member(queue, interface)
+        actual = self._actual.get(member)
+        asked = self._asked.get(member, [])
+        if paused in asked:
+            asked.remove(paused)
+        elif actual is not None and actual.paused != paused:
+            foreign = not reason.startswith(OURS)
+            self._actual[member] = Standing(actual.login, paused, reason, foreign)
+            self._dirty[member] = None
+            self._wake.set()
 
     async def run(self) -> None:
         """Owned by the edge: carry out wishes, one after the other."""
@@ -113,14 +148,34 @@ class Mirror:
             if actual is not None:
                 await self._ami.queue_remove(member.queue, member.interface)
                 self._actual.pop(member, None)
+                self._removed[member] = actual
             return
         if actual is not None and actual.login != wanted.login:
             await self._ami.queue_remove(member.queue, member.interface)
             actual = None
         if actual is None:
+            found = self._removed.pop(member, wanted)
+            if found.foreign and found.paused != wanted.paused:
+                self._intruded(Foreign(member.queue, member.interface, found.paused, found.reason))
             await self._ami.queue_add(
-                member.queue, member.interface, name=wanted.login, paused=wanted.paused, reason=wanted.reason
+                member.queue, member.interface, name=wanted.login, paused=wanted.paused, reason=_tagged(wanted)
             )
         elif actual.paused != wanted.paused:
-            await self._ami.queue_pause(member.queue, member.interface, paused=wanted.paused, reason=wanted.reason)
+            if actual.foreign:
+                self._intruded(Foreign(member.queue, member.interface, actual.paused, actual.reason))
+            self._asked.setdefault(member, []).append(wanted.paused)
+            self._actual[member] = wanted  # before its event comes, so that the next one of somebody else is seen
+            await self._ami.queue_pause(member.queue, member.interface, paused=wanted.paused, reason=_tagged(wanted))
         self._actual[member] = wanted
+
+
+def _tagged(wanted: Standing) -> str:
+    return f"{OURS} {wanted.reason}".rstrip() if wanted.paused else ""
+
+
+def _found(row: Mapping[str, str], before: Standing | None) -> Standing:
+    """A member as it stands after a time in which we could not see. Others' doing is a pause without our mark, or an
+    end of the one that we had seen to."""
+    paused, reason = row["Paused"] == "1", row.get("PausedReason", "")
+    ended = before is not None and before.paused and not paused
+    return Standing(row["MemberName"], paused, reason, foreign=ended or (paused and not reason.startswith(OURS)))

@@ -73,6 +73,8 @@ class Performer:
             do.ReportTransfer: self._report_transfer,
             do.TakeBack: self._take_back,
             do.Watch: self._watch,
+            do.Snoop: self._snoop,
+            do.EndSnoop: self._end_snoop,
         }
 
     @property
@@ -252,6 +254,27 @@ class Performer:
     def _watch(self, effect: do.Watch) -> Answers:
         self._translator.watch(effect.channel)
         yield self._ari.applications.subscribe(self._app, f"channel:{effect.channel}")
+
+    def _snoop(self, effect: do.Snoop) -> Answers:
+        """`out` is what goes to the operator's phone: heard there alone (measured)."""
+        entered = self._translator.expect_snoop(effect.snoop)
+        bridges, channels = self._ari.bridges, self._ari.channels
+        whisper = "out" if effect.mode == "whisper" else "none"
+        yield (
+            bridges.create("mixing,dtmf_events", bridge_id=effect.bridge, name=effect.bridge),
+            channels.snoop(
+                effect.operator, self._app, spy="both", whisper=whisper, app_args="snoop", snoop_id=effect.snoop
+            ),
+        )
+        yield entered  # before that no bridge takes it (measured: 422)
+        yield (
+            bridges.add_channel(effect.bridge, effect.snoop),
+            bridges.add_channel(effect.bridge, effect.helper, absorb_dtmf=True),
+        )
+        self._deliver(Bridged(call=effect.call, bridge=effect.bridge, channels=(effect.helper, effect.snoop)))
+
+    def _end_snoop(self, effect: do.EndSnoop) -> Answers:
+        yield self._ari.bridges.destroy(effect.bridge), self._ari.channels.hangup(effect.snoop)
 
 
 def _error_of(future: Future[Any]) -> AriError | None:

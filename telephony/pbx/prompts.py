@@ -44,14 +44,15 @@ def playable(plan: Plan, name: str) -> str:
 
 
 def speak_prompts(plan: Plan, sounds: Path, espeak: Program, cached: Path | None = None) -> list[Path]:
-    """Put every prompt with a text into `sounds`/gudok, spoken; returns the files that changed. What the plan no
-    longer has goes.
+    """Put every prompt with a text, and the labels of the outcomes, into `sounds`/gudok, spoken; returns the files
+    that changed. What the plan no longer has goes.
 
     The files are WAV, 8 kHz, mono, 16 bit. `cached` is where speech is kept. Raises SpeechError.
     """
     folder, cached = sounds / FOLDER, cached or _speech_cache(sounds)
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {f"{prompt.name}.wav": prompt.text for prompt in plan.prompts if prompt.text is not None}
+    texts = {f"{outcome.prompt}.wav": outcome.label for outcome in plan.outcomes}
+    texts |= {f"{prompt.name}.wav": prompt.text for prompt in plan.prompts if prompt.text is not None}
     for stray in folder.iterdir():
         if stray.name not in texts:
             stray.unlink()

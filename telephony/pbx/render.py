@@ -161,7 +161,8 @@ def values_of(settings: Settings, paths: PbxPaths) -> dict[str, str]:
 
 def prompts_heard(plan: Plan) -> dict[str, str]:
     """The prompts that the dialplan itself plays."""
-    names = ("ask-extension", "ask-pin", "nothing-entered", "service-away")
+    asked = ("ask-extension", "ask-pin", "ask-reason", "ask-outcome")
+    names = (*asked, "nothing-entered", "nothing-dialed", "service-away")
     heard = {name.replace("-", "_"): playable(plan, name) for name in names}
     return heard | {"unknown_number": playable(plan, plan.unknown_number)}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -17,8 +18,9 @@ from sqlalchemy.engine import Connection, Dialect
 from telephony.core.effects import AnyEffect
 from telephony.core.fact import Fact
 from telephony.core.facts import AnyFact
+from telephony.store.break_rows import NAMED
 from telephony.store.dialects import insert, is_any_of, is_postgres
-from telephony.store.fold import Family, Place, Rows, call_of, fold, login_of
+from telephony.store.fold import Family, Named, Place, Rows, call_of, fold, login_of, named_of
 from telephony.store.rows import ROW_TYPES, AnyRow, AttemptRow, CallRow, StateRow
 from telephony.store.tables import CallLogTables, call_log, call_log_state, journal, to_iso
 
@@ -46,6 +48,10 @@ MUTABLE: Mapping[str, frozenset[str]] = {
     ),
     "attempts": frozenset({"answered", "ended", "result"}),
     "operator_states": frozenset({"ended"}),
+    "permissions": frozenset({"begins", "until", "ended", "how", "reviewed", "reviewed_by", "confirmed"}),
+    "break_orders": frozenset({"withdrawn", "withdrawn_by"}),
+    "violations": frozenset({"ended"}),
+    "hands": frozenset({"escalated", "escalated_to", "taken", "taken_by", "mode", "ended", "how"}),
 }  # fmt: skip
 """What the fold may change in a row that exists; rows of other tables never change."""
 
@@ -76,12 +82,16 @@ class CallLog:
 
     def __init__(self, dialect: Dialect, tables: CallLogTables = call_log) -> None:
         self._native_times = is_postgres(dialect)
-        self._upserts = {table.name: _upsert(table, name, dialect) for name, table in _named(tables)}
-        self._table_of = {ROW_TYPES[name]: table.name for name, table in _named(tables)}
+        every = _named(tables)
+        self._upserts = {table.name: _upsert(table, name, dialect) for name, table in every}
+        self._table_of = {ROW_TYPES[name]: table.name for name, table in every}
         self._families = _select_in(tables.calls, tables.calls.c.id, dialect)
         self._attempts = _select_in(tables.attempts, tables.attempts.c.call, dialect)
         states = tables.operator_states
         self._states = _select_in(states, states.c.login, dialect, states.c.ended.is_(None))
+        named = {kind: tables.by_name[name] for kind, name in NAMED.items()}
+        self._named = {kind: _select_in(table, table.c.id, dialect) for kind, table in named.items()}
+        self._key_of = {ROW_TYPES[name]: attrgetter(*table.primary_key.columns.keys()) for name, table in every}
         self._journal = Statement(sa.insert(journal), dialect)
         self._check = _check_statement(dialect)
         self._rows = Rows()
@@ -123,7 +133,7 @@ class CallLog:
         for place, fact in facts:
             for row in fold(fact, place, rows):
                 rows.keep(row)
-                changed.setdefault(self._table_of[type(row)], {})[_key(row)] = row
+                changed.setdefault(self._table_of[type(row)], {})[self._key_of[type(row)](row)] = row
         for table, by_key in changed.items():
             statement, columns = self._upserts[table]
             _write(connection, statement, [self._values(row, columns) for row in by_key.values()])
@@ -159,6 +169,15 @@ class CallLog:
             states.update(dict.fromkeys(logins))
             for state in self._read(connection, self._states, logins, StateRow):
                 states[state.login] = state
+        self._load_named(connection, {named for _, fact in facts if (named := named_of(fact))})
+
+    def _load_named(self, connection: Connection, wanted: set[Named]) -> None:
+        """These are few: read for each batch, not remembered."""
+        self._rows.named = dict.fromkeys(wanted)
+        for kind, statement in self._named.items():
+            if names := {name for one, name in wanted if one is kind}:
+                for row in self._read(connection, statement, names, kind):
+                    self._rows.named[kind, row.id] = row
 
     def _read(self, connection: Connection, statement: Statement, keys: set[str], kind: type[Any]) -> list[Any]:
         listed: object = list(keys) if self._native_times else msgspec.json.encode(list(keys)).decode()
@@ -187,15 +206,7 @@ def _query(connection: Connection, statement: Statement, *values: object) -> lis
 
 
 def _named(tables: CallLogTables) -> list[tuple[str, sa.Table]]:
-    return list(zip(ROW_TYPES, tables.all(), strict=True))
-
-
-def _key(row: AnyRow) -> object:
-    if type(row) is CallRow:
-        return row.id
-    if type(row) is AttemptRow:
-        return row.call, row.n
-    return row.seq, row.n  # type: ignore[union-attr]
+    return list(tables.by_name.items())
 
 
 def _upsert(table: sa.Table, name: str, dialect: Dialect) -> tuple[Statement, tuple[int, ...]]:

@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from telephony.core import facts as fact_types
 from telephony.core.facts import AnyFact
 from telephony.core.operators import State
+from telephony.store.break_fold import BREAK_NOTES, NAMED_FOLDS
+from telephony.store.break_rows import NAMED, NamedRow, Row
 from telephony.store.missed import call_missed
 from telephony.store.rows import (
     AnyRow,
@@ -48,12 +50,18 @@ class Family(msgspec.Struct):
         return all(attempt.ended is not None for attempt in self.attempts.values())
 
 
+Named = tuple[type[Row], str]
+"""Names a permission, an order, a violation or a hand."""
+
+
 class Rows(msgspec.Struct):
-    """What a fold may look at: the calls and the operators that its facts speak of."""
+    """What a fold may look at: the calls, the operators and the named rows that its facts speak of."""
 
     families: dict[str, Family] = {}
     states: dict[str, StateRow | None] = {}
     """Login -> open interval; None: known to be offline."""
+    named: dict[Named, NamedRow | None] = {}
+    """None: known not to be there."""
 
     def keep(self, row: AnyRow) -> None:
         """Let later facts see what the fold has answered."""
@@ -63,6 +71,8 @@ class Rows(msgspec.Struct):
             self.families[row.call].attempts[row.n] = row
         elif type(row) is StateRow:
             self.states[row.login] = row if row.ended is None else None
+        elif type(row) in NAMED:
+            self.named[type(row), row.id] = row  # type: ignore[union-attr,assignment]
 
 
 def call_of(fact: AnyFact) -> str | None:
@@ -75,17 +85,27 @@ def login_of(fact: AnyFact) -> str | None:
     return fact.login if isinstance(fact, fact_types.OperatorChanged) else None
 
 
+def named_of(fact: AnyFact) -> Named | None:
+    """The named row that `fold` needs for this fact."""
+    found = NAMED_FOLDS.get(type(fact))
+    return None if found is None else (found.kind, getattr(fact, found.name))
+
+
 def fold(fact: AnyFact, place: Place, rows: Rows) -> tuple[AnyRow, ...]:
     """The rows that `fact` makes or changes.
 
-    `rows` must hold the family of `call_of(fact)` and the open interval of `login_of(fact)`.
+    `rows` must hold the family of `call_of(fact)`, the open interval of `login_of(fact)` and the row `named_of(fact)`.
     """
     on_call = CALL_FOLDS.get(type(fact))
     if on_call is not None:
         return on_call(fact, place, rows.families[fact.call])  # type: ignore[union-attr,index]
     if isinstance(fact, fact_types.OperatorChanged):
         return _operator_changed(fact, place, rows.states[fact.login])
-    return _noted(fact, place)
+    named = named_of(fact)
+    if named is not None:
+        changed = NAMED_FOLDS[type(fact)].fold(fact, rows.named[named])
+        return () if changed is None else (changed,)
+    return (_noted(fact, place),)
 
 
 # --- calls -------------------------------------------------------------------------------------------------
@@ -237,23 +257,29 @@ def _operator_changed(fact: fact_types.OperatorChanged, place: Place, was: State
         since=fact.at,
         idle_since=idle_since,
         until=fact.until,
+        permission=fact.permission,
     )
     return *closed, row
 
 
-def _noted(fact: AnyFact, place: Place) -> tuple[AnyRow, ...]:
-    match fact:
-        case fact_types.LogInDenied():
-            return (
-                DeniedRow(
-                    seq=place.seq,
-                    n=place.n,
-                    extension=fact.extension,
-                    phone=fact.phone,
-                    reason=fact.reason,
-                    at=fact.at,
-                ),
-            )
-        case fact_types.Repaired():
-            return (RepairRow(seq=place.seq, n=place.n, what=fact.what, subject=fact.subject, at=fact.at),)
-    raise TypeError(f"no fold for {type(fact).__name__}")
+def _denied(fact: fact_types.LogInDenied, seq: int, n: int) -> DeniedRow:
+    return DeniedRow(seq=seq, n=n, extension=fact.extension, phone=fact.phone, reason=fact.reason, at=fact.at)
+
+
+def _repaired(fact: fact_types.Repaired, seq: int, n: int) -> RepairRow:
+    return RepairRow(seq=seq, n=n, what=fact.what, subject=fact.subject, at=fact.at)
+
+
+NOTES: dict[type, Callable[[Any, int, int], AnyRow]] = {
+    fact_types.LogInDenied: _denied,
+    fact_types.Repaired: _repaired,
+    **BREAK_NOTES,
+}
+"""Facts that are a row by themselves, named by their place."""
+
+
+def _noted(fact: AnyFact, place: Place) -> AnyRow:
+    note = NOTES.get(type(fact))
+    if note is None:
+        raise TypeError(f"no fold for {type(fact).__name__}")
+    return note(fact, *place)

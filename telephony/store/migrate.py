@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from telephony.store.database import Database
 
-HEAD = "0001"
+HEAD = "0003"
 """The newest revision in migrations/versions."""
 
 

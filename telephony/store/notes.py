@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from telephony.store.database import Database
 from telephony.store.dialects import insert
-from telephony.store.tables import cel_position, phone_numbers
+from telephony.store.tables import cel_position, number_looks, phone_numbers
 
 NUMBERS_KNOWN = 100_000
 """So many tokens are remembered as stored, so that a returning caller costs no write."""
@@ -27,6 +29,21 @@ async def forget_number(database: Database, token: str) -> bool:
     """Erase a number for good; False: there was none. What speaks of the call keeps the token."""
     erase = sa.delete(phone_numbers).where(phone_numbers.c.token == token)
     return await database.transact(lambda connection: connection.execute(erase).rowcount) > 0
+
+
+async def look_at_number(database: Database, token: str, *, who: str, why: str, now: datetime) -> str | None:
+    """The number behind a token, for a person's eyes; None when it is unknown or was erased.
+
+    Who has looked, when and why is committed before the number is answered: there is no other way to it.
+    """
+
+    def look(connection: Connection) -> str | None:
+        found: str | None = connection.scalar(sa.select(phone_numbers.c.number).where(phone_numbers.c.token == token))
+        known = found is not None
+        connection.execute(sa.insert(number_looks).values(token=token, who=who, why=why, found=known, at=now))
+        return found
+
+    return await database.transact(look)
 
 
 class Notes:

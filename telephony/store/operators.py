@@ -18,15 +18,9 @@ from sqlalchemy.engine import Connection
 
 from telephony.core.events import Operator
 from telephony.store import queries
+from telephony.store.csv_text import Mistake, RosterError
 from telephony.store.database import Database
-from telephony.store.roster import (
-    Mistake,
-    RosterEntry,
-    RosterError,
-    check_extension,
-    check_pin,
-    parse_roster,
-)
+from telephony.store.roster import RosterLine, check_extension, check_pin, parse_roster
 from telephony.store.tables import operators
 
 if TYPE_CHECKING:
@@ -163,7 +157,7 @@ async def _hash_all(pins: Sequence[str]) -> list[str]:
 # --- work in a transaction ---------------------------------------------------------------------------------
 
 
-def _import(connection: Connection, entries: Sequence[RosterEntry], hashes: Sequence[str]) -> Imported:
+def _import(connection: Connection, entries: Sequence[RosterLine], hashes: Sequence[str]) -> Imported:
     mistakes = _against_database(connection, entries)
     if mistakes:
         raise RosterError(mistakes)
@@ -193,7 +187,7 @@ def _by_login(connection: Connection) -> dict[str, dict[str, Any]]:
     return {row["login"]: dict(row) for row in connection.execute(sa.select(operators)).mappings()}
 
 
-def _against_database(connection: Connection, entries: Sequence[RosterEntry]) -> list[Mistake]:
+def _against_database(connection: Connection, entries: Sequence[RosterLine]) -> list[Mistake]:
     """What is wrong that the file alone does not show."""
     before = _by_login(connection)
     in_file = {entry.operator.login for entry in entries}

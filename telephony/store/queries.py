@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from telephony.core.events import LastTalk, OpenAttempt, OpenCall, OpenOperator, Operator
 from telephony.store import tables
+from telephony.store.break_rows import Row
 from telephony.store.notes import CelPosition
-from telephony.store.rows import AttemptRow, CallRow, Row, StateRow
+from telephony.store.rows import AttemptRow, CallRow, StateRow
 from telephony.store.tables import call_log, to_utc
 
 R = TypeVar("R", bound=Row)
@@ -21,7 +22,8 @@ R = TypeVar("R", bound=Row)
 calls, attempts, states = call_log.calls.c, call_log.attempts.c, call_log.operator_states.c
 
 
-async def _all(engine: AsyncEngine, query: sa.Select[Any]) -> list[Mapping[str, Any]]:
+async def all_rows(engine: AsyncEngine, query: sa.Select[Any]) -> list[Mapping[str, Any]]:
+    """What a query finds, as mappings."""
     async with engine.connect() as connection:
         return list((await connection.execute(query)).mappings())
 
@@ -56,18 +58,18 @@ OPEN_CALLS = sa.select(
 
 async def open_operators(engine: AsyncEngine) -> tuple[OpenOperator, ...]:
     """Who is logged in, by login: the open interval of each."""
-    found = [OpenOperator(**{**row, "phone": row["phone"] or ""}) for row in await _all(engine, OPEN_STATES)]
+    found = [OpenOperator(**{**row, "phone": row["phone"] or ""}) for row in await all_rows(engine, OPEN_STATES)]
     return tuple(sorted(found, key=lambda operator: operator.login))
 
 
 async def open_calls(engine: AsyncEngine) -> tuple[OpenCall, ...]:
     """Calls without an end, by arrival, each with its open attempts; `operator` is that of the latest of them."""
     open_of: dict[str, list[OpenAttempt]] = {}
-    for row in await _all(engine, OPEN_ATTEMPTS):
+    for row in await all_rows(engine, OPEN_ATTEMPTS):
         attempt = OpenAttempt(n=row["n"], channel=row["channel"], operator=row["operator"], answered=row["answered"])
         open_of.setdefault(row["call"], []).append(attempt)
     found = []
-    for row in await _all(engine, OPEN_CALLS):
+    for row in await all_rows(engine, OPEN_CALLS):
         rings = sorted(open_of.get(row["call"], ()), key=lambda attempt: attempt.n)
         operator = next((ring.operator for ring in reversed(rings) if ring.operator is not None), None)
         found.append(OpenCall(**row, operator=operator, open_attempts=tuple(rings)))
@@ -78,7 +80,7 @@ async def operators(engine: AsyncEngine) -> tuple[Operator, ...]:
     """All operators, disabled ones too, by login."""
     people = tables.operators.c
     query = sa.select(people.login, people.name, people.extension, people.skills, people.enabled)
-    return tuple(Operator(**row) for row in await _all(engine, query.order_by(people.login)))
+    return tuple(Operator(**row) for row in await all_rows(engine, query.order_by(people.login)))
 
 
 async def last_talks(engine: AsyncEngine, since: datetime) -> tuple[LastTalk, ...]:
@@ -100,35 +102,28 @@ async def last_talks(engine: AsyncEngine, since: datetime) -> tuple[LastTalk, ..
 async def calls_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[CallRow]:
     """Calls that arrived at or after `begin` and before `end`, by arrival."""
     query = sa.select(call_log.calls).where(calls.arrived >= begin, calls.arrived < end)
-    return _rows(CallRow, await _all(engine, query.order_by(calls.arrived, calls.id)))
+    return rows_of(CallRow, await all_rows(engine, query.order_by(calls.arrived, calls.id)))
 
 
 async def attempts_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[AttemptRow]:
     """Ring attempts made at or after `begin` and before `end`, in order."""
     query = sa.select(call_log.attempts).where(attempts.made >= begin, attempts.made < end)
-    return _rows(AttemptRow, await _all(engine, query.order_by(attempts.made, attempts.call, attempts.n)))
+    return rows_of(AttemptRow, await all_rows(engine, query.order_by(attempts.made, attempts.call, attempts.n)))
 
 
 async def states_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[StateRow]:
     """Intervals of operators' states that began at or after `begin` and before `end`, in order."""
     query = sa.select(call_log.operator_states).where(states.since >= begin, states.since < end)
-    return _rows(StateRow, await _all(engine, query.order_by(states.seq, states.n)))
+    return rows_of(StateRow, await all_rows(engine, query.order_by(states.seq, states.n)))
 
 
 async def cel_position(engine: AsyncEngine, file: str) -> CelPosition | None:
     """How far the PBX's record `file` was read."""
     query = sa.select(tables.cel_position).where(tables.cel_position.c.file == file)
-    found = await _all(engine, query)
+    found = await all_rows(engine, query)
     return CelPosition(**found[0]) if found else None
 
 
-async def phone_number(engine: AsyncEngine, token: str) -> str | None:
-    """The number behind a token; None when it is unknown or was erased."""
-    async with engine.connect() as connection:
-        query = sa.select(tables.phone_numbers.c.number).where(tables.phone_numbers.c.token == token)
-        found: str | None = await connection.scalar(query)
-    return found
-
-
-def _rows(kind: type[R], found: Iterable[Mapping[str, Any]]) -> list[R]:
+def rows_of(kind: type[R], found: Iterable[Mapping[str, Any]]) -> list[R]:
+    """The same as rows."""
     return [msgspec.convert({str(name): value for name, value in row.items()}, kind) for row in found]

@@ -9,14 +9,13 @@ spaces. Encoded in UTF-8 or in Windows-1251. An empty `pin` keeps the one an ope
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from telephony.core.events import Operator
+from telephony.store.csv_text import Mistake, RosterError, decoded, rows_of
 
 COLUMNS = ("login", "name", "extension", "skills", "pin")
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -25,25 +24,7 @@ _PIN = re.compile(r"[0-9]{4,8}")
 _SKILL = re.compile(r"([\w-]+):([1-9])")
 
 
-class Mistake(msgspec.Struct, frozen=True):
-    """Something wrong in line `line` of the file (0: in the file as a whole)."""
-
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.text}" if self.line else self.text
-
-
-class RosterError(ValueError):
-    """All that is wrong with the file. Nothing of it was taken."""
-
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__("\n".join(map(str, self.mistakes)))
-
-
-class RosterEntry(msgspec.Struct, frozen=True):
+class RosterLine(msgspec.Struct, frozen=True):
     """A line of the file. `pin` is empty where the operator keeps theirs."""
 
     line: int
@@ -51,9 +32,9 @@ class RosterEntry(msgspec.Struct, frozen=True):
     pin: str
 
 
-def parse_roster(data: bytes) -> tuple[list[RosterEntry], list[Mistake]]:
+def parse_roster(data: bytes) -> tuple[list[RosterLine], list[Mistake]]:
     """The lines that can be read, and all that is wrong. Raises RosterError where the file cannot be read at all."""
-    rows, mistakes = _rows(_decoded(data))
+    rows, mistakes = rows_of(decoded(data))
     head = [cell.strip().lower() for cell in rows[0][1]] if rows else []
     missing = [column for column in COLUMNS if column not in head]
     if missing:
@@ -96,41 +77,7 @@ def parse_skills(text: str) -> dict[str, int]:
     return skills
 
 
-def _decoded(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    try:
-        return data.decode("cp1251")
-    except UnicodeDecodeError as error:
-        raise RosterError([Mistake(0, "the file is neither UTF-8 nor Windows-1251 text")]) from error
-
-
-def _rows(text: str) -> tuple[list[tuple[int, list[str]]], list[Mistake]]:
-    """Lines that are not empty, each with the number of its last line in the file; and those that are no CSV.
-
-    A quote that nobody closes swallows all that follows: it is read on from the line behind."""
-    lines = list(io.StringIO(text, newline=""))
-    delimiter = ";" if lines and ";" in lines[0] else ","
-    rows: list[tuple[int, list[str]]] = []
-    mistakes: list[Mistake] = []
-    done = 0
-    while done < len(lines):
-        first = done
-        reader = csv.reader(lines[first:], delimiter=delimiter, strict=True)
-        try:
-            for row in reader:
-                done = first + reader.line_num
-                if any(cell.strip() for cell in row):
-                    rows.append((done, row))
-        except csv.Error as error:
-            done += 1
-            mistakes.append(Mistake(done, f"not CSV ({error}); close each quote at the end of its cell"))
-    return rows, mistakes
-
-
-def _entry(line: int, cells: Mapping[str, str], mistakes: list[Mistake]) -> RosterEntry:
+def _entry(line: int, cells: Mapping[str, str], mistakes: list[Mistake]) -> RosterLine:
     found = [check_login(cells["login"]), check_extension(cells["extension"])]
     if not cells["name"]:
         found.append("the name is missing")
@@ -143,10 +90,10 @@ def _entry(line: int, cells: Mapping[str, str], mistakes: list[Mistake]) -> Rost
         found.append(str(error))
     mistakes += [Mistake(line, text) for text in found if text]
     operator = Operator(login=cells["login"], name=cells["name"], extension=cells["extension"], skills=skills)
-    return RosterEntry(line, operator, cells["pin"])
+    return RosterLine(line, operator, cells["pin"])
 
 
-def _repeated(entries: Sequence[RosterEntry]) -> list[Mistake]:
+def _repeated(entries: Sequence[RosterLine]) -> list[Mistake]:
     mistakes = []
     first: dict[tuple[str, str], int] = {}
     for entry in entries:

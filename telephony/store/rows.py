@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import msgspec
-
-
-class Row(msgspec.Struct, frozen=True, gc=False):
-    """Base of all rows."""
+from telephony.store.break_rows import BREAK_ROW_TYPES, BreakNote, NamedRow, Row
 
 
 class CallRow(Row, frozen=True, gc=False):
@@ -77,8 +73,10 @@ class StateRow(Row, frozen=True, gc=False):
     idle_since: datetime | None
     """Since when the operator has been without a talk; None in and just after one."""
     until: datetime | None
-    """When the state is planned to end, where it is (wrap-up)."""
+    """When the state is planned to end, where it is (wrap-up, a break)."""
     ended: datetime | None = None
+    permission: str | None = None
+    """On which a break stands."""
 
 
 class TransferRow(Row, frozen=True, gc=False):
@@ -109,7 +107,7 @@ class RepairRow(Row, frozen=True, gc=False):
     at: datetime
 
 
-AnyRow = CallRow | AttemptRow | StateRow | TransferRow | DeniedRow | RepairRow
+AnyRow = CallRow | AttemptRow | StateRow | TransferRow | DeniedRow | RepairRow | NamedRow | BreakNote
 
 ROW_TYPES: dict[str, type[Row]] = {
     "calls": CallRow,
@@ -118,5 +116,6 @@ ROW_TYPES: dict[str, type[Row]] = {
     "transfers": TransferRow,
     "denied_logins": DeniedRow,
     "repairs": RepairRow,
+    **BREAK_ROW_TYPES,
 }
 """Table of the call log -> its rows."""

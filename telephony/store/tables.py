@@ -7,70 +7,14 @@ only those, however long the history.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-
-@lru_cache(4096)
-def to_iso(at: datetime) -> str:
-    """ISO 8601 with microseconds in UTC, always 32 characters. Raises ValueError for a naive time."""
-    if at.tzinfo is not UTC:
-        if at.tzinfo is None:
-            raise ValueError("a time without zone")
-        at = at.astimezone(UTC)
-    return at.isoformat(timespec="microseconds")
-
-
-def to_utc(stored: str | datetime) -> datetime:
-    """A time as a driver gives it."""
-    at = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
-    return at if at.tzinfo is UTC else at.astimezone(UTC)
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware UTC time."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        kind: TypeEngine[Any] = sa.DateTime(timezone=True) if dialect.name == "postgresql" else sa.Text()
-        return dialect.type_descriptor(kind)
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        return value if value is None or dialect.name == "postgresql" else to_iso(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return None if value is None else to_utc(value)
-
+from telephony.store.break_tables import BREAK_INDEXES, OPEN, add_break_tables
+from telephony.store.columns import number, place, text, time
+from telephony.store.columns import to_iso as to_iso
+from telephony.store.columns import to_utc as to_utc
 
 metadata = sa.MetaData()
-
-
-def text(name: str, *, null: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=null)
-
-
-def number(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.Integer, nullable=False)
-
-
-def time(name: str, *, null: bool = False) -> sa.Column[datetime]:
-    return sa.Column(name, UtcTime, nullable=null)
-
-
-def place() -> tuple[sa.Column[int], sa.Column[int]]:
-    """Names a row by the place of its fact in the journal."""
-    return (
-        sa.Column("seq", sa.BigInteger, nullable=False, autoincrement=False),
-        sa.Column("n", sa.Integer, nullable=False, autoincrement=False),
-    )
-
 
 journal = sa.Table(
     "journal",
@@ -83,7 +27,6 @@ journal = sa.Table(
 )
 
 
-OPEN = "ended IS NULL"
 INDEXES: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
     ("calls", ("arrived",), None),
     ("calls", ("id",), OPEN),
@@ -92,7 +35,10 @@ INDEXES: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
     ("attempts", ("call",), OPEN),
     ("operator_states", ("since",), None),
     ("operator_states", ("login",), OPEN),
+    ("operator_states", ("login", "since"), None),
     ("transfers", ("call",), None),
+    ("denied_logins", ("at",), None),
+    *BREAK_INDEXES,
 )
 """Of the call log: table, columns, and the rows it is limited to."""
 
@@ -106,10 +52,13 @@ class CallLogTables:
 
     def __init__(self, into: sa.MetaData, suffix: str = "", generation: int = 1) -> None:
         tail = self._tail = "" if generation == 1 else f"_{generation}"
+        self.by_name: dict[str, sa.Table] = {}
+        """All of them, in order, by the name without suffix."""
 
         def table(name: str, key: str, *items: sa.schema.SchemaItem) -> sa.Table:
             primary = sa.PrimaryKeyConstraint(*key.split(), name=f"pk_{name}{tail}")
-            return sa.Table(name + suffix, into, *items, primary, sqlite_with_rowid=False)
+            made = self.by_name[name] = sa.Table(name + suffix, into, *items, primary, sqlite_with_rowid=False)
+            return made
 
         self.calls = table(
             "calls",
@@ -163,6 +112,7 @@ class CallLogTables:
             time("idle_since", null=True),
             time("until", null=True),
             time("ended", null=True),
+            text("permission", null=True),
         )
         self.transfers = table(
             "transfers",
@@ -179,11 +129,12 @@ class CallLogTables:
             "denied_logins", "seq n", *place(), text("extension"), text("phone"), text("reason"), time("at")
         )
         self.repairs = table("repairs", "seq n", *place(), text("what"), text("subject"), time("at"))
+        add_break_tables(table)
 
     def add_indexes(self) -> None:
         """For who makes or compares tables. Not at import: this loads both dialects, 50 ms that no start needs."""
         for name, columns, only in INDEXES:
-            table: sa.Table = getattr(self, name)
+            table = self.by_name[name]
             where = None if only is None else sa.text(only)
             what = "open" if only == OPEN else columns[0]
             sa.Index(
@@ -194,14 +145,7 @@ class CallLogTables:
             )
 
     def all(self) -> tuple[sa.Table, ...]:
-        return (
-            self.calls,
-            self.attempts,
-            self.operator_states,
-            self.transfers,
-            self.denied_logins,
-            self.repairs,
-        )
+        return tuple(self.by_name.values())
 
 
 call_log = CallLogTables(metadata)
@@ -235,6 +179,36 @@ operators = sa.Table(
     sa.UniqueConstraint("extension", name="uq_operators_extension"),
 )
 
+number_looks = sa.Table(
+    "number_looks",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    text("token"),
+    text("who"),
+    text("why"),
+    sa.Column("found", sa.Boolean, nullable=False),
+    time("at"),
+    comment="Who has looked at the number behind a token, when and why.",
+)
+
+roster_entries = sa.Table(
+    "roster_entries",
+    metadata,
+    sa.Column("version", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    text("kind"),
+    text("login"),
+    text("day"),
+    time("begins", null=True),
+    time("ends", null=True),
+    text("slots"),
+    text("instead_of", null=True),
+    time("at"),
+    text("by"),
+    text("why"),
+    comment="What was ever planned, in versions: rows are added only. Of the same day the latest counts.",
+)
+"""`day`: local, YYYY-MM-DD. `slots`: JSON."""
+
 cel_position = sa.Table(
     "cel_position",
     metadata,
@@ -252,4 +226,5 @@ def whole_metadata() -> sa.MetaData:
     for table in metadata.tables.values():
         if table.name not in whole.tables:
             table.to_metadata(whole)
+    sa.Index("ix_roster_entries_day", whole.tables["roster_entries"].c.day)
     return whole

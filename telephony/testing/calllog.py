@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from telephony.core import facts
-from telephony.core.break_facts import AnyBreakFact
-from telephony.core.events import LastTalk, OpenAttempt, OpenCall, OpenOperator
+from telephony.core.break_facts import AnyBreakFact, HandLowered, HandRaised, LogInLocked
+from telephony.core.events import FailedLogIn, LastTalk, LockedLogIn, OpenAttempt, OpenCall, OpenHand, OpenOperator
 from telephony.core.facts import AttemptResult, CallKind
 from telephony.core.operators import State
 from telephony.testing.breaklog import BreakLog
@@ -101,6 +101,16 @@ class CallLog:
         self.repairs: list[facts.Repaired] = []
         self.breaks = BreakLog()
         self.oddities: list[facts.AnyFact] = []
+
+    def open_hands(self) -> tuple[OpenHand, ...]:
+        """Raised and not down."""
+        up: dict[str, OpenHand] = {}
+        for one in self.breaks.facts:
+            if isinstance(one, HandRaised):
+                up[one.hand] = OpenHand(hand=one.hand, login=one.login, call=one.call, at=one.at)
+            elif isinstance(one, HandLowered):
+                up.pop(one.hand, None)
+        return tuple(up.values())
 
     def add(self, fact: facts.AnyFact) -> None:
         match fact:
@@ -254,6 +264,18 @@ class CallLog:
             )
             for row in last
         )
+
+    def failed_log_ins(self) -> tuple[FailedLogIn, ...]:
+        """Wrong PINs since the last lock. (That the person has logged in since is for the real store to find.)"""
+        locked = {lock.extension: lock.at for lock in self._locks()}
+        failed = [FailedLogIn(extension=one.extension, at=one.at) for one in self.denied if one.reason != "locked"]
+        return tuple(one for one in failed if one.extension not in locked or one.at > locked[one.extension])
+
+    def locked_log_ins(self) -> tuple[LockedLogIn, ...]:
+        return tuple(LockedLogIn(extension=lock.extension, until=lock.until) for lock in self._locks())
+
+    def _locks(self) -> list[LogInLocked]:
+        return [fact for fact in self.breaks.facts if isinstance(fact, LogInLocked)]
 
     def open_calls(self) -> tuple[OpenCall, ...]:
         return tuple(_open(call) for call in self.calls.values() if call.ended is None)

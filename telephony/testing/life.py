@@ -66,6 +66,8 @@ class Life:
                 self._cancel(effect.key)
             case do.MirrorMember():
                 self.story.pbx.mirror(effect)
+            case do.SetLamp():
+                self.story.pbx.light(effect)
             case do.Reply(durable=True):
                 self.story.journal.when_durable(self._seq, lambda: self._answer(effect))
             case do.Reply():
@@ -74,8 +76,6 @@ class Life:
                 self.story.pbx.take_picture(effect.why)
             case do.Continue():
                 self._inbox.append(ev.Continued(work=effect.work, items=effect.items))
-            case do.SetLamp():
-                self.story.pbx.lamps[effect.name] = effect.state
             case do.Alarm():
                 self.alarms.append(effect)
             case _:

@@ -49,6 +49,9 @@ class Channel:
     watched: bool = False
     waits_in: str | None = None
     """The native queue it stands in, while `where` is fallback."""
+    spies_on: Channel | None = None
+    """Of a snoop channel: the one it hears, and speaks to where it `whispers`."""
+    whispers: bool = False
     ring_over: Alarm | None = None
 
 

@@ -31,10 +31,10 @@ class MemoryPbx(Pbx):
     def __init__(self, switch: Switch) -> None:
         self.switch = switch
         self.native = NativeQueue(switch)
-        self.lamps: dict[str, str] = {}
-        """Name -> what it shows; it outlives the router."""
         self.refusals: list[ev.PbxRefused] = []
         """All that was refused, for stories to look at."""
+        self.lamps: dict[str, str] = {}
+        """Name -> what it shows; it outlives the router."""
         self._deliver: Callable[[ev.AnyEvent], None] | None = None
         self._connection = 0
         self._lanes: dict[str, deque[do.CallEffect]] = {}
@@ -103,6 +103,9 @@ class MemoryPbx(Pbx):
 
     def mirror(self, effect: do.MirrorMember) -> None:
         self.native.mirror(effect)
+
+    def light(self, effect: do.SetLamp) -> None:
+        self.lamps[effect.name] = effect.state
 
     def beat(self, epoch: int) -> None:
         self.switch.beat = float(epoch)

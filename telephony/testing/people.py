@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from telephony.core import commands
 from telephony.core import effects as do
@@ -204,7 +204,33 @@ class Operator(Telephone):
         story.moment()
         return self.said
 
+    def raises_hand(self) -> str:
+        return self._dial_code(
+            self.phone, lambda name, channel: commands.RaiseHand(command=name, phone=self.phone.name, channel=channel)
+        )
+
+    def gives_outcome(self, digits: str) -> str:
+        return self._dial_code(
+            self.phone,
+            lambda name, channel: commands.GiveOutcome(
+                command=name, phone=self.phone.name, digits=digits, channel=channel
+            ),
+        )
+
+    def helps(self, mode: Literal["listen", "whisper", "join"] = "listen", extension: str = "") -> Channel:
+        """Dials the code of a senior."""
+        channel = self._story.switch.dial_help(self.phone, mode, extension)
+        self._story.moment()
+        return channel
+
     # -- in a call
+
+    def presses(self, keys: str) -> None:
+        """On the newest call, one after the other."""
+        for key in keys:
+            self._story.switch.press(self.talking[-1], key)
+            self._story.passes(0.2)
+        self._story.moment()
 
     def holds(self) -> None:
         self._story.switch.hold(self.talking[-1])
@@ -240,7 +266,14 @@ def _heard_on(story: Story, channel: Channel) -> str:
         return "silence"
     if channel.bridge.kind == "holding":
         return "music"
-    others = [other for other in channel.bridge.channels.values() if other is not channel]
+    others = [other for other in channel.bridge.channels.values() if other is not channel and other.spies_on is None]
+    for snoop in [other for other in channel.bridge.channels.values() if other.spies_on is not None]:
+        spied = snoop.spies_on
+        if spied is not None and spied.bridge is not None:
+            others += spied.bridge.channels.values()
+    for snoop in story.switch.channels.values():
+        if snoop.spies_on is channel and snoop.whispers and snoop.bridge is not None:
+            others += [other for other in snoop.bridge.channels.values() if other is not snoop]
     names = [_who(story, other) for other in others]
     return " ".join(sorted(names)) or "silence"
 

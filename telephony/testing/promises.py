@@ -214,6 +214,10 @@ def check_nothing_is_left(story: Story) -> None:
     assert not center.channels
     assert not center.strangers
     assert not center.playbacks
+    assert not center.hands
+    assert not center.helps
+    assert not center.snoops
+    assert not center.pressed
     assert not center.remembered, f"remembered: {list(center.remembered)}"
     assert not list(center.matcher.waiting())
     for agent in center.agents.values():

@@ -54,6 +54,8 @@ class Requests:
             do.ReportTransfer: self._report_transfer,
             do.TakeBack: self._take_back,
             do.Watch: self._watch,
+            do.Snoop: self._snoop,
+            do.EndSnoop: self._end_snoop,
         }
 
     def begin(self, effect: do.CallEffect) -> Carried:
@@ -209,6 +211,31 @@ class Requests:
         channel.watched = True
         yield self._answered()
 
+    def _snoop(self, effect: do.Snoop) -> Carried:
+        """A channel beside the operator's; it ends with that."""
+        operator = self._ours(effect.operator)
+        self._ours(effect.helper)
+        snoop = Channel(effect.snoop, self.switch.clock.now(), effect.snoop, "ours", state="up", watched=True)
+        snoop.variables = {"GUDOK_ROLE": "snoop"}
+        snoop.spies_on, snoop.whispers = operator, effect.mode == "whisper"
+        self.switch.add(snoop)
+        bridge = self.switch.bridges[effect.bridge] = Bridge(effect.bridge, "mixing")
+        yield self._answered()
+        for name in (effect.snoop, effect.helper):
+            yield from self._enter(bridge, name)
+        yield self._answered()
+        self._say(_bridged(effect, (effect.helper, effect.snoop)))
 
-def _bridged(effect: do.Connect | do.Join, channels: tuple[str, ...]) -> ev.Bridged:
+    def _end_snoop(self, effect: do.EndSnoop) -> Carried:
+        bridge = self.switch.bridges.pop(effect.bridge, None)
+        for channel in [] if bridge is None else list(bridge.channels.values()):
+            self.switch.leave_bridge(channel)
+        snoop = self.switch.channels.get(effect.snoop)
+        if snoop is None:
+            raise RefusedError(404, "Channel not found")
+        self.switch.end(snoop)
+        yield self._answered()
+
+
+def _bridged(effect: do.Connect | do.Join | do.Snoop, channels: tuple[str, ...]) -> ev.Bridged:
     return ev.Bridged(call=effect.call, bridge=effect.bridge, channels=channels)

@@ -213,6 +213,9 @@ class Story:
                 permissions=self.log.breaks.open_permissions(),
                 orders=self.log.breaks.open_orders(self.clock.now()),
                 violations=self.log.breaks.open_violations(),
+                hands=self.log.open_hands(),
+                failed_log_ins=self.log.failed_log_ins(),
+                locked_log_ins=self.log.locked_log_ins(),
                 run=life.run,
             )
         )

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from random import Random
+from typing import Literal
 
 from telephony.core import events as ev
 from telephony.core.plan import Plan
@@ -92,6 +93,18 @@ class Switch:
             self.tell(channel, ev.OwnCallStarted(channel=channel.id, phone=phone.name, number=number, trunk=trunk))
         else:
             self.end(channel, 34)
+        return channel
+
+    def dial_help(self, phone: Phone, mode: Literal["listen", "whisper", "join"], extension: str = "") -> Channel:
+        """The code of a senior who comes to help."""
+        channel = self._new_channel(phone=phone)
+        channel.variables = {"GUDOK_PHONE": phone.name, "GUDOK_ROLE": "helper"}
+        if self.up and self._takes_callers():
+            channel.where = "ours"
+            self.record.reached_us(channel)
+            self.tell(channel, ev.HelperArrived(channel=channel.id, phone=phone.name, mode=mode, extension=extension))
+        else:
+            self.end(channel)
         return channel
 
     def dial_code(self, phone: Phone) -> Channel:
@@ -177,6 +190,8 @@ class Switch:
         if channel.where == "ours" or channel.watched:
             gone = ev.ChannelGone(channel=channel.id, cause=cause, tech_cause=tech_cause, timed_out=timed_out)
             self.tell(channel, gone)
+        for snoop in [other for other in self.channels.values() if other.spies_on is channel]:
+            self.end(snoop, *NORMAL_CLEARING)
         if bridge is not None and bridge.native:
             self.bridges.pop(bridge.id, None)
             for other in list(bridge.channels.values()):

@@ -7,10 +7,13 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -23,7 +26,7 @@ from tests.integration._gudok_pbx import caller, manager, phone, settings_on_fre
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
 
 OUTSIDE, OUTSIDE_TOO = "79000000001", "79000000002"
-SKILLS = "booking:3;children:2;house_calls:2;results:2;paid:2;senior:3"
+SKILLS = "booking:3;children:2;house_calls:2;results:2;paid:2;senior:3;head:1"
 ROSTER = f"login,name,extension,skills,pin\nanna,Анна,11,{SKILLS},4321\nboris,Борис,12,{SKILLS},8765\n"
 
 
@@ -144,6 +147,54 @@ async def test_a_caller_talks_with_an_operator_and_the_call_is_on_record(staffed
         await staffed.does("journal", "export", export)
     replayed = await staffed.does("replay", "--quiet", export)
     assert "none decided differently" in replayed
+
+
+async def test_a_change_of_the_roster_reaches_the_running_router_and_replays(staffed: Gudok, tmp_path: Path) -> None:
+    today = datetime.now(ZoneInfo("Asia/Sakhalin")).date()
+    shifts, export = tmp_path / "shifts.csv", tmp_path / "journal.jsonl"
+    shifts.write_text(f"login,date,begin,end,breaks\nanna,{today},00:00,23:59,10:00-10:15 lunch 13:00-14:00\n")
+    signed = ("--by", "boris", "--why", "test")
+    await staffed.does("roster", "import", str(shifts), *signed)
+    async with staffed.running():
+        await staffed.does("roster", "correct", "sick", "anna", str(today), *signed)
+        await staffed.does("roster", "correct", "substitute", "boris", str(today), "--instead-of", "anna", *signed)
+        await staffed.does("journal", "export", str(export))
+    events = [json.loads(line)["event"] for line in export.read_text().splitlines()]
+    known = [event.get("shifts", []) for event in events if event["type"] in ("Started", "RosterChanged")]
+    assert [[shift["login"] for shift in shifts] for shifts in known] == [["anna"], [], ["boris"]]
+    assert known[2][0]["slots"] == known[0][0]["slots"]
+    assert "none decided differently" in await staffed.does("replay", "--quiet", str(export))
+
+
+async def dial_log_in(settings: Settings, pin: str) -> tuple[str, float]:
+    """What the dialplan is told to play to extension 11 with this PIN, and after how many seconds."""
+    begun = time.monotonic()
+    reader, writer = await asyncio.open_connection(settings.agi_host, settings.agi_port)
+    script = f"agi_network_script: login\nagi_uniqueid: 1.1\nagi_arg_1: 11\nagi_arg_2: {pin}\nagi_arg_3: phone01\n\n"
+    writer.write(script.encode())
+    told = ""
+    while line := await reader.readline():
+        if b"GUDOK_SAY" in line:
+            told = line.decode().split('"')[-2]
+        writer.write(b"200 result=1\n")
+    writer.close()
+    return told, time.monotonic() - begun
+
+
+async def test_too_many_wrong_pins_lock_the_extension_and_a_restart_keeps_it_locked(staffed: Gudok) -> None:
+    settings = staffed.settings
+    async with staffed.running():
+        answers = [await dial_log_in(settings, "0000") for _ in range(5)]
+        assert [said.rpartition("/")[2] for said, _ in answers] == [*["wrong-pin"] * 4, "login-locked"]
+        assert all(seconds < 1.9 for _, seconds in answers)
+        assert answers[3][1] > answers[0][1] + 0.3
+        status = json.loads(await staffed.does("status", "--json"))
+        assert status["counters"]["alarm.login_locked"] == 1
+    async with staffed.running():
+        assert (await dial_log_in(settings, "4321"))[0].endswith("/login-locked")
+        assert "logged-in" in await staffed.does("operators", "login", "anna", "phone01")
+        assert "ready (logged in)" in await staffed.does("operators", "day", "anna")
+        assert "anna" in await staffed.does("operators", "adherence")
 
 
 async def test_killed_router_talks_go_on_and_waiting_callers_are_served(staffed: Gudok) -> None:

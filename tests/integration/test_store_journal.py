@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from telephony.core import events as ev
 from telephony.core import facts as that
 from telephony.store import journal as journal_writer
 from telephony.store import queries
-from telephony.store.notes import CelPosition, forget_number
+from telephony.store.database import Database
+from telephony.store.notes import CelPosition, forget_number, look_at_number
 from telephony.store.reader import read_journal
-from telephony.store.tables import journal
+from telephony.store.tables import journal, number_looks
 from tests.integration._store import answered_call, at, count_rows, opened, read_log
 
 T = TypeVar("T")
@@ -111,16 +113,35 @@ async def test_numbers_and_the_position_in_the_pbx_record_are_kept_beside(databa
         store.journal.remember_cel(CelPosition(file="gudok.csv", inode=7, offset=250))
         await store.durable(seq)
         engine = store.database.engine
-        assert await queries.phone_number(engine, "token1") == "79000000001"
-        assert await queries.phone_number(engine, "token2") is None
+        assert await look(store.database, "token1") == "79000000001"
+        assert await look(store.database, "token2") is None
         assert await queries.cel_position(engine, "gudok.csv") == CelPosition(file="gudok.csv", inode=7, offset=250)
         assert await forget_number(store.database, "token1")
         assert not await forget_number(store.database, "token1")
-        assert await queries.phone_number(engine, "token1") is None
+        assert await look(store.database, "token1") is None
     async with opened(database_url, tmp_path) as store:
         store.journal.remember_number("token1", "79000000001")
         await store.durable(store.append(ev.PbxLost(reason="restart")))
-        assert await queries.phone_number(store.database.engine, "token1") == "79000000001"
+        assert await look(store.database, "token1") == "79000000001"
+
+
+async def look(database: Database, token: str) -> str | None:
+    return await look_at_number(database, token, who="head", why="to call back", now=at(0))
+
+
+async def test_nobody_sees_a_number_without_a_trace(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        store.journal.remember_number("token1", "79000000001")
+        await store.durable(store.append(ev.PbxLost(reason="restart")))
+        await look(store.database, "token1")
+        await look(store.database, "token2")
+        async with store.database.engine.connect() as connection:
+            rows = (await connection.execute(sa.select(number_looks).order_by(number_looks.c.id))).all()
+    assert [row[1:] for row in rows] == [
+        ("token1", "head", "to call back", True, at(0)),
+        ("token2", "head", "to call back", False, at(0)),
+    ]
+    assert "79000000001" not in str(rows)
 
 
 async def test_the_position_in_the_pbx_record_never_overtakes_the_entries_before_it(

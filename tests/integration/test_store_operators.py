@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from telephony.core.events import Operator
 from telephony.store import tables
+from telephony.store.csv_text import RosterError
 from telephony.store.database import Database
 from telephony.store.migrate import ensure_current
 from telephony.store.operators import (
@@ -20,7 +21,6 @@ from telephony.store.operators import (
     list_operators,
     verify_pin,
 )
-from telephony.store.roster import RosterError
 
 FILE = """\
 login,name,extension,skills,pin

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from telephony.core import break_facts as pause
 from telephony.core import facts as that
 from telephony.store.calllog import CallLog, Line
 from telephony.store.database import Database
@@ -29,6 +30,8 @@ logins = st.sampled_from(["ivanova", "petrova"])
 times = st.integers(0, 10_000_000).map(lambda n: NOON + timedelta(milliseconds=n))
 queues = st.sampled_from(["registry", "therapy"])
 numbers = st.integers(1, 3)
+names = st.sampled_from(["a", "b"])
+kinds = st.sampled_from(pause.BreakKind)
 
 
 def some(kind: Any, /, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[that.AnyFact]:
@@ -51,9 +54,27 @@ any_fact = st.one_of(
     some(that.CallMissed, call=calls, number=st.just("1300"), caller=st.just("t"), arrived=times, ended=times,
          answered=st.none() | times, operator=st.none() | logins, via_fallback=st.booleans()),
     some(that.OperatorChanged, login=logins, state=st.sampled_from(["ready", "ringing", "talking", "offline"]),
-         at=times, phone=st.none() | st.just("p1"), call=st.none() | calls, until=st.none() | times),
+         at=times, phone=st.none() | st.just("p1"), call=st.none() | calls, until=st.none() | times,
+         permission=st.none() | names),
     some(that.LogInDenied, extension=st.just("101"), phone=st.just("p1"), reason=st.just("wrong_pin"), at=times),
     some(that.Repaired, what=st.just("channel"), subject=st.just("x"), at=times),
+    some(pause.BreakAsked, request=names, login=logins, kind=kinds, door=st.just("phone"),
+         verdict=st.sampled_from(pause.Verdict), permission=st.none() | names, next_slot=st.none() | times, at=times),
+    some(pause.PermissionGiven, permission=names, login=logins, kind=kinds, begins=times, until=times,
+         slot=st.none() | times, order=st.none() | names, at=times),
+    some(pause.PermissionEnded, permission=names, how=st.sampled_from(["used", "over", "withdrawn"]), at=times),
+    some(pause.EmergencyReviewed, permission=names, by=logins, confirmed=st.booleans(), at=times),
+    some(pause.OrderGiven, order=names, by=logins, logins=st.lists(logins).map(tuple), group=st.none() | names,
+         begins=times, until=times, why=st.just("meeting"), at=times),
+    some(pause.OrderWithdrawn, order=names, by=logins, at=times),
+    some(pause.ViolationSeen, violation=names, login=logins, kind=st.sampled_from(pause.ViolationKind), at=times),
+    some(pause.ViolationEnded, violation=names, at=times),
+    some(pause.HandRaised, hand=names, login=logins, call=calls, at=times),
+    some(pause.HandEscalated, hand=names, to=names, at=times),
+    some(pause.HandTaken, hand=names, by=logins, mode=st.sampled_from(["listen", "join"]), at=times),
+    some(pause.HandLowered, hand=names, how=st.sampled_from(["helped", "call_ended"]), at=times),
+    some(pause.OutcomeGiven, call=calls, login=logins, outcome=names, at=times),
+    some(pause.LogInLocked, extension=st.just("101"), phone=st.just("p1"), until=times, at=times),
 )  # fmt: skip
 batches = st.lists(st.lists(st.lists(any_fact, max_size=4), min_size=1, max_size=6), min_size=1, max_size=8)
 """Batches (group commits) of entries of facts."""

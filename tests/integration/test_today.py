@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from telephony.board import Tally
+from telephony.board_rows import Tally
 from telephony.core import facts as that
 from telephony.core.events import PbxLost
 from telephony.core.plan import Plan, Queue, ServiceLevel

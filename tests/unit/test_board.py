@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from telephony.board import Board, Tally
+from telephony.board import Board
+from telephony.board_rows import Tally
+from telephony.core import break_facts as pause
 from telephony.core import facts as fact
 from telephony.core.effects import Alarm
-from telephony.core.events import OpenCall, OpenOperator, Operator, Started
+from telephony.core.events import OpenCall, OpenHand, OpenOperator, OpenPermission, Operator, Started
 from telephony.core.plan import Plan, Queue, ServiceLevel
 
 EIGHT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -144,3 +146,86 @@ def test_a_new_life_begins_with_what_the_database_holds_open() -> None:
     assert (picture.totals.waiting, picture.totals.talking) == (1, 1)
     assert picture.queues[0].oldest == at(-50).timestamp()
     assert picture.operators[0].since == at(-30).timestamp()
+
+
+# --- breaks and hands ----------------------------------------------------------------------------------------
+
+
+def at_work(board: Board, state: str = "ready", **more: object) -> None:
+    board.publish([fact.OperatorChanged(login="anna", state=state, at=at(1), phone="101", **more)], [])  # type: ignore[arg-type]
+
+
+def granted(name: str, kind: pause.BreakKind = pause.BreakKind.TECHNICAL) -> pause.PermissionGiven:
+    return pause.PermissionGiven(permission=name, login="anna", kind=kind, begins=at(5), until=at(600), at=at(5))
+
+
+def asked(verdict: pause.Verdict) -> pause.BreakAsked:
+    kind = pause.BreakKind.TECHNICAL
+    return pause.BreakAsked(request="q", login="anna", kind=kind, door="phone", verdict=verdict, at=at(5))
+
+
+def test_a_break_is_shown_as_to_come_and_then_with_its_end() -> None:
+    board = morning()
+    at_work(board, "talking")
+    board.changes()
+    board.publish([asked(pause.Verdict.DEFERRED), granted("p1")], [])
+    [row] = board.changes().operators
+    assert (row.state, row.pending) == ("talking", "technical")
+    at_work(board, "break", reason="technical", until=at(600), permission="p1")
+    [row] = board.changes().operators
+    assert (row.state, row.pending, row.until) == ("break", "", at(600).timestamp())
+
+
+def test_a_break_to_come_that_is_withdrawn_is_not_shown() -> None:
+    board = morning()
+    at_work(board, "talking")
+    board.publish([asked(pause.Verdict.DEFERRED), granted("p1")], [])
+    board.publish([pause.PermissionEnded(permission="p1", how="withdrawn", at=at(9))], [])
+    assert board.snapshot().operators[0].pending == ""
+
+
+def test_a_hand_is_up_until_it_is_down() -> None:
+    board = morning()
+    at_work(board, "talking")
+    board.publish([pause.HandRaised(hand="h", login="anna", call="c", at=at(2))], [])
+    assert (board.changes().operators[0].hand, board.totals.hands) == ("raised", 1)
+    board.publish([pause.HandTaken(hand="h", by="vera", mode="join", at=at(3))], [])
+    assert board.changes().operators[0].hand == "vera"
+    board.publish([pause.HandLowered(hand="h", how="helped", at=at(4))], [])
+    assert (board.changes().operators[0].hand, board.totals.hands) == ("", 0)
+
+
+def test_emergencies_to_review_and_the_violations_of_the_day() -> None:
+    board = morning()
+    board.publish([granted("p1", pause.BreakKind.EMERGENCY)], [])
+    seen = pause.ViolationSeen(violation="v", login="anna", kind=pause.ViolationKind.NO_ANSWER, at=at(6))
+    board.publish([pause.PermissionEnded(permission="p1", how="over", at=at(9)), seen], [])
+    board.add_violations(3)
+    assert (board.snapshot().totals.to_review, board.snapshot().totals.violations) == (1, 4)
+    board.publish([pause.EmergencyReviewed(permission="p1", by="vera", confirmed=True, at=at(10))], [])
+    assert board.snapshot().totals.to_review == 0
+
+
+def test_a_new_life_shows_breaks_and_hands_as_before() -> None:
+    board = Board(now=EIGHT.timestamp())
+    kind = pause.BreakKind.EMERGENCY
+    board.start(
+        Started(
+            plan=PLAN,
+            open_operators=(
+                OpenOperator(login="anna", phone="101", state="break", since=at(-30), until=at(60)),
+                OpenOperator(login="boris", phone="102", state="talking", since=at(-30), call="c"),
+            ),
+            permissions=(
+                OpenPermission(permission="p1", login="anna", kind=kind, begins=at(-30), until=at(60)),
+                OpenPermission(
+                    permission="p2", login="boris", kind=pause.BreakKind.TECHNICAL, begins=at(-9), until=at(60)
+                ),
+            ),
+            hands=(OpenHand(hand="h", login="boris", call="c", at=at(-5)),),
+        )
+    )
+    anna, boris = board.snapshot().operators
+    assert (anna.pending, anna.until) == ("", at(60).timestamp())
+    assert (boris.pending, boris.hand) == ("technical", "raised")
+    assert board.totals.to_review == 1

@@ -16,7 +16,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from telephony import wire
-from telephony.board import Board, Snapshot
+from telephony.board import Board
+from telephony.board_rows import Snapshot
 from telephony.commands.watch import watched
 from telephony.control import Control
 from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
@@ -49,8 +50,8 @@ class Service:
             raise TimeoutError
         return Reply(command=command.command, ok=True, code="done", text="gone home")
 
-    async def reload(self) -> Reply:
-        return Reply(command="", ok=True, code="reloaded")
+    async def reload(self, what: wire.Reloaded) -> Reply:
+        return Reply(command="", ok=True, code="reloaded", text=what)
 
     def status(self, asked: int, picture: Snapshot) -> wire.StatusAnswer:
         return wire.StatusAnswer(
@@ -103,11 +104,11 @@ class Raw:
 async def test_status_and_commands_in_one_conversation(service: Service) -> None:
     def talk() -> tuple[wire.StatusAnswer, Reply, Reply]:
         with ControlClient(service.path) as client:
-            return client.status(), client.do(LogOut(command="", login="anna")), client.reload()
+            return client.status(), client.do(LogOut(command="", login="anna")), client.reload("roster")
 
     status, reply, reloaded = await asyncio.to_thread(talk)
     assert (status.handled, status.counters, status.picture.queues[0].label) == (7, {"x": 1}, "Регистратура")
-    assert (reply.ok, reply.text, reloaded.code) == (True, "gone home", "reloaded")
+    assert (reply.ok, reply.text, reloaded.text) == (True, "gone home", "roster")
     [asked] = service.asked
     assert isinstance(asked, LogOut)
     assert asked.login == "anna"

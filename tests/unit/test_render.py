@@ -127,7 +127,12 @@ def test_an_ipv6_address_is_written_in_brackets(config: Path, tmp_path: Path) ->
 def test_service_numbers_codes_and_fallback(config: Path, tmp_path: Path) -> None:
     extensions = rendered(settings_of(config, tmp_path), tmp_path)["extensions.conf"]
     assert "exten => 1302,1,Set(GUDOK_QUEUE=house_calls)" in section(extensions, "gudok-trunk")
-    assert "exten => *13,1,Goto(gudok-back,s,1)" in section(extensions, "gudok-phones")
+    phones = section(extensions, "gudok-phones")
+    assert "exten => *13,1,Set(GUDOK_ACTION=back)\n same => n,Goto(gudok-code,plain,1)" in phones
+    assert "exten => _*23[0-9*#]!,1,Set(GUDOK_DIGITS=${FILTER(0-9*#,${EXTEN:3})})" in phones
+    hints = section(extensions, "gudok-hints")
+    assert "exten => _*24X!,hint,Stasis:hand-${EXTEN:3}" in hints
+    assert "exten => 801,hint,Stasis:queue-booking" in hints
     assert "exten => 802,1,Goto(gudok-fallback,children,1)" in section(extensions, "gudok-away")
     assert "exten => 201,1,Dial(PJSIP/doctor01,30," in section(extensions, "gudok-away")
     fallback = section(extensions, "gudok-fallback")

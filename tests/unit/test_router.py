@@ -33,6 +33,9 @@ class Surroundings:
     def perform(self, effect: do.CallEffect) -> None:
         self.done.append(effect)
 
+    def light(self, effect: do.SetLamp) -> None:
+        self.done.append(effect)
+
     def mirror(self, effect: do.MirrorMember) -> None:
         self.done.append(effect)
 

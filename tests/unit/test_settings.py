@@ -384,7 +384,7 @@ def operator(login: str, extension: str, **skills: int) -> Operator:
 
 
 def able(extension: str = "4001") -> Operator:
-    return operator("able", extension, booking=9, children=9, house_calls=9, results=9, paid=9, senior=9)
+    return operator("able", extension, booking=9, children=9, house_calls=9, results=9, paid=9, senior=9, head=9)
 
 
 def test_a_skill_nobody_has(config: Path) -> None:
@@ -398,7 +398,7 @@ def test_a_skill_nobody_has(config: Path) -> None:
 
 def test_a_level_nobody_has(config: Path) -> None:
     settings = settings_of(config)
-    weak = operator("weak", "4002", booking=2, children=1, house_calls=1, results=1, paid=1, senior=1)
+    weak = operator("weak", "4002", booking=2, children=1, house_calls=1, results=1, paid=1, senior=1, head=1)
     (mistake,) = check(settings, [weak])
     assert "queues.children.overflow.0.require: no operator has booking at level 3; the best have 2" in str(mistake)
 

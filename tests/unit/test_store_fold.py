@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from telephony.core import facts as that
+from telephony.store.break_fold import NAMED_FOLDS
 from telephony.store.calllog import MUTABLE
-from telephony.store.fold import CALL_FOLDS, Family, Place, Rows, call_of, fold, login_of
+from telephony.store.fold import CALL_FOLDS, NOTES, Family, Place, Rows, call_of, fold, login_of, named_of
 from telephony.store.rows import ROW_TYPES, AnyRow, AttemptRow, CallRow, StateRow, TransferRow
 from telephony.store.tables import call_log, to_iso, to_utc
 
@@ -34,6 +35,8 @@ def answer(fact: that.AnyFact, rows: Rows, seq: int = 1) -> tuple[AnyRow, ...]:
         rows.families.setdefault(call, Family())
     if login is not None:
         rows.states.setdefault(login, None)
+    if (named := named_of(fact)) is not None:
+        rows.named.setdefault(named, None)
     return fold(fact, Place(seq, 0), rows)
 
 
@@ -202,8 +205,7 @@ def test_idleness_begins_after_a_talk_and_outlasts_a_ring_without_answer() -> No
 
 
 def test_every_fact_has_its_fold() -> None:
-    without_call = {that.OperatorChanged, that.LogInDenied, that.Repaired}
-    assert {*CALL_FOLDS, *without_call} == set(that.AnyFact.__args__)
+    assert {*CALL_FOLDS, that.OperatorChanged, *NAMED_FOLDS, *NOTES} == set(that.AnyFact.__args__)
 
 
 def test_rows_and_tables_have_the_same_columns_in_the_same_order() -> None:

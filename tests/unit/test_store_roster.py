@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from telephony.core.events import Operator
-from telephony.store.roster import RosterError, parse_roster, parse_skills
+from telephony.store.csv_text import RosterError
+from telephony.store.roster import parse_roster, parse_skills
 
 HEAD = "login,name,extension,skills,pin\n"
 

@@ -119,7 +119,26 @@ async def start_callers(
     files = {"caller": [f"{plan.number};{plan.service};{plan.stay_ms}" for plan in plans]}
     play = '<exec rtp_stream="tone.wav,-1,8,PCMA/8000"/>' if audio else ""
     arguments = ["-sf", "caller.xml", "-m", str(len(plans)), "-l", str(at_once), *_rate(per_second)]
-    return await _start(program, files, server, arguments, seconds=seconds, play=play)
+    return await start_crowd(program, files, server, arguments, seconds=seconds, play=play)
+
+
+class CodePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A phone dials a feature code and hears the answer out."""
+
+    phone: str
+    code: str
+    password: str = ""
+
+
+async def start_codes(
+    program: Program, plans: Sequence[CodePlan], server: Server, *, per_second: float = 1.0, seconds: int = 3600
+) -> Crowd:
+    """Let the phones dial in the order of `plans`. They need no registration: each INVITE carries the password."""
+    rows = [
+        f"{plan.phone};{plan.code};[authentication username={plan.phone} password={plan.password}]" for plan in plans
+    ]
+    arguments = ["-sf", "code.xml", "-m", str(len(plans)), "-l", str(len(plans)), *_rate(per_second)]
+    return await start_crowd(program, {"code": rows}, server, arguments, seconds=seconds)
 
 
 async def start_operators(
@@ -140,14 +159,16 @@ async def start_operators(
     }
     arguments = ["-infindex", "operator.csv", "0", *(["-rtp_echo"] if echo else [])]
     if not register:
-        return await _start(program, files, server, ["-sf", "operator.xml", *arguments], port=port, seconds=seconds)
+        return await start_crowd(
+            program, files, server, ["-sf", "operator.xml", *arguments], port=port, seconds=seconds
+        )
     files["register"] = [
         f"{plan.phone};[authentication username={plan.phone} password={plan.password}]" for plan in plans
     ]
     # The PBX's OPTIONS count as open calls too: with places for the phones alone some would never register. Those who
     # do it twice do no harm.
     arguments += ["-sf", "register.xml", "-rxsf", "operator.xml", "-users", str(len(plans))]
-    crowd = await _start(program, files, server, arguments, port=port, seconds=seconds)
+    crowd = await start_crowd(program, files, server, arguments, port=port, seconds=seconds)
     try:
         await _registered(crowd, {plan.phone for plan in plans})
     except BaseException:
@@ -172,7 +193,7 @@ def _rate(per_second: float) -> list[str]:
     return ["-r", str(max(1, round(per_second * 10))), "-rp", "10000"]
 
 
-async def _start(
+async def start_crowd(
     program: Program,
     files: Mapping[str, Sequence[str]],
     server: Server,
@@ -182,7 +203,7 @@ async def _start(
     seconds: int,
     play: str = "",
 ) -> Crowd:
-    """`files`: scenario -> rows of its injection file."""
+    """Start SIPp. `files`: scenario -> rows of its injection file."""
     folder = Path(tempfile.mkdtemp(prefix="gudok-crowd-"))
     port = port or free_port(socket.SOCK_DGRAM)
     inject: list[str] = []

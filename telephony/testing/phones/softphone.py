@@ -13,6 +13,7 @@ have a time limit and raise TimeoutError with what was awaited.
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -38,6 +39,7 @@ class Softphone:
         self._registered = False
         self._register_code = 0
         self._told_password = False
+        self._picks_up = False
         self._changed = asyncio.Event()
         self._program: Baresip | None = None
 
@@ -51,11 +53,14 @@ class Softphone:
         *,
         tone: int = 440,
         lifetime: int = 3600,
+        picks_up: bool = False,
     ) -> Softphone:
         """Start the phone, not yet registered. It sends a sine `tone` (Hz) while it talks, and ends by itself after
-        `lifetime` seconds. Raises PhoneError."""
+        `lifetime` seconds; with `picks_up` it answers a call that asks for it (Call-Info: answer-after). Raises
+        PhoneError."""
         folder = Path(tempfile.mkdtemp(prefix=f"gudok-phone-{number}-"))
         phone = cls(number, password, server, folder)
+        phone._picks_up = picks_up
         try:
             phone._program = await Baresip.start(
                 program, folder, phone._server, phone._see, tone=tone, lifetime=lifetime
@@ -97,6 +102,19 @@ class Softphone:
         """Audio received so far, oldest first: one recording per media session, in which only what came from the PBX
         counts (nothing received takes no time). A call, its hold and its resumption are three sessions."""
         return [Recording.read(path) for path in self._recorded()]
+
+    def keys_heard(self) -> str:
+        """Keys pressed at the far end that came in as RFC 4733 events: no recording has them."""
+        log = (self.folder / "log").read_text(errors="replace")
+        return "".join(re.findall(r"received in-band DTMF event: '(.)' \(end=0\)", log))
+
+    async def hears_keys(self, keys: str, within: float = 3.0) -> None:
+        """Wait until exactly these have come in."""
+        for _ in range(int(within * 20)):
+            if self.keys_heard() == keys:
+                return
+            await asyncio.sleep(0.05)  # a log gives no event
+        raise TimeoutError(f"phone {self.number}: heard the keys {self.keys_heard()!r}, not {keys!r}")
 
     async def hears_tone(self, hertz: int, within: float = 5.0) -> None:
         """Wait until the next half second received is that pure tone: the phone that sends it is on the line."""
@@ -170,7 +188,8 @@ class Softphone:
         await self._baresip.command(
             "uanew",
             f"<sip:{self.number}@{self._server};transport=udp>;auth_user={self.number};auth_pass={self._password}"
-            f";regint={expires};audio_codecs=pcma/8000/1,pcmu/8000/1;answermode=manual",
+            f";regint={expires};audio_codecs=pcma/8000/1,pcmu/8000/1;answermode=manual"
+            + (";sip_autoanswer=yes" if self._picks_up else ""),
         )
 
     async def unregister(self, within: float = 5.0) -> None:

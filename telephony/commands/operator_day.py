@@ -1,0 +1,193 @@
+"""`gudok operators day`: one operator's day as it was planned and as it was."""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo
+
+from telephony.commands.common import Problem, duration, settings_of, table, with_database
+from telephony.commands.days import Days, local_day
+from telephony.commands.operator_figures import percent
+from telephony.core.roster import Shift, SlotKind
+from telephony.core.roster_versions import Standing
+from telephony.exits import Exit
+from telephony.kpi.adherence import Figures, Span, measure
+from telephony.store import break_queries as read
+from telephony.store import queries
+from telephony.store.break_rows import HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
+from telephony.store.roster_entries import entries_between
+from telephony.store.rows import StateRow
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from telephony.core.events import Operator
+    from telephony.store.database import Database
+
+ONE_DAY = timedelta(days=1)
+Owned = TypeVar("Owned", PermissionRow, RequestRow, ViolationRow, HandRow)
+Clock = Callable[[datetime], str]
+"""A time of the day as the center's clocks show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorDay:
+    """All that is on record of one operator's local day. `shifts` touch it; `plan` is what else the roster says."""
+
+    person: Operator
+    days: Days
+    shifts: list[Shift]
+    plan: list[str]
+    states: list[StateRow]
+    permissions: list[PermissionRow]
+    requests: list[RequestRow]
+    orders: list[OrderRow]
+    violations: list[ViolationRow]
+    hands: list[HandRow]
+
+    def figures(self, now: datetime) -> Figures:
+        return measure(self.shifts, self.states, self.permissions, Span(self.days.begin, self.days.end), now)
+
+
+def timeline(args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    zone = ZoneInfo(settings.plan.timezone)
+    days = local_day(args.date, zone)
+
+    async def work(database: Database) -> OperatorDay:
+        return await read_day(database.engine, args.login, days)
+
+    print(described(with_database(settings, work), zone, datetime.now(UTC)))
+    return Exit.OK
+
+
+async def read_day(engine: AsyncEngine, login: str, days: Days) -> OperatorDay:
+    """Raises Problem when nobody has the login, and what the database raises."""
+    person = next((one for one in await queries.operators(engine) if one.login == login), None)
+    if person is None:
+        raise Problem(f"nobody has the login {login}")
+    begin, end = days.begin, days.end
+    standing = Standing(await entries_between(engine, days.first - ONE_DAY, days.last))
+    return OperatorDay(
+        person,
+        days,
+        [one.shift for one in standing.work() if _concerns(one.shift, login, days)],
+        list(_otherwise(standing, login, days)),
+        await read.states_of(engine, login, begin, end),
+        _of(login, await read.permissions_between(engine, begin - ONE_DAY, end)),
+        _of(login, await read.requests_between(engine, begin, end)),
+        [one for one in await read.orders_between(engine, begin, end) if login in one.logins.split()],
+        _of(login, await read.violations_between(engine, begin, end)),
+        _of(login, await read.hands_between(engine, begin, end)),
+    )
+
+
+def _of(login: str, rows: list[Owned]) -> list[Owned]:
+    return [row for row in rows if row.login == login]
+
+
+def _clock(zone: ZoneInfo) -> Clock:
+    return lambda at: at.astimezone(zone).strftime("%H:%M")
+
+
+def _concerns(shift: Shift, login: str, days: Days) -> bool:
+    return shift.login == login and shift.begin < days.end and shift.end > days.begin
+
+
+def _otherwise(standing: Standing, login: str, days: Days) -> Iterator[str]:
+    """Absence, and who works the operator's shift."""
+    absence = standing.absence(login, days.first)
+    if absence is not None:
+        yield f"absent: {absence.replace('_', ' ')}"
+    instead = standing.substitution(login, days.first)
+    if instead is not None:
+        yield f"{instead.login} works this operator's shift"
+
+
+def described(day: OperatorDay, zone: ZoneInfo, now: datetime) -> str:
+    """Head, plan, timeline, totals, figures."""
+    head = f"{day.person.name} ({day.person.login}), {day.days.first:%d.%m.%Y}, {zone.key}"
+    plan = [*_planned(day.shifts, zone), *day.plan] or ["no shift planned"]
+    lines = sorted(_lines(day, _clock(zone), now))
+    rows = [[at.astimezone(zone).strftime("%H:%M:%S"), lasted, what] for at, _, lasted, what in lines]
+    parts = ["\n".join([head, *plan]), table(rows, ["TIME", "FOR", "WHAT"])]
+    totals = _totals(day, now)
+    if totals:
+        parts.append(table([[state, duration(seconds)] for state, seconds in totals], ["STATE", "TOTAL"]))
+    found = day.figures(now)
+    parts.append(f"adherence {percent(found.adherence)}, conformance {percent(found.conformance)}")
+    return "\n\n".join(parts)
+
+
+Line = tuple[datetime, int, str, str]
+"""When, what goes first at the same time, for how long, what."""
+
+
+def _lines(day: OperatorDay, clock: Clock, now: datetime) -> Iterator[Line]:
+    for order in day.orders:
+        state = f", withdrawn by {order.withdrawn_by} at {clock(order.withdrawn)}" if order.withdrawn else ""
+        until = clock(order.until)
+        yield order.given, 0, "", f"order {order.id} of {order.given_by}, until {until}: {order.why}{state}"
+    for request in day.requests:
+        why = f" ({request.reason})" if request.reason else ""
+        following = f", next break {clock(request.next_slot)}" if request.next_slot else ""
+        what = f"asked for {request.kind} by {request.door}: {request.verdict}{why}{following}"
+        yield request.at, 1, "", what
+    by_id = {one.id: one for one in day.permissions}
+    for row in day.states:
+        begin, end = max(row.since, day.days.begin), min(row.ended or now, day.days.end)
+        lasted = duration((end - begin).total_seconds()) + ("" if row.ended else " so far")
+        yield begin, 2, lasted, _state(row, by_id.get(row.permission or ""), clock)
+    for violation in day.violations:
+        detail = f": {violation.detail}" if violation.detail else ""
+        span = (violation.ended or now) - violation.seen
+        lasted = duration(span.total_seconds()) if span else ""
+        yield violation.seen, 3, lasted, f"VIOLATION {violation.kind.replace('_', ' ')}{detail}"
+    for hand in day.hands:
+        yield hand.raised, 4, "", _hand(hand, now)
+
+
+def _state(row: StateRow, permission: PermissionRow | None, clock: Clock) -> str:
+    what = row.state.replace("_", " ") + (f" ({row.reason.replace('_', ' ')})" if row.reason else "")
+    if permission is None:
+        return what
+    on = f", planned for {clock(permission.slot)}" if permission.slot else ""
+    on += f", order {permission.order_id}" if permission.order_id else ""
+    on += f", reason: {permission.reason}" if permission.reason else ""
+    if permission.reviewed is not None:
+        on += f", {'confirmed' if permission.confirmed else 'REJECTED'} by {permission.reviewed_by}"
+    return f"{what}: permission {permission.id}, {clock(permission.begins)}-{clock(permission.until)}{on}"
+
+
+def _hand(hand: HandRow, now: datetime) -> str:
+    waited = duration(((hand.taken or hand.ended or now) - hand.raised).total_seconds())
+    helped = f"{hand.taken_by} came after {waited} ({hand.mode})" if hand.taken else f"nobody came within {waited}"
+    told = f", {hand.escalated_to} was told" if hand.escalated_to else ""
+    return f"raised a hand: {helped}{told}" + (f", {hand.how.replace('_', ' ')}" if hand.how else "")
+
+
+def _planned(shifts: list[Shift], zone: ZoneInfo) -> Iterator[str]:
+    clock = _clock(zone)
+    for shift in shifts:
+        instead = f", instead of {shift.instead_of}" if shift.instead_of else ""
+        slots = ", ".join(
+            ("lunch " if slot.kind is SlotKind.LUNCH else "") + f"{clock(slot.begin)}-{clock(slot.end)}"
+            for slot in shift.slots
+        )
+        breaks = f"; breaks {slots}" if slots else ""
+        yield f"shift {clock(shift.begin)}-{clock(shift.end)}{instead}{breaks}"
+
+
+def _totals(day: OperatorDay, now: datetime) -> list[tuple[str, float]]:
+    """State -> seconds within the day, longest first, and all together."""
+    totals: dict[str, float] = defaultdict(float)
+    for row in day.states:
+        begin, end = max(row.since, day.days.begin), min(row.ended or now, day.days.end)
+        totals[row.state.replace("_", " ")] += max(0.0, (end - begin).total_seconds())
+    listed = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+    return [*listed, ("logged in", sum(totals.values()))] if listed else []

@@ -1,0 +1,155 @@
+"""What the router asks about breaks at its start, and what reports ask about them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from telephony.core.break_facts import BreakKind, ViolationKind
+from telephony.core.events import (
+    FailedLogIn,
+    LockedLogIn,
+    OpenHand,
+    OpenOrder,
+    OpenPermission,
+    OpenViolation,
+)
+from telephony.store.break_rows import HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
+from telephony.store.queries import all_rows, rows_of
+from telephony.store.rows import StateRow
+from telephony.store.tables import call_log, operators
+
+states = call_log.operator_states.c
+PERMISSIONS, ORDERS, VIOLATIONS, HANDS, REQUESTS = (
+    call_log.by_name[name] for name in ("permissions", "break_orders", "violations", "hands", "break_requests")
+)
+permissions, orders, violations, hands, requests = PERMISSIONS.c, ORDERS.c, VIOLATIONS.c, HANDS.c, REQUESTS.c
+denied, locked = call_log.denied_logins.c, call_log.by_name["locked_logins"].c
+
+# --- at a start --------------------------------------------------------------------------------------------
+
+_PERMISSION = (
+    permissions.id.label("permission"), permissions.login, permissions.kind, permissions.begins, permissions.until,
+    permissions.slot, permissions.order_id.label("order"), permissions.reason, permissions.ended, permissions.reviewed,
+)  # fmt: skip
+OPEN_PERMISSIONS = sa.select(*_PERMISSION).where(permissions.ended.is_(None))
+OPEN_VIOLATIONS = sa.select(
+    violations.id.label("violation"), violations.login, violations.kind, violations.seen.label("at")
+).where(violations.ended.is_(None))
+OPEN_HANDS = sa.select(hands.id.label("hand"), hands.login, hands.call, hands.raised.label("at")).where(
+    hands.ended.is_(None)
+)
+
+
+async def open_permissions(engine: AsyncEngine, since: datetime) -> tuple[OpenPermission, ...]:
+    """Permissions that have not ended, and those made use of that ended at or after `since`, by their begin."""
+    lately = sa.select(*_PERMISSION).where(
+        permissions.ended.is_not(None), permissions.ended >= since, permissions.how != "unused"
+    )
+    found = [*await all_rows(engine, OPEN_PERMISSIONS), *await all_rows(engine, lately)]
+    made = [
+        OpenPermission(**{**row, "kind": BreakKind(row["kind"]), "reviewed": row["reviewed"] is not None})
+        for row in found
+    ]
+    return tuple(sorted(made, key=lambda one: (one.begins, one.permission)))
+
+
+async def open_orders(engine: AsyncEngine, now: datetime) -> tuple[OpenOrder, ...]:
+    """Orders whose time is not over at `now`, and that nobody has withdrawn, by their begin."""
+    query = sa.select(
+        orders.id.label("order"), orders.given_by.label("by"), orders.logins, orders.begins, orders.until, orders.why
+    ).where(orders.until > now, orders.withdrawn.is_(None))
+    found = [OpenOrder(**{**row, "logins": tuple(row["logins"].split())}) for row in await all_rows(engine, query)]
+    return tuple(sorted(found, key=lambda one: (one.begins, one.order)))
+
+
+async def open_hands(engine: AsyncEngine) -> tuple[OpenHand, ...]:
+    """Raised hands that are not down, oldest first."""
+    found = [OpenHand(**row) for row in await all_rows(engine, OPEN_HANDS)]
+    return tuple(sorted(found, key=lambda one: (one.at, one.hand)))
+
+
+async def open_violations(engine: AsyncEngine) -> tuple[OpenViolation, ...]:
+    """Violations that last, oldest first."""
+    found = [
+        OpenViolation(**{**row, "kind": ViolationKind(row["kind"])}) for row in await all_rows(engine, OPEN_VIOLATIONS)
+    ]
+    return tuple(sorted(found, key=lambda one: (one.at, one.violation)))
+
+
+async def failed_log_ins(engine: AsyncEngine, since: datetime) -> tuple[FailedLogIn, ...]:
+    """Log-ins refused since `since`, in order; not those before the person has logged in after all, nor those that an
+    earlier lock was for, nor those refused because of it."""
+    done = (
+        sa.select(operators.c.extension, sa.func.max(states.since).label("at"))
+        .join_from(call_log.operator_states, operators, operators.c.login == states.login)
+        .where(states.since >= since, states.reason == "logged_in")
+        .group_by(operators.c.extension)
+    )
+    locks = sa.select(locked.extension, sa.func.max(locked.at).label("at")).where(locked.until >= since)
+    reset: dict[str, datetime] = {}
+    for query in (done, locks.group_by(locked.extension)):
+        for row in await all_rows(engine, query):
+            reset[row["extension"]] = max(row["at"], reset.get(row["extension"], row["at"]))
+    tried = sa.select(denied.extension, denied.at).where(denied.at >= since, denied.reason != "locked")
+    found = [FailedLogIn(**row) for row in await all_rows(engine, tried.order_by(denied.seq, denied.n))]
+    return tuple(one for one in found if one.extension not in reset or one.at > reset[one.extension])
+
+
+async def locked_log_ins(engine: AsyncEngine, now: datetime) -> tuple[LockedLogIn, ...]:
+    """Extensions that are locked at `now`."""
+    query = sa.select(locked.extension, locked.until).where(locked.until > now).order_by(locked.until)
+    return tuple([LockedLogIn(**row) for row in await all_rows(engine, query)])
+
+
+# --- for reports -------------------------------------------------------------------------------------------
+
+
+async def states_of(engine: AsyncEngine, login: str, begin: datetime, end: datetime) -> list[StateRow]:
+    """Intervals of one operator's state that touch the time from `begin` to `end`, in order."""
+    earlier = sa.select(sa.func.max(states.since)).where(states.login == login, states.since <= begin)
+    query = sa.select(call_log.operator_states).where(
+        states.login == login,
+        states.since >= sa.func.coalesce(earlier.scalar_subquery(), begin),
+        states.since < end,
+        sa.or_(states.ended.is_(None), states.ended > begin),
+    )
+    return rows_of(StateRow, await all_rows(engine, query.order_by(states.since, states.seq, states.n)))
+
+
+async def requests_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[RequestRow]:
+    """Requests for a pause made at or after `begin` and before `end`, in order."""
+    query = sa.select(REQUESTS).where(requests.at >= begin, requests.at < end)
+    return rows_of(RequestRow, await all_rows(engine, query.order_by(requests.seq, requests.n)))
+
+
+async def permissions_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[PermissionRow]:
+    """Permissions that begin at or after `begin` and before `end`, by their begin."""
+    query = sa.select(PERMISSIONS).where(permissions.begins >= begin, permissions.begins < end)
+    return rows_of(PermissionRow, await all_rows(engine, query.order_by(permissions.begins, permissions.id)))
+
+
+async def orders_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[OrderRow]:
+    """Orders that hold at some time from `begin` to `end`, by their begin."""
+    query = sa.select(ORDERS).where(orders.until > begin, orders.begins < end)
+    return rows_of(OrderRow, await all_rows(engine, query.order_by(orders.begins, orders.id)))
+
+
+async def violations_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[ViolationRow]:
+    """Violations seen at or after `begin` and before `end`, in order."""
+    query = sa.select(VIOLATIONS).where(violations.seen >= begin, violations.seen < end)
+    return rows_of(ViolationRow, await all_rows(engine, query.order_by(violations.seen, violations.id)))
+
+
+async def hands_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[HandRow]:
+    """Hands raised at or after `begin` and before `end`, in order."""
+    query = sa.select(HANDS).where(hands.raised >= begin, hands.raised < end)
+    return rows_of(HandRow, await all_rows(engine, query.order_by(hands.raised, hands.id)))
+
+
+async def breaks_now(engine: AsyncEngine) -> list[StateRow]:
+    """The open intervals of those who are on a break, by login."""
+    query = sa.select(call_log.operator_states).where(states.ended.is_(None), states.state == "break")
+    return sorted(rows_of(StateRow, await all_rows(engine, query)), key=lambda row: row.login)

@@ -1,0 +1,312 @@
+"""`gudok breaks`, `gudok operators day` and `adherence`: what they print of a day on record, and what they ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from telephony import cli
+from telephony.board import Board
+from telephony.commands.breaks import next_time
+from telephony.commands.common import Problem
+from telephony.control import Control
+from telephony.core import break_facts as pause
+from telephony.core import commands
+from telephony.core import events as ev
+from telephony.core import facts as that
+from telephony.core.commands import AnyCommand
+from telephony.core.effects import Reply
+from telephony.core.roster import Slot, SlotKind
+from telephony.core.roster_versions import EntryKind, RosterEntry
+from telephony.exits import Exit
+from telephony.resources import default_folder
+from telephony.store.database import Database
+from telephony.store.journal import JournalWriter
+from telephony.store.roster_entries import add_entries
+from telephony.store.spool import Spool
+from telephony.wire import Reloaded, StatusAnswer
+
+CONFIG = """\
+timezone: Europe/Moscow
+queues:
+  main: {label: Регистратура, numbers: [1300], require: {booking: 1}}
+phones:
+  phone01: {}
+"""
+PEOPLE = (
+    "login,name,extension,skills,pin\nanna,Анна,11,booking:3,4321\nboris,Борис,12,booking:1,4321\n"
+    "vera,Вера,13,booking:1,4321\n"
+)
+MOSCOW = ZoneInfo("Europe/Moscow")
+Captured = pytest.CaptureFixture[str]
+
+
+def at(clock: str) -> datetime:
+    """On Monday, 2 March 2026, in Moscow."""
+    hour, minute = clock.split(":")
+    return datetime(2026, 3, 2, int(hour), int(minute), tzinfo=MOSCOW).astimezone(UTC)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "all.yaml").write_text(CONFIG)
+    shutil.copy(default_folder("config") / "prompts.yaml", config)
+    (tmp_path / "people.csv").write_text(PEOPLE)
+    monkeypatch.setenv("GUDOK_CONFIG", str(config))
+    monkeypatch.setenv("GUDOK_STATE_DIR", str(tmp_path / "state"))
+    assert cli.main(["operators", "import", str(tmp_path / "people.csv")]) == Exit.OK
+    return tmp_path
+
+
+@pytest.fixture
+def recorded(home: Path, capsys: Captured) -> Path:
+    asyncio.run(put_on_record(home / "state", DAY, ROSTER))
+    capsys.readouterr()
+    return home
+
+
+async def put_on_record(state_dir: Path, facts: Sequence[that.AnyFact], roster: Sequence[RosterEntry] = ()) -> None:
+    """As the router and `gudok roster` would."""
+    database = Database(f"sqlite:///{state_dir}/gudok.sqlite")
+    await database.transact(lambda connection: add_entries(connection, roster))
+    journal = JournalWriter(database, Spool(state_dir / "spool", 100_000), alarm=lambda alarm: None)
+    first = await journal.open() + 1
+    for seq, fact in enumerate(facts, first):
+        journal.append(seq, at("20:00"), ev.PbxLost(reason="any"), [fact])
+    durable = asyncio.Event()
+    journal.when_durable(first + len(facts) - 1, durable.set)
+    await durable.wait()
+    await journal.close()
+    await database.close()
+
+
+def entry(kind: EntryKind, login: str, instead_of: str | None = None) -> RosterEntry:
+    shift = kind is EntryKind.SHIFT
+    return RosterEntry(
+        kind=kind, login=login, day=date(2026, 3, 2), begin=at("9:00") if shift else None,
+        end=at("12:00") if shift else None, instead_of=instead_of, at=at("8:00"), by="head", why="план",
+        slots=(Slot(begin=at("10:00"), end=at("10:15")), Slot(begin=at("11:00"), end=at("11:30"), kind=SlotKind.LUNCH))
+        if shift else (),
+    )  # fmt: skip
+
+
+ROSTER = [
+    entry(EntryKind.SHIFT, "anna"),
+    entry(EntryKind.SHIFT, "boris"),
+    entry(EntryKind.SICK, "boris"),
+    entry(EntryKind.SUBSTITUTION, "vera", "boris"),
+]
+TECHNICAL, MANAGEMENT, EMERGENCY = pause.BreakKind
+
+
+def state(name: str, clock: str, reason: str = "", permission: str | None = None) -> that.OperatorChanged:
+    return that.OperatorChanged(
+        login="anna", state=name, at=at(clock), phone="phone01", reason=reason, permission=permission
+    )
+
+
+def may(name: str, kind: pause.BreakKind, begin: str, end: str, **more: object) -> pause.PermissionGiven:
+    return pause.PermissionGiven(
+        permission=name, login="anna", kind=kind, begins=at(begin), until=at(end), at=at(begin), **more  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def asked(clock: str, verdict: pause.Verdict, reason: str = "", **more: object) -> pause.BreakAsked:
+    return pause.BreakAsked(
+        request=clock, login="anna", kind=TECHNICAL, door="phone", verdict=verdict, reason=reason, at=at(clock), **more  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+DAY: list[that.AnyFact] = [
+    state("ready", "9:15", "logged_in"),
+    asked("9:30", pause.Verdict.REFUSED, "not_in_slot", next_slot=at("10:00")),
+    asked("10:00", pause.Verdict.GRANTED, permission="p1"),
+    may("p1", TECHNICAL, "10:00", "10:15", slot=at("10:00")),
+    state("break", "10:00", "technical", "p1"),
+    pause.PermissionEnded(permission="p1", how="over", at=at("10:15")),
+    state("ready", "10:15"),
+    pause.OrderGiven(
+        order="o1", by="head", logins=("anna",), begins=at("10:30"), until=at("10:45"), why="совещание", at=at("10:30")
+    ),
+    may("p2", MANAGEMENT, "10:30", "10:45", order="o1"),
+    state("break", "10:30", "management", "p2"),
+    pause.PermissionEnded(permission="p2", how="over", at=at("10:45")),
+    state("ready", "10:45"),
+    pause.ViolationSeen(violation="v1", login="anna", kind=pause.ViolationKind.OVERRUN, at=at("10:46"), detail="late"),
+    pause.ViolationEnded(violation="v1", at=at("10:48")),
+    state("talking", "10:50"),
+    pause.HandRaised(hand="h1", login="anna", call="c1", at=at("10:51")),
+    pause.HandTaken(hand="h1", by="senior", mode="whisper", at=at("10:52")),
+    pause.HandLowered(hand="h1", how="helped", at=at("10:55")),
+    state("ready", "11:00"),
+    may("p3", EMERGENCY, "11:30", "11:45", reason="плохо"),
+    state("break", "11:30", "emergency", "p3"),
+    asked("11:40", pause.Verdict.DEFERRED, "cap"),
+]
+"""Anna is a quarter of an hour late; a planned break, one on an order, an emergency; an overrun, a raised hand."""
+
+
+def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
+    asyncio.run(put_on_record(recorded / "state", [state("offline", "12:00", "logged_out")]))
+    assert cli.main(["operators", "day", "anna", "--date", "02.03.2026"]) == Exit.OK
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == [
+        "Анна (anna), 02.03.2026, Europe/Moscow",
+        "shift 09:00-12:00; breaks 10:00-10:15, lunch 11:00-11:30",
+    ]
+    lines = [" ".join(line.split()) for line in told]
+    for line in (
+        "09:15:00 45:00 ready (logged in)",
+        "09:30:00 asked for technical by phone: refused (not_in_slot), next break 10:00",
+        "10:00:00 asked for technical by phone: granted",
+        "10:00:00 15:00 break (technical): permission p1, 10:00-10:15, planned for 10:00",
+        "10:30:00 order o1 of head, until 10:45: совещание",
+        "10:30:00 15:00 break (management): permission p2, 10:30-10:45, order o1",
+        "10:46:00 2:00 VIOLATION overrun: late",
+        "10:51:00 raised a hand: senior came after 1:00 (whisper), helped",
+        "11:30:00 30:00 break (emergency): permission p3, 11:30-11:45, reason: плохо",
+        "ready 1:35:00",
+        "logged in 2:45:00",
+        # As planned are 9:15-11:00 with both breaks, not the work at lunch, not the emergency nobody has confirmed.
+        "adherence 58.3 %, conformance 87.5 %",
+    ):
+        assert line in lines, line
+    assert lines.index("09:30:00 asked for technical by phone: refused (not_in_slot), next break 10:00") < lines.index(
+        "10:00:00 asked for technical by phone: granted"
+    )
+
+
+def test_absence_and_substitution_stand_in_the_day(recorded: Path, capsys: Captured) -> None:
+    assert cli.main(["operators", "day", "boris", "--date", "2026-03-02"]) == Exit.OK
+    said = capsys.readouterr().out
+    assert "absent: sick" in said
+    assert "vera works this operator's shift" in said
+    assert "shift 09:00" not in said
+    assert cli.main(["operators", "day", "vera", "--date", "2026-03-02"]) == Exit.OK
+    assert "shift 09:00-12:00, instead of boris; breaks 10:00-10:15" in capsys.readouterr().out
+
+
+def test_adherence_of_all_as_a_table_and_as_csv(recorded: Path, capsys: Captured) -> None:
+    asyncio.run(put_on_record(recorded / "state", [state("offline", "12:00", "logged_out")]))
+    assert cli.main(["operators", "adherence", "--day", "2026-03-02"]) == Exit.OK
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[1] == ["anna", "Анна", "3:00:00", "2:00:00", "1:45:00", "1:45:00", "58.3", "%", "87.5", "%"]
+    assert rows[2][:3] == ["vera", "Вера", "3:00:00"]
+    assert rows[2][-4:] == ["0.0", "%", "0.0", "%"]
+    assert cli.main(["operators", "adherence", "--from", "2026-03-01", "--to", "2026-03-03", "--csv"]) == Exit.OK
+    anna, vera = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (anna["login"], anna["scheduled_s"], anna["adherence"]) == ("anna", "10800.000", "0.5833")
+    assert vera["worked_s"] == "0.000"
+
+
+def test_the_list_of_a_day(recorded: Path, capsys: Captured) -> None:
+    assert cli.main(["breaks", "list", "--day", "2026-03-02"]) == Exit.OK
+    rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    for row in (
+        "anna emergency 11:30 -",
+        "anna technical 11:40 cap",
+        "p3 anna 11:30 плохо",
+        "o1 head anna 10:45 совещание over",
+        "09:30 anna technical phone refused not_in_slot 10:00",
+        "10:46 anna overrun 2:00 late",
+    ):
+        assert row in rows, row
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["operators", "day", "nobody"], "nobody has the login nobody"),
+        (["operators", "day", "anna", "--date", "31.02.2026"], "there is no such day"),
+        (["operators", "adherence", "--from", "2026-03-02", "--to", "2026-03-01"], "--to lies before --from"),
+        (["operators", "adherence", "--day", "2026-03-02", "--to", "2026-03-03"], "give either --day"),
+        (["operators", "adherence", "--from", "2025-01-01", "--to", "2026-03-03"], "at most 100 days"),
+        (["breaks", "list", "--day", "soon"], "expected YYYY-MM-DD"),
+        (["breaks", "order", "--by", "head", "--for", "anna", "--until", "25:00", "--why", "x"], "no such time"),
+        (["breaks", "order", "--by", "head", "--for", "anna", "--until", "10:00", "--why", " "], "say why"),
+        (["breaks", "withdraw", "o1", "--by", "head"], "the service is not running"),
+        (["calls", "--number-of", "abc"], "say with --why"),
+        (["calls", "--number-of", "abc", "--why", "to call back"], "no number is kept"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_line(home: Path, words: list[str], said: str, capsys: Captured) -> None:
+    capsys.readouterr()
+    now = datetime.now(MOSCOW)
+    if "10:00" in words:
+        words = [f"{now + timedelta(hours=1):%H:%M}" if word == "10:00" else word for word in words]
+    assert cli.main(words) in (Exit.FAILED, Exit.MISTAKE)
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_until_is_the_next_time_the_clocks_show_it() -> None:
+    night = datetime(2026, 3, 2, 23, 30, tzinfo=MOSCOW).astimezone(UTC)
+    assert next_time("00:15", night, MOSCOW) == night + timedelta(minutes=45)
+    assert next_time("23:45", night, MOSCOW) == night + timedelta(minutes=15)
+    with pytest.raises(Problem, match="is over"):
+        next_time("23:00", night, MOSCOW)
+
+
+# --- asked of the running service ----------------------------------------------------------------------------
+
+
+async def served(home: Path, words: list[str], answer: Reply) -> tuple[int, list[AnyCommand]]:
+    """The exit status of a command while a service runs, and what the service was asked."""
+    asked: list[AnyCommand] = []
+
+    async def ask(command: AnyCommand) -> Reply:
+        asked.append(command)
+        return answer
+
+    async def reload(what: Reloaded) -> Reply:
+        raise AssertionError("nobody asks for this")
+
+    def status(asked: int, picture: object) -> StatusAnswer:
+        raise AssertionError("nobody asks for this")
+
+    socket = home / "state" / "control.sock"
+    control = Control(socket, board=Board(0), ask=ask, reload=reload, status=status)
+    await control.open()
+    try:
+        return await asyncio.to_thread(cli.main, words), asked
+    finally:
+        await control.close()
+
+
+async def test_each_act_is_one_command_of_the_running_service(home: Path, capsys: Captured) -> None:
+    soon = f"{datetime.now(MOSCOW) + timedelta(hours=1):%H:%M}"
+    yes = Reply(command="", ok=True, code="done", text="order o7")
+    order = ["breaks", "order", "--by", "head", "--group", "seniors", "--until", soon, "--why", "совещание"]
+    status, [given] = await served(home, order, yes)
+    assert status == Exit.OK
+    assert isinstance(given, commands.GiveOrder)
+    assert (given.by, given.group, given.logins, given.why, given.at_once) == ("head", "seniors", (), "совещание", True)
+    assert timedelta() < given.until - datetime.now(UTC) <= timedelta(hours=1)
+    assert capsys.readouterr().out.endswith("order o7\n")
+    _, [request] = await served(home, ["breaks", "request", "anna", "emergency", "--reason", "2"], yes)
+    assert isinstance(request, commands.TakeBreak)
+    assert (request.login, request.kind, request.reason, request.door) == ("anna", EMERGENCY, "2", "cli")
+    _, [withdrawn] = await served(home, ["breaks", "withdraw", "o7", "--by", "head"], yes)
+    assert isinstance(withdrawn, commands.WithdrawOrder)
+    _, [review] = await served(home, ["breaks", "review", "p3", "--by", "head", "--reject"], yes)
+    assert isinstance(review, commands.ReviewEmergency)
+    assert (review.permission, review.confirmed) == ("p3", False)
+
+
+async def test_a_refusal_is_told_and_is_a_failure(home: Path, capsys: Captured) -> None:
+    capsys.readouterr()
+    no = Reply(command="", ok=False, code="refused-cap")
+    status, _ = await served(home, ["breaks", "request", "anna", "technical"], no)
+    assert status == Exit.FAILED
+    assert capsys.readouterr().err == "gudok: refused-cap\n"

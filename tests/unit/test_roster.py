@@ -1,0 +1,106 @@
+"""The roster's versions: what stands after shifts, absences, substitutions and their ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from telephony.core.roster import Shift, Slot
+from telephony.core.roster_versions import EntryKind, RosterEntry, Standing, effective, overlaps
+
+MONDAY = date(2026, 3, 2)
+EIGHT = datetime(2026, 3, 2, 8, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+LUNCH = Slot(begin=EIGHT + 4 * HOUR, end=EIGHT + 5 * HOUR)
+
+
+def says(kind: EntryKind, login: str = "anna", instead_of: str | None = None, day: date = MONDAY) -> RosterEntry:
+    return RosterEntry(kind=kind, login=login, day=day, instead_of=instead_of)
+
+
+def shift(login: str = "anna", begin: datetime = EIGHT, hours: int = 8, day: date = MONDAY) -> RosterEntry:
+    end = begin + hours * HOUR
+    slots = (LUNCH,) if begin <= LUNCH.begin and LUNCH.end <= end else ()
+    return RosterEntry(kind=EntryKind.SHIFT, login=login, day=day, begin=begin, end=end, slots=slots)
+
+
+ANNAS = Shift(login="anna", begin=EIGHT, end=EIGHT + 8 * HOUR, slots=(LUNCH,))
+BY_BORIS = Shift(login="boris", begin=EIGHT, end=EIGHT + 8 * HOUR, slots=(LUNCH,), instead_of="anna")
+SICK = says(EntryKind.SICK)
+BORIS_FOR_ANNA = says(EntryKind.SUBSTITUTION, "boris", "anna")
+
+
+def test_the_later_version_of_a_day_wins_and_the_earlier_is_still_there() -> None:
+    earlier, later = shift(), shift(begin=EIGHT + HOUR)
+    entries = [earlier, later]
+    [worked] = effective(entries)
+    assert worked.begin == EIGHT + HOUR
+    assert entries == [earlier, later]
+
+
+def test_a_shift_taken_back_is_nobodys() -> None:
+    standing = Standing([shift(), says(EntryKind.OFF)])
+    assert standing.work() == []
+    assert standing.uncovered() == []
+    assert standing.entries() == []
+
+
+def test_the_shift_of_an_absent_operator_is_uncovered_until_they_are_back() -> None:
+    away = Standing([shift(), SICK])
+    assert away.work() == []
+    [gap] = away.uncovered()
+    assert (gap.shift, gap.absence, gap.substitute) == (ANNAS, EntryKind.SICK, None)
+    assert effective([shift(), SICK, says(EntryKind.PRESENT)]) == (ANNAS,)
+
+
+def test_an_absence_known_before_the_shift_was_planned_counts_too() -> None:
+    assert effective([says(EntryKind.VACATION), shift()]) == ()
+
+
+def test_a_substitute_works_the_shift_with_its_breaks() -> None:
+    assert effective([shift(), SICK, BORIS_FOR_ANNA]) == (BY_BORIS,)
+    assert Standing([shift(), SICK, BORIS_FOR_ANNA]).uncovered() == []
+
+
+def test_a_substitution_needs_no_absence_and_follows_corrections_of_the_shift() -> None:
+    [worked] = effective([shift(), BORIS_FOR_ANNA, shift(hours=9)])
+    assert (worked.login, worked.end, worked.instead_of) == ("boris", EIGHT + 9 * HOUR, "anna")
+
+
+def test_a_substitute_may_have_other_times() -> None:
+    entry = RosterEntry(
+        kind=EntryKind.SUBSTITUTION, login="boris", day=MONDAY, begin=EIGHT, end=EIGHT + HOUR, instead_of="anna"
+    )
+    assert effective([shift(), entry]) == (Shift(login="boris", begin=EIGHT, end=EIGHT + HOUR, instead_of="anna"),)
+
+
+def test_an_absent_substitute_leaves_the_shift_uncovered() -> None:
+    [gap] = Standing([shift(), BORIS_FOR_ANNA, says(EntryKind.VACATION, "boris")]).uncovered()
+    assert (gap.shift.login, gap.absence, gap.substitute) == ("anna", EntryKind.VACATION, "boris")
+
+
+def test_who_stands_in_for_oneself_takes_the_substitution_back() -> None:
+    back = says(EntryKind.SUBSTITUTION, "anna", "anna")
+    assert effective([shift(), BORIS_FOR_ANNA, back]) == (ANNAS,)
+    assert [entry.kind for entry in Standing([shift(), BORIS_FOR_ANNA, back]).entries()] == [EntryKind.SHIFT]
+
+
+def test_another_substitute_replaces_the_first() -> None:
+    vera = says(EntryKind.SUBSTITUTION, "vera", "anna")
+    assert [work.shift.login for work in Standing([shift(), BORIS_FOR_ANNA, vera]).work()] == ["vera"]
+
+
+def test_a_night_shift_overlaps_with_the_next_morning() -> None:
+    tuesday = MONDAY + timedelta(days=1)
+    night = shift(begin=EIGHT + 12 * HOUR, hours=12)
+    early = shift(begin=EIGHT + 23 * HOUR, day=tuesday)
+    others = shift("boris", begin=EIGHT + 23 * HOUR, day=tuesday)
+    [(first, second)] = overlaps(Standing([night, early, others]).work())
+    assert (first.entry, second.entry) == (night, early)
+    after_it = shift(begin=EIGHT + 24 * HOUR, day=tuesday)
+    assert overlaps(Standing([night, after_it]).work()) == []
+
+
+def test_a_long_shift_overlaps_with_all_within_it() -> None:
+    long = shift(hours=20)
+    within = [shift(begin=EIGHT + n * HOUR, hours=1, day=MONDAY + timedelta(days=n)) for n in (2, 5)]
+    assert len(overlaps(Standing([long, *within]).work())) == 2
