@@ -28,7 +28,7 @@ import msgspec
 
 from benchmarks import bench_center as center
 from benchmarks import bench_recovery as recovery
-from benchmarks import matching
+from benchmarks import breaks, matching, policy
 from benchmarks.bench_load import Load, Result, measure
 from benchmarks.world import World, to_the_end
 from telephony.pbx.install import Program, ensure
@@ -38,7 +38,7 @@ LOADS = {
     "two_hundred_operators": Load(operators=200, waiting=40, talk_ms=3700, ring_ms=200, seconds=25, per_second=60),
 }
 NATIVE = {"ten_operators": ("leastrecent", "rrmemory"), "two_hundred_operators": ("leastrecent",)}
-PARTS = (*LOADS, "recovery", "matching")
+PARTS = (*LOADS, "recovery", "matching", "policy", "breaks")
 Say = Callable[[str], None]
 
 
@@ -56,6 +56,8 @@ class Bench:
     async def run(self) -> None:
         if "matching" in self._only:
             self.results["matching"] = await asyncio.to_thread(matching.run, self._say)
+        if "policy" in self._only:
+            self.results["policy"] = await asyncio.to_thread(policy.run, self._say)
         if self._loads:
             async with pbx() as (world, sipp):
                 self.results["machine"]["asterisk"] = world.pbx.program("asterisk").version
@@ -63,6 +65,11 @@ class Bench:
                 await self._gudok(world, sipp)
         if "recovery" in self._only:
             await self._recovery()
+        if "breaks" in self._only:
+            async with pbx() as (world, sipp):
+                found = await breaks.measure(world, sipp)
+            self.results["breaks"] = msgspec.to_builtins(found)
+            self._say(breaks.line(found))
 
     async def _native(self, world: World, sipp: Program) -> None:
         """Gudok does not even run meanwhile."""
@@ -160,6 +167,8 @@ def missed(results: dict[str, Any]) -> list[str]:
             wrong.append(f"recovery: only {fall['survived']} calls survive")
         if max(fall["to_match_s"], fall["to_match_from_reserve_s"]) > 1:
             wrong.append("recovery: the first match comes later than 1 s")
+    if (pauses := results.get("breaks")) is not None and pauses["everywhere_ms"]["p99"] > breaks.MOST_MS:
+        wrong.append(f"breaks: p99 {pauses['everywhere_ms']['p99']} ms, more than {breaks.MOST_MS}")
     return wrong
 
 

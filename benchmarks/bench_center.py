@@ -34,6 +34,10 @@ queues:
     strategy: longest_idle
     wrap_up: 0
 """
+BREAKS = """\
+breaks: {max_on_break_share: 100, emergency_reasons: {1: Bench}}
+outcomes: {1: Bench}
+"""
 SITE = f"""\
 phones:
   phone001..phone{PHONES:03}: {{}}
@@ -62,6 +66,7 @@ def write_config(folder: Path) -> Path:
     for name in ("gudok.yaml", "prompts.yaml", "codes.yaml"):
         shutil.copy(default_folder("config") / name, folder)
     (folder / "queues.yaml").write_text(PLAN)
+    (folder / "breaks.yaml").write_text(BREAKS)
     (folder / "pbx.yaml").write_text(SITE)
     return folder
 

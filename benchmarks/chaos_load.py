@@ -54,12 +54,17 @@ trunks:
 """
 
 
+LISTS = "breaks: {emergency_reasons: {1: Chaos}}\noutcomes: {1: Chaos}\n"
+"""Of the codes that are followed by digits."""
+
+
 def write_config(folder: Path) -> Path:
     """The center as data. Returns its folder."""
     folder.mkdir(parents=True)
     for name in ("gudok.yaml", "prompts.yaml", "codes.yaml"):
         shutil.copy(default_folder("config") / name, folder)
     (folder / "queues.yaml").write_text(PLAN)
+    (folder / "breaks.yaml").write_text(LISTS)
     (folder / "pbx.yaml").write_text(SITE)
     return folder
 

@@ -21,11 +21,12 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -39,6 +40,7 @@ from telephony.store import queries
 from telephony.store.database import Database
 from telephony.store.migrate import ensure_current
 from telephony.store.operators import import_roster
+from telephony.store.planning import Author, import_shifts
 from telephony.store.rows import AttemptRow, CallRow
 from telephony.testing.phones.softphone import Softphone
 
@@ -98,14 +100,17 @@ class World:
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, config: Path, operators: str, **env: str) -> AsyncIterator[World]:
-        """A started world: PBX, operators (CSV text), service. Its folder is deleted at the end."""
+    async def of(cls, config: Path, operators: str, on_break: Sequence[str] = (), **env: str) -> AsyncIterator[World]:
+        """A started world: PBX, operators (CSV text), service. Its folder is deleted at the end. `on_break`: logins
+        whose shift has a planned break now."""
         folder = Path(tempfile.mkdtemp(prefix="gudok-"))
         world = cls(config, folder, **env)
         try:
             await to_the_end(world.pbx.install)
             await to_the_end(world.pbx.start)
             await world.import_operators(operators)
+            if on_break:
+                await world.plan_breaks(on_break)
             await world.start_service()
             yield world
         finally:
@@ -138,6 +143,19 @@ class World:
             self.settings.state_dir.mkdir(parents=True, exist_ok=True)
             await ensure_current(database)
             await import_roster(database, csv.encode())
+        finally:
+            await database.close()
+
+    async def plan_breaks(self, logins: Sequence[str]) -> None:
+        """A shift around now for each, with a break that has just begun and lasts for half an hour."""
+        zone = ZoneInfo(self.settings.plan.timezone)
+        now = datetime.now(zone)
+        begin, end, slot, over = (now + timedelta(minutes=minutes) for minutes in (-60, 180, -1, 29))
+        times = f"{begin:%Y-%m-%d},{begin:%H:%M},{end:%H:%M},{slot:%H:%M}-{over:%H:%M}"
+        csv = "login,date,begin,end,breaks\n" + "".join(f"{login},{times}\n" for login in logins)
+        database = Database(self.settings.database_url)
+        try:
+            await import_shifts(database, csv.encode(), zone, Author(by=logins[0], at=now))
         finally:
             await database.close()
 
@@ -269,19 +287,19 @@ class World:
 
     async def calls(self) -> list[CallRow]:
         """The call log of the last day, with all that the router has decided so far."""
-        await self.committed()
-        return await self._read(queries.calls_between)
+        return await self.read(queries.calls_between)
 
     async def attempts(self) -> list[AttemptRow]:
-        await self.committed()
-        return await self._read(queries.attempts_between)
+        return await self.read(queries.attempts_between)
 
     async def committed(self) -> None:
         """Wait until all that was decided is on record: the answer to a command is given only then."""
         with contextlib.suppress(OSError):  # no router: what is to be committed is
             await self.do(TellState(command="", phone=""))
 
-    async def _read(self, query: Callable[[Any, datetime, datetime], Awaitable[R]]) -> R:
+    async def read(self, query: Callable[[Any, datetime, datetime], Awaitable[R]]) -> R:
+        """What is on record of the last day, with all that the router has decided so far."""
+        await self.committed()
         database = Database(self.settings.database_url)
         now, day = datetime.now(UTC), timedelta(days=1)
         try:

@@ -13,6 +13,8 @@ from telephony.core.facts import OperatorChanged
 from telephony.core.operators import IN_CALL, PAUSED, PHONE_LOST, Agent, State
 
 WRAP_UP_TIMER = "wrap:"
+SHOWN = PAUSED | {State.OFFLINE}
+"""What lamps and the native queues tell apart; all other states are alike to them."""
 
 
 def set_state(
@@ -29,7 +31,8 @@ def set_state(
     if state in IN_CALL and (state, reason, call) == (agent.state, agent.reason, agent.call):
         return
     at = at or turn.now
-    was_paused, was_at_work, light = agent.state in PAUSED, agent.at_work, lamps.break_light(agent)
+    before = agent.state
+    shown = lamps.break_light(agent)
     if agent.state is State.WRAP_UP:
         turn.forget_timer(WRAP_UP_TIMER + agent.login)
     agent.state, agent.since, agent.reason, agent.call, agent.until = state, at, reason, call, None
@@ -56,9 +59,10 @@ def set_state(
         )
     )
     violations.follow(turn, agent, at)
-    if was_paused != (state in PAUSED) and agent.at_work:
-        mirror(turn, agent)
-    lamps.follow(turn, agent, light, was_at_work)
+    if before in SHOWN or state in SHOWN:
+        if (before in PAUSED) != (state in PAUSED) and agent.at_work:
+            mirror(turn, agent)
+        lamps.follow(turn, agent, shown, was_at_work=before is not State.OFFLINE)
 
 
 def mirror(turn: Turn, agent: Agent) -> None:

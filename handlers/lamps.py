@@ -66,3 +66,8 @@ def _show_queues(turn: Turn) -> None:
             turn.do(SetLamp(name=f"queue-{queue}", state="on" if waits else "off"))
             (center.lit.add if waits else center.lit.discard)(queue)
     center.matcher.moved.clear()
+
+
+def put_out(turn: Turn, extension: str) -> None:
+    """It belonged to an operator at work who has another one now."""
+    turn.do(SetLamp(name=f"break-{extension}", state="off"), SetLamp(name=f"login-{extension}", state="off"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import agents, breaks, logins, violations
+from handlers import agents, breaks, lamps, logins, spoken, violations
 from handlers.turn import Turn
 from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
 from telephony.core.effects import Reply
@@ -115,7 +115,10 @@ def tell_state(turn: Turn, event: TellState) -> None:
         answer(turn, event.command, "not-logged-in", ok=False)
         return
     busy_with_code(turn, agent, event.channel)
-    answer(turn, event.command, f"state-{agent.state.replace('_', '-')}")
+    code = f"state-{agent.state.replace('_', '-')}"
+    until = agent.until if agent.state is State.BREAK else None
+    say = (code,) if until is None else (code, "break-until", *spoken.at(turn.center.plan, until))
+    turn.do(Reply(command=event.command, ok=True, code=code, say=say))
 
 
 def asked_by(turn: Turn, phone: str | None, login: str | None) -> Agent | None:
@@ -125,7 +128,11 @@ def asked_by(turn: Turn, phone: str | None, login: str | None) -> Agent | None:
 def operators_changed(turn: Turn, event: OperatorsChanged) -> None:
     """New skills count from the next match on; who was disabled leaves when no call is with them."""
     center = turn.center
+    extensions = {login: agent.person.extension for login, agent in center.agents.items() if agent.at_work}
     center.set_persons(event.operators)
+    for login, extension in extensions.items():
+        if center.agents[login].person.extension != extension:
+            lamps.put_out(turn, extension)
     for agent in list(center.agents.values()):
         if not agent.at_work:
             continue

@@ -60,6 +60,8 @@ def _begin(turn: Turn, agent: Agent, kind: ViolationKind, at: datetime) -> None:
 
 def follow(turn: Turn, agent: Agent, at: datetime) -> None:
     """The operator's state has changed: a violation that lasts begins, goes on, or ends with it."""
+    if agent.state is not State.UNREACHABLE and not (agent.after_call or agent.rona or agent.violation):
+        return
     if agent.state is not State.WRAP_UP and not _still_after_call(agent):
         agent.after_call = False
     reason = agent.reason if agent.state is State.UNREACHABLE else agent.rona if agent.state in IN_CALL else ""

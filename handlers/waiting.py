@@ -138,7 +138,7 @@ def ring(
             phone=agent.phone,
             shows=call.caller,
             label=center.queues[call.queue].label if call.queue else "",
-            auto_answer=auto_answer,
+            auto_answer=auto_answer or agent.phone in center.pick_up,
             variables=variables,
         ),
         AttemptMade(

@@ -24,6 +24,12 @@ SPOKEN = (
     *("hand-raised", "hand-lowered", "hand-no-call", "help-not-allowed", "help-nobody"),
     *("outcome-noted", "outcome-unknown", "outcome-no-call"),
     *("state-ready", "state-ringing", "state-talking", "state-on-hold", "state-wrap-up", "state-unreachable"),
+    *("state-break", "break-granted", "break-until", "break-deferred", "break-waits"),
+    *("break-cancelled", "next-slot-at"),
+    *("refused-not-in-shift", "refused-not-in-slot", "refused-slot-used", "refused-cap", "refused-no-order"),
+    *("refused-no-reason", "refused-ringing", "refused-already"),
+    *(f"hour-{hour}" for hour in range(24)),
+    *(f"minute-{minute}" for minute in range(60)),
 )
 """Prompts that operators hear when they dial a code: first those of the dialplan, then Gudok's answers."""
 PORTABLE_PATTERN = r"(?:[0-9+*#^$.|?(){},\[\]-]|\\[+*.])+"

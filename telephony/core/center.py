@@ -49,6 +49,8 @@ class Center:
     agents: dict[str, Agent] = field(default_factory=dict)
     at_phone: dict[str, Agent] = field(default_factory=dict)
     phones: frozenset[str] = frozenset()
+    pick_up: frozenset[str] = frozenset()
+    """Phones that answer by themselves, whoever calls."""
     unreachable: set[str] = field(default_factory=set)
     staff: dict[str, int] = field(default_factory=dict)
     """How many at work could serve each queue, sooner or later."""
@@ -104,6 +106,7 @@ class Center:
         self.queues = {queue.name: queue for queue in plan.queues}
         self.by_number = {number: queue for queue in plan.queues for number in queue.numbers}
         self.phones = frozenset(phone.name for phone in plan.phones)
+        self.pick_up = frozenset(phone.name for phone in plan.phones if phone.auto_answer)
         self.staff = dict.fromkeys(self.queues, 0)
         self.serving = dict.fromkeys(self.queues, 0)
         self.resting = dict.fromkeys(self.queues, 0)

@@ -74,6 +74,8 @@ class Mirror:
         self._intruded = intruded
         self._asked: dict[Member, list[bool]] = {}
         """Pausings and unpausings of ours whose events have not come yet."""
+        self._removed: dict[Member, Standing] = {}
+        """How members stood that nobody wanted: at a start they are read before the first wish comes."""
         self._wanted: dict[Member, Standing] = {}
         self._actual: dict[Member, Standing] = {}
         self._of_login: dict[str, set[Member]] = {}
@@ -146,11 +148,15 @@ class Mirror:
             if actual is not None:
                 await self._ami.queue_remove(member.queue, member.interface)
                 self._actual.pop(member, None)
+                self._removed[member] = actual
             return
         if actual is not None and actual.login != wanted.login:
             await self._ami.queue_remove(member.queue, member.interface)
             actual = None
         if actual is None:
+            found = self._removed.pop(member, wanted)
+            if found.foreign and found.paused != wanted.paused:
+                self._intruded(Foreign(member.queue, member.interface, found.paused, found.reason))
             await self._ami.queue_add(
                 member.queue, member.interface, name=wanted.login, paused=wanted.paused, reason=_tagged(wanted)
             )

@@ -263,7 +263,7 @@ class Performer:
 
     def _snoop(self, effect: do.Snoop) -> Answers:
         """`out` is what goes to the operator's phone: heard there alone (measured)."""
-        self._translator.watch(effect.snoop)
+        entered = self._translator.expect_snoop(effect.snoop)
         bridges, channels = self._ari.bridges, self._ari.channels
         whisper = "out" if effect.mode == "whisper" else "none"
         yield (
@@ -272,6 +272,7 @@ class Performer:
                 effect.operator, self._app, spy="both", whisper=whisper, app_args="snoop", snoop_id=effect.snoop
             ),
         )
+        yield entered  # before that no bridge takes it (measured: 422)
         yield (
             bridges.add_channel(effect.bridge, effect.snoop),
             bridges.add_channel(effect.bridge, effect.helper, absorb_dtmf=True),

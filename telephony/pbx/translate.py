@@ -7,6 +7,7 @@ once; phone numbers are replaced by tokens before anything leaves this module.
 from __future__ import annotations
 
 import re
+from asyncio import Future, get_running_loop
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
@@ -51,6 +52,8 @@ class Translator:
         self._legs: set[str] = set()
         self._timed_out: set[str] = set()
         self._playbacks: set[str] = set()
+        self._entering: dict[str, Future[None]] = {}
+        """Snoop channels that are on their way into our application."""
         self._handlers: dict[type, Callable[..., None]] = {
             heard.StasisStart: self._stasis_start,
             heard.StasisEnd: self._stasis_end,
@@ -77,6 +80,18 @@ class Translator:
         """Speak of this channel from now on."""
         self._known.add(channel)
 
+    def expect_snoop(self, channel: str) -> Future[None]:
+        """We are about to make this snoop channel. Done when it has entered our application, or will not any more."""
+        self._known.add(channel)
+        entered: Future[None] = get_running_loop().create_future()
+        self._entering[channel] = entered
+        return entered
+
+    def _has_entered(self, channel: str) -> None:
+        entered = self._entering.pop(channel, None)
+        if entered is not None and not entered.done():
+            entered.set_result(None)
+
     def expect_playback(self, playback: str) -> None:
         self._playbacks.add(playback)
 
@@ -86,6 +101,7 @@ class Translator:
 
     def forget(self, channel: str) -> None:
         """It never came to be, or is known to be gone."""
+        self._has_entered(channel)
         self._known.discard(channel)
         self._legs.discard(channel)
         self._timed_out.discard(channel)
@@ -96,6 +112,8 @@ class Translator:
 
     def drop(self, channels: set[str]) -> None:
         """A picture does not show these: they will not be heard of again."""
+        for channel in channels & self._entering.keys():
+            self._has_entered(channel)
         self._known -= channels
         self._legs -= channels
         self._timed_out -= channels
@@ -125,7 +143,7 @@ class Translator:
                 self._known.add(channel.id)
                 self._deliver(ev.HelperArrived(channel=channel.id, phone=phone, mode=MODES[mode], extension=extension))
             case ["snoop"]:
-                pass  # we have asked for it, and are told when it stands in its bridge
+                self._has_entered(channel.id)
             case _:
                 raise ValueError(f"Stasis() with arguments this service does not know: {event.args[:1]}")
 
@@ -240,6 +258,7 @@ class Translator:
             if playback is not None and seen.channel not in self._known:
                 self.expect_playback(playback)
             self._known.add(seen.channel)
+            self._has_entered(seen.channel)
             if "GUDOK_CALL" in seen.variables:
                 self._legs.add(seen.channel)
 

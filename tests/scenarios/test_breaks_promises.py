@@ -12,11 +12,13 @@ from hypothesis.stateful import precondition, rule
 from msgspec.structs import replace
 
 from telephony.core.break_facts import BreakKind
+from telephony.core.breaks import Request, decide
 from telephony.core.commands import ComeBack, GiveOrder, ReviewEmergency, TakeBreak, WithdrawOrder
 from telephony.core.plan import BreakRules, Group
 from telephony.core.roster import Shift, Slot
 from telephony.testing.break_promises import check_pauses_shown
 from telephony.testing.people import dial_code
+from telephony.testing.promises import state_of
 from tests.scenarios import test_promises as day
 from tests.scenarios.small_center import PLAN
 
@@ -102,6 +104,14 @@ class Breaks(day.Center):
     @rule(login=day.logins)
     def is_back(self, login: str) -> None:
         self.story.tell(ComeBack(command="back", login=login))
+
+    @rule()
+    def asking_the_policy_changes_nothing(self) -> None:
+        center, now = self.story.center, self.story.clock.now()
+        before = state_of(center)
+        requests = [Request(login, kind, "1") for login in (*day.LOGINS, "nobody") for kind in BreakKind]
+        assert [decide(one, center, now) for one in requests] == [decide(one, center, now) for one in requests]
+        assert state_of(center) == before
 
     # -- by others
 

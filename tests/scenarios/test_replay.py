@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from telephony.core.commands import WithdrawOrder
 from telephony.core.effects import AnyEffect
 from telephony.core.events import AnyEvent
 from telephony.core.facts import AnyFact
+from telephony.core.plan import Plan
 from telephony.testing.story import Story
+from tests.scenarios.break_center import BREAK_PLAN, EMERGENCY, order, three_on_one_slot
+from tests.scenarios.small_center import PLAN, NewStory
 
 REPLAY = """
 import sys
@@ -72,13 +78,38 @@ def busy_hour(story: Story) -> None:
         story.passes(15)
 
 
-def test_a_recorded_hour_replays_in_processes_that_order_their_sets_otherwise(story: Story, tmp_path: Path) -> None:
-    busy_hour(story)
+def hour_of_breaks(story: Story) -> None:
+    """Orders to a group, emergencies, a back door, breaks under the cap, a restart in between."""
+    people = three_on_one_slot(story)
+    olga = story.operator("olga")
+    callers = [story.calls(number) for number in ("1300", "1302", "1305", "1306")]
+    for person in people:
+        person.answers()
+        person.asks_break()
+    for caller in callers:
+        caller.hangs_up()
+    story.pauses_past_us(people[1])
+    name = order(story, olga, "anna", "boris", "vera")
+    people[2].asks_break(EMERGENCY, "1")
+    story.restart_router(after=3)
+    story.asks(lambda command: WithdrawOrder(command=command, by="olga", order=name))
+    story.passes(minutes=20)
+    for person in people:
+        person.logs_out()
+        person.logs_in(person.phone.name)
+
+
+@pytest.mark.parametrize(("plan", "hour"), [(PLAN, busy_hour), (BREAK_PLAN, hour_of_breaks)])
+def test_a_recorded_hour_replays_in_processes_that_order_their_sets_otherwise(
+    new_story: NewStory, tmp_path: Path, plan: Plan, hour: Callable[[Story], None]
+) -> None:
+    story = new_story(plan)
+    hour(story)
     story.journal.commit()
     record = tmp_path / "journal.jsonl"
     lines = [msgspec.json.encode(Line(entry.at, entry.event, list(done))) for entry, done in story.journal.entries]
     record.write_bytes(b"\n".join(lines) + b"\n")
-    assert len(lines) > 200
+    assert len(lines) > 100
     root = Path(__file__).parents[2]
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)}

@@ -77,6 +77,7 @@ ctrl_tcp_listen 127.0.0.1:{control_port}
 snd_path {heard}
 ring_aufile none
 ringback_disabled yes
+sip_autoanswer_beep no
 statmode_default off
 """
 

@@ -122,6 +122,25 @@ async def start_callers(
     return await start_crowd(program, files, server, arguments, seconds=seconds, play=play)
 
 
+class CodePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A phone dials a feature code and hears the answer out."""
+
+    phone: str
+    code: str
+    password: str = ""
+
+
+async def start_codes(
+    program: Program, plans: Sequence[CodePlan], server: Server, *, per_second: float = 1.0, seconds: int = 3600
+) -> Crowd:
+    """Let the phones dial in the order of `plans`. They need no registration: each INVITE carries the password."""
+    rows = [
+        f"{plan.phone};{plan.code};[authentication username={plan.phone} password={plan.password}]" for plan in plans
+    ]
+    arguments = ["-sf", "code.xml", "-m", str(len(plans)), "-l", str(len(plans)), *_rate(per_second)]
+    return await start_crowd(program, {"code": rows}, server, arguments, seconds=seconds)
+
+
 async def start_operators(
     program: Program,
     plans: Sequence[OperatorPlan],

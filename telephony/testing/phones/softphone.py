@@ -39,6 +39,7 @@ class Softphone:
         self._registered = False
         self._register_code = 0
         self._told_password = False
+        self._picks_up = False
         self._changed = asyncio.Event()
         self._program: Baresip | None = None
 
@@ -52,11 +53,14 @@ class Softphone:
         *,
         tone: int = 440,
         lifetime: int = 3600,
+        picks_up: bool = False,
     ) -> Softphone:
         """Start the phone, not yet registered. It sends a sine `tone` (Hz) while it talks, and ends by itself after
-        `lifetime` seconds. Raises PhoneError."""
+        `lifetime` seconds; with `picks_up` it answers a call that asks for it (Call-Info: answer-after). Raises
+        PhoneError."""
         folder = Path(tempfile.mkdtemp(prefix=f"gudok-phone-{number}-"))
         phone = cls(number, password, server, folder)
+        phone._picks_up = picks_up
         try:
             phone._program = await Baresip.start(
                 program, folder, phone._server, phone._see, tone=tone, lifetime=lifetime
@@ -184,7 +188,8 @@ class Softphone:
         await self._baresip.command(
             "uanew",
             f"<sip:{self.number}@{self._server};transport=udp>;auth_user={self.number};auth_pass={self._password}"
-            f";regint={expires};audio_codecs=pcma/8000/1,pcmu/8000/1;answermode=manual",
+            f";regint={expires};audio_codecs=pcma/8000/1,pcmu/8000/1;answermode=manual"
+            + (";sip_autoanswer=yes" if self._picks_up else ""),
         )
 
     async def unregister(self, within: float = 5.0) -> None:

@@ -1,0 +1,202 @@
+"""Breaks with codes on real phones, seen everywhere: router, native queue, lamp. And the back door."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.world import World
+from telephony.pbx.ami import Ami
+from telephony.pbx.install import ensure
+from telephony.store import break_queries
+from telephony.store.break_rows import ViolationRow
+from telephony.testing.phones.lamp_keys import LampKey, LampKeys, watch_lamps
+from telephony.testing.phones.softphone import Softphone
+from tests.integration.test_calls import CENTER
+from tests.integration.test_hands import OPERATORS
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """Olga's break has just begun. Phone 5 picks up by itself, and every phone does for the children's clinic."""
+    config = tmp_path_factory.mktemp("center") / "config"
+    shutil.copytree(CENTER, config)
+    _change(config / "pbx.yaml", "  phone01..phone65: {}", "  phone01..phone04: {}\n  phone05: {auto_answer: true}")
+    _change(
+        config / "queues.yaml", "    require: {children: 1}\n", "    require: {children: 1}\n    auto_answer: true\n"
+    )
+    async with World.of(config, OPERATORS, on_break=["olga"]) as world:
+        yield world
+
+
+def _change(file: Path, before: str, after: str) -> None:
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after, 1))
+
+
+@asynccontextmanager
+async def at_work(world: World, login: str, name: str, *, picks_up: bool = False) -> AsyncIterator[Softphone]:
+    phone = await world.phone(name, picks_up=picks_up)
+    assert (await world.log_in(login, name)).ok
+    await world.operator(login, "ready")
+    try:
+        yield phone
+    finally:
+        await phone.stop()
+        world.phones.remove(phone)
+        await world.log_out(login)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def olga(world: World) -> AsyncIterator[Softphone]:
+    async with at_work(world, "olga", "phone01") as phone:
+        yield phone
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def keys(world: World) -> AsyncIterator[LampKeys]:
+    key = LampKey(phone="phone04", lamp="break-3001", password=world.settings.secrets.phone_password("phone04"))
+    async with await watch_lamps(ensure("sipp")["sipp"], [key], ("127.0.0.1", world.settings.sip_port)) as keys:
+        yield keys
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ami(world: World) -> AsyncIterator[Ami]:
+    """A line of somebody else's to the PBX."""
+    settings = world.settings
+    ami = Ami(settings.ami_host, settings.ami_port, settings.ami_user, settings.secrets.ami_password, events=())
+    running = asyncio.create_task(ami.run())
+    await ami.ready()
+    yield ami
+    await ami.close()
+    await running
+
+
+async def paused(ami: Ami, *, within: float = 1.0, until: Callable[[bool], bool]) -> None:
+    """Wait until Olga's memberships in the native queues satisfy this, all of them."""
+    states: list[bool] = []
+    for _ in range(int(within * 50)):
+        rows = await ami.queue_members()
+        states = [row["Paused"] == "1" for row in rows if row["Interface"] == "PJSIP/phone01"]
+        if states and all(map(until, states)):
+            return
+        await asyncio.sleep(0.02)  # the question is what the queue says, not what it tells
+    raise AssertionError(f"after {within} s the native queues say {states}")
+
+
+def yes(state: bool) -> bool:
+    return state
+
+
+def no(state: bool) -> bool:
+    return not state
+
+
+async def dial(phone: Softphone, code: str) -> None:
+    call = await phone.dial(code)
+    await phone.closed(call, within=20)
+
+
+async def test_a_planned_break_is_seen_everywhere_and_ends_with_the_code(
+    world: World, olga: Softphone, keys: LampKeys, ami: Ami
+) -> None:
+    await dial(olga, "*21")
+    row = await world.operator("olga", "break")
+    assert row.reason == "technical"
+    await keys.shows("break-3001", "on")
+    await paused(ami, until=yes)
+    await dial(olga, "*13")
+    await world.operator("olga", "ready")
+    await keys.shows("break-3001", "off")
+    await paused(ami, until=no)
+
+
+async def test_without_a_slot_or_an_order_it_is_refused_and_said_so(world: World, olga: Softphone) -> None:
+    for code in ("*21", "*22"):  # the slot is used
+        await dial(olga, code)
+        assert olga.recordings()[-1].seconds > 0.5
+    await world.operator("olga", "ready")
+
+
+@pytest.mark.parametrize("ask", [False, True], ids=["at once", "asked for"])
+async def test_an_emergency_has_a_reason(world: World, olga: Softphone, ask: bool) -> None:
+    call = await olga.dial("*23" if ask else "*231")
+    if ask:
+        await olga.established(call)
+        await olga.send_digits("1", call)
+    await olga.closed(call, within=20)
+    row = await world.operator("olga", "break")
+    assert row.reason == "emergency"
+    await dial(olga, "*13")
+    await world.operator("olga", "ready")
+
+
+async def test_a_pause_past_us_is_undone_within_a_second_and_is_a_violation(
+    world: World, olga: Softphone, ami: Ami
+) -> None:
+    await paused(ami, until=no)
+    await ami.queue_pause("gudok-booking", "PJSIP/phone01", paused=True, reason="tea")
+    await paused(ami, until=no, within=1.0)
+    assert (await world.operator("olga", "ready")).reason != "tea"
+    assert len(await back_doors(world)) == 1
+
+
+async def test_an_end_of_a_pause_past_us_is_undone_too(world: World, olga: Softphone, ami: Ami) -> None:
+    await dial(olga, "*231")
+    await paused(ami, until=yes)
+    await ami.queue_pause(None, "PJSIP/phone01", paused=False)
+    await paused(ami, until=yes, within=1.0)
+    await dial(olga, "*13")
+    await paused(ami, until=no)
+
+
+async def test_a_pause_made_while_gudok_was_away_is_undone_when_it_is_back(
+    world: World, olga: Softphone, ami: Ami
+) -> None:
+    before = len(await back_doors(world))
+    await world.stop_service()
+    await ami.queue_pause(None, "PJSIP/phone01", paused=True)
+    await world.start_service()
+    await paused(ami, until=no, within=5.0)
+    assert len(await back_doors(world)) == before + 1
+
+
+async def back_doors(world: World) -> list[ViolationRow]:
+    """Violations of this kind so far."""
+    rows = await world.read(break_queries.violations_between)
+    return [row for row in rows if row.kind == "back_door"]
+
+
+@pytest.mark.parametrize(("number", "login", "name"), [("1301", "boris", "phone03"), ("1300", "anna", "phone05")])
+async def test_a_phone_picks_up_by_itself_where_configured(world: World, number: str, login: str, name: str) -> None:
+    """By the queue, or by the phone."""
+    async with at_work(world, login, name, picks_up=True) as phone:
+        caller = await world.caller("79000000103")
+        call = await caller.dial(number)
+        await world.operator(login, "talking")
+        assert phone.calls[-1].answered is not None
+        await caller.hang_up(call)
+        await caller.stop()
+        world.phones.remove(caller)
+
+
+async def test_a_phone_that_is_not_asked_to_rings_on(world: World, olga: Softphone) -> None:
+    async with at_work(world, "anna", "phone02", picks_up=True) as phone:
+        await world.log_out("olga")
+        caller = await world.caller("79000000104")
+        call = await caller.dial("1300")
+        ring = await phone.ringing()
+        with pytest.raises(TimeoutError):
+            await phone.established(ring, within=1.0)
+        await caller.hang_up(call)
+        await caller.stop()
+        world.phones.remove(caller)

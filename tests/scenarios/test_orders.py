@@ -1,0 +1,199 @@
+"""Demands of the management, and emergencies with the look that seniors take at them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from telephony.core.break_facts import (
+    EmergencyReviewed,
+    PermissionGiven,
+    ViolationKind,
+)
+from telephony.core.commands import GiveOrder, ReviewEmergency, WithdrawOrder
+from telephony.testing.story import Story
+from tests.scenarios.break_center import (
+    BREAK_PLAN,
+    EMERGENCY,
+    MANAGEMENT,
+    anna_at_work,
+    how_it_ended,
+    it_is,
+    last_answer,
+    order,
+    three_on_one_slot,
+    violations,
+    waits_for_break,
+)
+from tests.scenarios.small_center import NewStory
+
+
+@pytest.fixture
+def story(new_story: NewStory) -> Story:
+    return new_story(BREAK_PLAN)
+
+
+# -- management
+
+
+def test_management_only_on_an_order(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    assert anna.asks_break(MANAGEMENT) == "refused-no-order"
+    name = order(story, olga, "anna", at_once=False)
+    assert anna.state == "ready"
+    assert anna.asks_break(MANAGEMENT) == "break-granted"
+    assert story.log.breaks.of(PermissionGiven, "anna")[-1].order == name
+    anna.comes_back()
+    assert anna.asks_break(MANAGEMENT) == "break-granted"  # as long as the order holds
+    story.passes(minutes=31)
+    assert anna.state == "ready"
+    assert anna.asks_break(MANAGEMENT) == "refused-no-order"
+
+
+def test_an_order_pauses_those_who_are_free_and_defers_those_in_calls(story: Story) -> None:
+    anna, boris, vera = three_on_one_slot(story)
+    olga = story.operator("olga")
+    first = story.calls("1302")
+    people = {person.login: person for person in (anna, boris, vera)}
+    talking = people[first.rung[0]]
+    talking.answers()
+    second = story.calls("1302")
+    ringing = people[second.rung[0]]
+    order(story, olga, "anna", "boris", "vera")
+    (free,) = (person for person in people.values() if person not in (talking, ringing))
+    assert free.state == "break"
+    assert (talking.state, ringing.state) == ("talking", "ringing")
+    ringing.answers()
+    first.hangs_up()
+    second.hangs_up()
+    assert [person.state for person in people.values()] == ["break"] * 3
+
+
+def test_a_group_is_ordered_at_once_in_small_turns(story: Story) -> None:
+    for n in range(120):
+        story.operator(f"op{n}", senior=1)
+    olga, anna = story.operator("olga"), story.operator("op3", senior=1)
+    anna.logs_in("phone01")
+    until = story.clock.now() + timedelta(minutes=5)
+    reply = story.asks(lambda name: GiveOrder(command=name, by="olga", group="seniors", until=until, why="drill"))
+    assert reply.ok
+    assert anna.state == "break"
+    assert olga.login not in story.center.orders[reply.text].logins
+    assert len(story.center.orders[reply.text].logins) == 120
+
+
+def test_an_order_withdrawn_brings_back_who_is_on_it(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    name = order(story, olga, "anna")
+    assert anna.state == "break"
+    assert story.asks(lambda n: WithdrawOrder(command=n, by="anna", order=name)).code == "refused-not-allowed"
+    assert story.asks(lambda n: WithdrawOrder(command=n, by="olga", order=name)).ok
+    assert (anna.state, anna.interval.reason) == ("ready", "order_withdrawn")
+    assert how_it_ended(story) == ["withdrawn"]
+    assert story.asks(lambda n: WithdrawOrder(command=n, by="olga", order=name)).code == "refused-no-such-order"
+
+
+def test_an_order_that_ends_during_the_call_leaves_nothing(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    caller = story.calls("1302")
+    anna.answers()
+    order(story, olga, "anna", minutes=5)
+    assert waits_for_break(story, "anna")
+    story.passes(minutes=6)
+    assert not waits_for_break(story, "anna")
+    caller.hangs_up()
+    story.passes(6)
+    assert anna.state == "ready"
+
+
+def test_who_may_order_whom(story: Story) -> None:
+    anna, olga, sonya = anna_at_work(story), story.operator("olga"), story.operator("sonya", senior=1)
+    assert order(story, anna, "olga") == "refused-not-allowed"
+    assert order(story, olga, "olga", "anna") == "refused-own-order"
+    assert order(story, olga, "nobody") == "unknown-operator"
+    assert order(story, olga) == "refused-nobody"
+    assert order(story, olga, "anna", minutes=0) == "refused-order-over"
+    assert order(story, sonya, "anna").startswith("r1-")
+
+
+# -- emergency
+
+
+def test_an_emergency_needs_a_reason_of_the_list(story: Story) -> None:
+    anna = anna_at_work(story)
+    assert anna.asks_break(EMERGENCY) == "refused-no-reason"
+    assert anna.asks_break(EMERGENCY, "7") == "refused-no-reason"
+    assert anna.asks_break(EMERGENCY, "1") == "break-granted"
+    assert story.log.breaks.of(PermissionGiven, "anna")[-1].reason == "Fire"
+    assert [alarm.code for alarm in story.life.alarms] == ["emergency_pause"]
+    story.passes(minutes=16)
+    assert anna.state == "ready"
+
+
+def test_an_emergency_while_ringing_gives_the_caller_to_the_next_operator(story: Story) -> None:
+    anna, boris = anna_at_work(story), story.operator("boris", booking=1)
+    caller = story.calls("1302")
+    later = story.calls("1302")
+    story.passes(2)
+    assert anna.rings_for(caller)
+    assert anna.asks_break(EMERGENCY, "2") == "break-granted"
+    assert anna.state == "break"
+    assert not anna.rings()
+    boris.logs_in("phone02")
+    assert boris.rings_for(caller)
+    assert later.hears == "music"
+    assert violations(story, "anna") == []
+    assert [state for state in anna.states if state == "unreachable"] == []
+
+
+def test_an_emergency_in_a_call_begins_after_it(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    anna.answers()
+    assert anna.asks_break(EMERGENCY, "1") == "break-deferred"
+    story.passes(minutes=20)
+    assert caller.hears == "anna"
+    caller.hangs_up()
+    assert anna.state == "break"
+    assert anna.interval.until == anna.interval.since + timedelta(minutes=15)
+
+
+def test_an_emergency_takes_the_place_of_another_break(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    assert anna.asks_break(EMERGENCY, "1") == "break-granted"
+    assert anna.interval.reason == "emergency"
+    assert how_it_ended(story) == ["used"]
+    assert anna.asks_break(EMERGENCY, "1") == "refused-already"
+
+
+def test_a_rejected_emergency_was_a_violation_and_ends(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    anna.asks_break(EMERGENCY, "1")
+    name = last_answer(story, "anna").permission or ""
+
+    def review(by: str, permission: str = name, *, confirmed: bool = False) -> str:
+        return story.asks(lambda n: ReviewEmergency(command=n, by=by, permission=permission, confirmed=confirmed)).code
+
+    assert review("anna") == "refused-not-allowed"
+    assert review("olga", "r1-77") == "refused-no-such-pause"
+    assert review("olga") == "emergency-rejected"
+    assert (anna.state, anna.interval.reason) == ("ready", "emergency_rejected")
+    assert violations(story, "anna") == [ViolationKind.REJECTED_EMERGENCY]
+    assert review(olga.login) == "refused-no-such-pause"
+    anna.asks_break(EMERGENCY, "2")
+    name = last_answer(story, "anna").permission or ""
+    assert review("olga", name, confirmed=True) == "emergency-confirmed"
+    assert anna.state == "break"
+    assert [seen.confirmed for seen in story.log.breaks.of(EmergencyReviewed)] == [False, True]
+
+
+def test_nobody_reviews_their_own_emergency(story: Story) -> None:
+    sonya = story.operator("sonya", senior=1)
+    sonya.logs_in("phone01")
+    sonya.asks_break(EMERGENCY, "1")
+    name = last_answer(story, "sonya").permission or ""
+    reply = story.asks(lambda n: ReviewEmergency(command=n, by="sonya", permission=name, confirmed=True))
+    assert reply.code == "refused-own-pause"

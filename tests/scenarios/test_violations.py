@@ -1,0 +1,138 @@
+"""Disguised pauses and the back door: seen, on record, undone."""
+
+from __future__ import annotations
+
+import pytest
+
+from telephony.core.break_facts import (
+    ViolationKind,
+)
+from telephony.core.commands import TakeBreak
+from telephony.testing.story import Story
+from tests.scenarios.break_center import (
+    BREAK_PLAN,
+    MANAGEMENT,
+    anna_at_work,
+    it_is,
+    violations,
+)
+from tests.scenarios.small_center import NewStory
+
+
+@pytest.fixture
+def story(new_story: NewStory) -> Story:
+    return new_story(BREAK_PLAN)
+
+
+# -- disguised pauses
+
+
+def test_a_ring_that_is_not_answered_or_rejected_is_a_violation(story: Story) -> None:
+    anna = anna_at_work(story)
+    story.calls("1302")
+    story.passes(25)
+    anna.comes_back()
+    anna.rejects()
+    anna.comes_back()
+    anna.is_busy()
+    assert violations(story, "anna") == [
+        ViolationKind.NO_ANSWER,
+        ViolationKind.REJECTED,
+        ViolationKind.REJECTED,
+    ]
+
+
+def test_a_phone_gone_between_calls_is_one_as_long_as_it_lasts(story: Story) -> None:
+    anna = anna_at_work(story)
+    anna.is_lost()
+    assert violations(story, "anna") == [ViolationKind.UNREGISTERED]
+    assert len(story.log.breaks.open_violations()) == 1
+    story.restart_router()
+    anna.is_back()
+    story.journal.commit()
+    assert violations(story, "anna") == [ViolationKind.UNREGISTERED]
+    assert story.log.breaks.open_violations() == ()
+
+
+def test_logging_out_for_a_while_within_the_shift(story: Story) -> None:
+    anna = anna_at_work(story)
+    anna.logs_out()
+    story.passes(minutes=3)
+    anna.logs_in("phone01")
+    assert violations(story, "anna") == [ViolationKind.RELOGIN]
+    anna.logs_out()
+    story.passes(minutes=11)
+    anna.logs_in("phone01")
+    assert violations(story, "anna") == [ViolationKind.RELOGIN]
+
+
+def test_a_call_of_ones_own_that_stretches_the_wrap_up(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    caller.hangs_up()
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    story.passes(15)
+    assert violations(story, "anna") == []
+    story.passes(15)
+    assert violations(story, "anna") == [ViolationKind.LONG_WRAP_UP]
+    anna.hangs_up()
+    story.journal.commit()
+    assert anna.state == "ready"
+    assert story.log.breaks.open_violations() == ()
+
+
+def test_a_phone_off_the_hook_after_the_wrap_up(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    caller.hangs_up()
+    channel = story.switch.dial_code(anna.phone)
+    story.tell(TakeBreak(command="c", kind=MANAGEMENT, phone="phone01", channel=channel.id))
+    story.passes(25)
+    assert violations(story, "anna") == [ViolationKind.LONG_WRAP_UP]
+    story.switch.hang_up(channel)
+    story.moment()
+    story.journal.commit()
+    assert story.log.breaks.open_violations() == ()
+
+
+def test_an_own_call_between_calls_is_none(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    caller.hangs_up()
+    story.passes(15)
+    anna.dials("201")
+    story.passes(60)
+    assert violations(story, "anna") == []
+
+
+# -- the back door
+
+
+def test_a_pause_by_the_back_door_is_undone_and_on_record(story: Story) -> None:
+    anna = anna_at_work(story)
+    story.pauses_past_us(anna)
+    assert not story.pbx.native.members["anna"].paused
+    assert anna.state == "ready"
+    assert violations(story, "anna") == [ViolationKind.BACK_DOOR]
+
+
+def test_a_break_is_not_ended_by_the_back_door(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    story.pauses_past_us(anna, paused=False)
+    assert story.pbx.native.members["anna"].paused
+    assert violations(story, "anna") == [ViolationKind.BACK_DOOR]
+
+
+def test_a_pause_taken_while_nobody_looked_is_found(story: Story) -> None:
+    anna = anna_at_work(story)
+    story.kill_router()
+    story.pauses_past_us(anna)
+    story.start_router()
+    assert not story.pbx.native.members["anna"].paused
+    assert violations(story, "anna") == [ViolationKind.BACK_DOOR]
