@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from telephony.core.plan import BreakRules, Group
 from tests.scenarios.small_center import PLAN
-from tests.scenarios.test_promises import PROFILE, StormyCenter, phones
+from tests.scenarios.test_promises import PROFILE, SOON, StormyCenter, phones
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -24,6 +24,30 @@ class HelpfulCenter(StormyCenter):
         breaks=BreakRules(seniors="helpers", heads="seniors"),
         groups=(*PLAN.groups, Group(name="helpers", logins=("anna", "boris"))),
     )
+
+    def prepare(self) -> None:
+        """All take bookings, and somebody talks already."""
+        for login in ("anna", "boris", "vera"):
+            self.story.operator(login, booking=1)
+        self.somebody_talks()
+
+    @rule()
+    def somebody_talks(self) -> None:
+        self.story.switch.call_in("1302", "caller-0")
+        self.story.passes(0.1)
+        self.everybody_answers()
+        self.story.passes(0.1)
+
+    @rule(mode=st.sampled_from(["listen", "whisper", "join"]), wait=st.sampled_from(SOON))
+    def needs_help_and_gets_it(self, mode: Literal["listen", "whisper", "join"], wait: float) -> None:
+        """Whoever talks raises a hand; whoever is free comes."""
+        working = [name for name in ("phone01", "phone02", "phone03", "phone04") if self._phone(name).reachable]
+        for name in [name for name in working if self._channels(name, ringing=False)][:1]:
+            self.raises_or_lowers_a_hand(name)
+        self.story.passes(min(wait, 4.0))
+        for name in [name for name in working if not self._phone(name).channels]:
+            self.comes_to_help(name, mode, "")
+        self.story.passes(wait)
 
     @rule(phone=phones)
     def raises_or_lowers_a_hand(self, phone: str) -> None:
