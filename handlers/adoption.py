@@ -50,7 +50,7 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
     reseating.settle_all(turn, picture)
     for call in calls:
         resumption.go_on(turn, call, picture)
-    if picture.starting:
+    if only is None:
         hands.resume(turn)
     look_around(turn, picture)
     waiting.match_all(turn)

@@ -103,6 +103,7 @@ def _is_free_senior(turn: Turn, agent: Agent) -> bool:
 
 def _wait_for_help(turn: Turn, hand: Hand) -> None:
     """Counted from when it went up, whichever life of the router that was in."""
+    hand.awaited = True
     rules, waited = turn.center.plan.hands, turn.now - hand.at
     for timer, seconds in ((HEADS_TIMER, rules.heads_after), (ALARM_TIMER, rules.alarm_after)):
         turn.wake(timer + hand.id, 0, max(timedelta(seconds=seconds) - waited, timedelta()))
@@ -153,10 +154,11 @@ def remember(turn: Turn, hands: tuple[OpenHand, ...]) -> None:
 
 
 def resume(turn: Turn) -> None:
-    """The first picture is understood: who talks on needs help still, whoever had come has to come again."""
+    """A picture is understood: who talks on needs help still. Whoever had come in a former life of the router has to
+    come again."""
     for hand in list(turn.center.hands.values()):
         agent, call = turn.center.agents.get(hand.login), turn.center.calls.get(hand.call)
         if agent is None or call is None or call.ended or channel_of(call, hand.login) is None:
             lower(turn, hand, "call_ended")
-        else:
+        elif not hand.awaited:
             _wait_for_help(turn, hand)

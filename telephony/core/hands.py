@@ -23,6 +23,8 @@ class Hand:
     login: str
     call: CallId
     at: datetime
+    awaited: bool = False
+    """Timers run for it, in this life of the router."""
     heads_told: bool = False
     taken_by: str | None = None
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import pytest_asyncio
 
+from benchmarks.chaos_arena import not_alive
+from benchmarks.polling import until
 from benchmarks.world import World, to_the_end
 from telephony.pbx.install import ensure
 from telephony.testing.phones.baresip import PhoneError
@@ -89,6 +92,7 @@ async def test_a_killed_asterisk_shows_them_again(world: World) -> None:
         pid = world.pbx.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+        await until(partial(not_alive, pid), f"end of Asterisk {pid}", within=5)
     await to_the_end(world.pbx.start)
     await world.serving()
     async with await watch(world, "login-3002") as keys:

@@ -6,6 +6,7 @@ import pytest
 
 from telephony.core import commands
 from telephony.core import events as ev
+from telephony.core.break_facts import BreakKind
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 from telephony.core.plan import Plan, Prompt
@@ -70,6 +71,23 @@ async def test_each_other_code_is_one_command_of_the_phone() -> None:
         assert (await center.codes.answer(code, ("101",), "gudok-5.1")).ok
     assert [type(command) for command in center.asked] == [commands.LogOut, commands.ComeBack, commands.TellState]
     assert len({command.command for command in center.asked}) == 3
+
+
+async def test_breaks_hands_and_outcomes_are_commands_with_what_was_dialed() -> None:
+    center = Center()
+    for code in ("technical", "management", "hand"):
+        assert (await center.codes.answer(code, ("101",), "gudok-5.1")).ok
+    for code in ("emergency", "outcome"):
+        assert (await center.codes.answer(code, ("101", "2"), "gudok-5.1")).ok
+    names = [command.command for command in center.asked]
+    where = {"phone": "101", "channel": "gudok-5.1"}
+    assert center.asked == [
+        commands.TakeBreak(command=names[0], kind=BreakKind.TECHNICAL, **where),
+        commands.TakeBreak(command=names[1], kind=BreakKind.MANAGEMENT, **where),
+        commands.RaiseHand(command=names[2], **where),
+        commands.TakeBreak(command=names[3], kind=BreakKind.EMERGENCY, reason="2", **where),
+        commands.GiveOutcome(command=names[4], digits="2", **where),
+    ]
 
 
 @pytest.mark.parametrize(("code", "arguments"), [("login", ("11",)), ("logout", ()), ("dance", ("101",)), ("", ())])
