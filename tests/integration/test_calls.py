@@ -289,6 +289,7 @@ async def test_a_killed_router_loses_nobody(world: World, anna: Softphone, calle
     assert all(one.live for one in (talk, talking, waits))
     await caller.hang_up(talking)
     await anna.answer(within=15)  # the caller who waited
+    await in_conversation(world)
     await second.hang_up(waits)
     await world.until(lambda center: center.totals.calls == 0)
     rows = [row for row in await world.calls() if row.kind == "inbound"][-2:]
