@@ -25,7 +25,8 @@ DATE = (
     r"(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)"
 )
 OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-IP_ADDRESS = rf"(?<![\d.]){OCTET}(?:\.{OCTET}){{3}}(?![\d.])"
+IP_ADDRESS = rf"(?<![\d.]){OCTET}(?:\.{OCTET}){{3}}(?![\d.])(?![ \u00a0()-]{{1,3}}\d)"
+"""With more digits behind it, it may be a phone number written with dots: better one address masked too many."""
 UNIQUE_ID = r"1\d{9}\.\d{1,9}(?!\d)(?:-(?!\d{7})[A-Za-z0-9]{1,12}(?![A-Za-z0-9]))*"
 CHANNEL_ID = rf"\b[A-Za-z][A-Za-z_]*-{UNIQUE_ID}"
 NUMBER = r"(?P<number>\d(?:[ \u00a0()./-]{0,3}\d){6,})"

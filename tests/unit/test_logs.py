@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from telephony import logs
@@ -196,7 +196,7 @@ def phone_numbers(draw: st.DrawFn) -> tuple[str, str]:
     digits = draw(st.text("0123456789", min_size=9, max_size=15))
     assume(digits[:2] not in ("19", "20"))  # or it might be a date
     written = digits[0] + "".join(draw(separators) + digit for digit in digits[1:])
-    assume(not is_ip_address(written))
+    assume(not is_ip_address(written.partition("/")[0]))  # an address, or a network
     return draw(st.sampled_from(["", "+"])) + written, digits
 
 
@@ -208,6 +208,7 @@ def is_ip_address(text: str) -> bool:
     return True
 
 
+@example(number=("0.0.0.0 00000", "000000000"), before="", after="", key="x")
 @given(number=phone_numbers(), before=around, after=around, key=st.sampled_from(["caller", "call", "subject", "x"]))
 def test_no_phone_number_survives(number: tuple[str, str], before: str, after: str, key: str) -> None:
     written, digits = number
