@@ -36,6 +36,7 @@ def set_state(
     if agent.state is State.WRAP_UP:
         turn.forget_timer(WRAP_UP_TIMER + agent.login)
     agent.state, agent.since, agent.reason, agent.call, agent.until = state, at, reason, call, None
+    agent.warned = False
     if state in IN_CALL:
         agent.idle_since = None
     if state is State.WRAP_UP:
@@ -80,6 +81,7 @@ def occupy(turn: Turn, agent: Agent, channel: ChannelId, *, watch: bool) -> None
     turn.center.matcher.remove_operator(agent.login)
     if watch:
         turn.center.strangers[channel] = agent
+        agent.occupied = turn.now
         turn.do(Watch(call=channel, channel=channel))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, lamps, operators, spoken
+from handlers import agents, announcements, lamps, operators, spoken
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, PermissionEnded, PermissionGiven, Verdict
 from telephony.core.breaks import Decision, Grant, Request, decide, lapsed, missed_slots, place_for
@@ -134,6 +134,7 @@ def take_away(turn: Turn, agent: Agent, how: How, at: datetime | None = None) ->
     assert permission is not None
     turn.do(PermissionEnded(permission=permission.id, how=how, at=at or turn.now))
     turn.center.permit(agent, None)
+    announcements.cut_off(turn, agent)
     agent.breaks += 1
     if permission.begun or permission.length is None:
         turn.forget_timer(END_TIMER + agent.login)
@@ -176,8 +177,12 @@ def set_timers(turn: Turn, agent: Agent) -> None:
     agent.breaks += 1
     turn.wake(END_TIMER + agent.login, agent.breaks, max(permission.until - turn.now, timedelta()))
     warning = permission.until - timedelta(seconds=turn.center.plan.breaks.warning)
-    if agent.state is State.BREAK and turn.now < warning < permission.until:
+    if agent.state is not State.BREAK or warning <= permission.begins:
+        return
+    if turn.now < warning < permission.until:
         turn.wake(WARNING_TIMER + agent.login, agent.breaks, warning - turn.now)
+    elif warning <= turn.now < permission.until:
+        lamps.warn(turn, agent)
 
 
 def begin_deferred(turn: Turn, agent: Agent) -> bool:
@@ -195,6 +200,9 @@ def warning_due(turn: Turn, event: TimerFired) -> None:
     agent = turn.center.agents.get(event.key.removeprefix(WARNING_TIMER))
     if agent is not None and agent.breaks == event.generation and agent.state is State.BREAK:
         lamps.warn(turn, agent)
+        rules = turn.center.plan.breaks
+        if rules.announce:
+            announcements.announce(turn, agent, "break-ends-soon", within=rules.warning)
 
 
 def time_up(turn: Turn, event: TimerFired) -> None:

@@ -11,9 +11,9 @@ from telephony.core.operators import OVERRUN, Agent, State
 
 
 def break_light(agent: Agent) -> LampState:
-    """On during a break, blinking when it is over and the operator is not back."""
+    """On during a break, blinking when it is nearly over, and when it is and the operator is not back."""
     if agent.state is State.BREAK:
-        return "on"
+        return "blinking" if agent.warned else "on"
     return "blinking" if (agent.state, agent.reason) == (State.UNREACHABLE, OVERRUN) else "off"
 
 
@@ -28,6 +28,7 @@ def follow(turn: Turn, agent: Agent, shown: LampState, was_at_work: bool) -> Non
 
 def warn(turn: Turn, agent: Agent) -> None:
     """The break is nearly over."""
+    agent.warned = True
     turn.do(SetLamp(name=f"break-{agent.person.extension}", state="blinking"))
 
 

@@ -221,7 +221,7 @@ def pbx_refused(turn: Turn, event: PbxRefused) -> None:
         case "DialLeg" if call is not None and event.channel in call.legs:
             call.legs[event.channel].result = AttemptResult.FAILED if event.status else AttemptResult.CANCELLED
             turn.hang_up(call, event.channel)
-        case "Watch":
+        case "Watch" | "Announce":
             gone(turn, ChannelGone(channel=event.channel), turn.now)
         case "HangUp" if event.status == 404 and _leg(turn, event.channel) is not None:  # so much for its end
             gone(turn, ChannelGone(channel=event.channel), turn.now)

@@ -109,6 +109,7 @@ def _missing(turn: Turn, picture: Picture) -> tuple[set[str], set[str]]:
         channel for channel in [*center.channels, *center.strangers, *center.snoops] if channel not in picture.alive
     }
     young = {channel for channel in missing if _is_young(turn, center.channels.get(channel), channel)}
+    young |= {channel for channel in missing & center.strangers.keys() if _lately(turn, center.strangers[channel])}
     if not picture.after_break:
         new = {leg.channel for call in center.calls.values() for leg in call.legs.values() if leg.state is LegState.NEW}
         young |= new & missing
@@ -121,6 +122,11 @@ def _is_young(turn: Turn, call: Call | None, channel: str | None = None) -> bool
         return False
     leg = call.legs.get(channel or "")
     return turn.now - (call.opened if leg is None else leg.made) < SETTLED
+
+
+def _lately(turn: Turn, agent: Agent) -> bool:
+    """The same of a channel outside our application: a code dialed at this phone, or an announcement."""
+    return agent.occupied is not None and turn.now - agent.occupied < SETTLED
 
 
 def _note_phones(turn: Turn, unreachable: set[str]) -> None:

@@ -25,13 +25,13 @@ SPOKEN = (
     *("outcome-noted", "outcome-unknown", "outcome-no-call"),
     *("state-ready", "state-ringing", "state-talking", "state-on-hold", "state-wrap-up", "state-unreachable"),
     *("state-break", "break-granted", "break-until", "break-deferred", "break-waits"),
-    *("break-cancelled", "next-slot-at"),
+    *("break-ends-soon", "break-cancelled", "next-slot-at"),
     *("refused-not-in-shift", "refused-not-in-slot", "refused-slot-used", "refused-cap", "refused-no-order"),
     *("refused-no-reason", "refused-ringing", "refused-already"),
     *(f"hour-{hour}" for hour in range(24)),
     *(f"minute-{minute}" for minute in range(60)),
 )
-"""Prompts that operators hear when they dial a code: first those of the dialplan, then Gudok's answers."""
+"""Prompts that operators hear: first those of the dialplan when they dial a code, then Gudok's answers and words."""
 PORTABLE_PATTERN = r"(?:[0-9+*#^$.|?(){},\[\]-]|\\[+*.])+"
 """Regular expressions that Python and the PBX understand alike."""
 SIP_URI = r"sips?:[A-Za-z0-9.+_@:\[\]-]+(;[A-Za-z0-9=._-]+)*"

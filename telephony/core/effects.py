@@ -133,6 +133,17 @@ class Watch(CallEffect, frozen=True, kw_only=True):
     channel: ChannelId
 
 
+class Announce(CallEffect, frozen=True, kw_only=True):
+    """Ring a phone for so many `seconds`, say the named prompts to who picks up, and hang up. `channel` is a name for
+    it, not used before, and the `call`: nobody else is on it."""
+
+    channel: ChannelId
+    phone: str
+    prompts: tuple[str, ...]
+    seconds: int
+    auto_answer: bool = False
+
+
 class Snoop(CallEffect, frozen=True, kw_only=True):
     """Bring `helper` (the channel of a senior) to the conversation of `operator` (the channel of an operator's phone):
     listen hears both; whisper is heard by the operator alone. `bridge` holds the helper and the snoop channel `snoop`;
@@ -234,6 +245,7 @@ AnyEffect = (
     | ReportTransfer
     | TakeBack
     | Watch
+    | Announce
     | Snoop
     | EndSnoop
     | SetLamp

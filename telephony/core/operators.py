@@ -72,6 +72,12 @@ class Agent:
     """Generation of the timers of a break."""
     engaged_since: datetime | None = None
     """Since when they have been in ENGAGED states without a gap."""
+    warned: bool = False
+    """Their break is nearly over: its lamp blinks."""
+    announced: ChannelId | None = None
+    """The channel on which they were told so."""
+    occupied: datetime | None = None
+    """When a channel that is none of a call's was last heard of, or made, at their phone."""
     after_call: bool = False
     """They have not been free since the wrap-up of their last call began."""
     violation: OpenViolation | None = None

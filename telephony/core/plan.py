@@ -192,6 +192,8 @@ class BreakRules(Record, frozen=True):
     """Of a queue's operators at work, on a technical break at once; rounded up, at least one."""
     warning: Seconds = 60
     """Before the end of a break the operator is warned, in words and on the lamp; 0: not at all."""
+    announce: bool = True
+    """In words: their phone rings, if it is idle, and says so. False: on the lamp only."""
     at_end: Literal["return", "overrun"] = "return"
     """When a break's time is up: READY by itself, or a violation from then on until the operator says they are back.
     A phone that is not answered then is marked like any other."""

@@ -33,7 +33,12 @@ PROGRESS = {
 PARTICIPANT = "holding_participant"
 """Without this role ARI puts a channel into a holding bridge in silence (measured)."""
 MUSIC_CLASS = "CHANNEL(musicclass)"
-AUTO_ANSWER = "<sip:gudok>;answer-after=0"
+AUTO_ANSWER = {
+    "PJSIP_HEADER(add,Call-Info)": "<sip:gudok>;answer-after=0",
+    "PJSIP_HEADER(add,Alert-Info)": "<http://127.0.0.1>;info=alert-autoanswer",
+}
+ANNOUNCING = "gudok-announce"
+"""The context in which what is announced is said."""
 
 
 def holding_bridge(music: str) -> str:
@@ -60,6 +65,7 @@ class Performer:
         self._number = number
         self._take_back_caller = take_back
         self._sounds = {prompt.name: prompt.sound for prompt in plan.prompts if prompt.sound is not None}
+        self._texts = {prompt.name: prompt.text for prompt in plan.prompts if prompt.text is not None}
         self._music_differs = any(queue.music != DEFAULT_MUSIC for queue in plan.queues)
         self._chains: dict[str, deque[do.CallEffect]] = {}
         self._steps: dict[type[do.CallEffect], Callable[[Any], Answers]] = {
@@ -78,6 +84,7 @@ class Performer:
             do.ReportTransfer: self._report_transfer,
             do.TakeBack: self._take_back,
             do.Watch: self._watch,
+            do.Announce: self._announce,
             do.Snoop: self._snoop,
             do.EndSnoop: self._end_snoop,
         }
@@ -175,12 +182,16 @@ class Performer:
         """Its name stands in the channel: ARI lists no playbacks, and the next life of the router may have to stop
         it before it can connect the caller."""
         self._translator.expect_playback(effect.playback)
-        media = [f"sound:{self._sounds.get(name) or f'gudok/{name}'}" for name in effect.prompts]
+        media = [f"sound:{self._file(name)}" for name in effect.prompts]
         channels = self._ari.channels
         yield (
             channels.set_variable(effect.channel, "GUDOK_PLAYBACK", effect.playback),
             channels.play(effect.channel, media, playback_id=effect.playback),
         )
+
+    def _file(self, prompt: str) -> str:
+        """The prompt's sound, as the PBX names it."""
+        return self._sounds.get(prompt) or f"gudok/{prompt}"
 
     def _stop_play(self, effect: do.StopPlay) -> Answers:
         """Awaited before the channel is moved: joining a bridge waits for a running prompt, 2 s were measured."""
@@ -213,8 +224,7 @@ class Performer:
         if effect.label:
             variables["CONNECTEDLINE(name,i)"] = effect.label
         if effect.auto_answer:
-            variables["PJSIP_HEADER(add,Call-Info)"] = AUTO_ANSWER
-            variables["PJSIP_HEADER(add,Alert-Info)"] = "<http://127.0.0.1>;info=alert-autoanswer"
+            variables |= AUTO_ANSWER
         return variables
 
     def _shown(self, token: str) -> str:
@@ -261,6 +271,24 @@ class Performer:
         self._translator.watch(effect.channel)
         yield self._ari.applications.subscribe(self._app, f"channel:{effect.channel}")
 
+    def _announce(self, effect: do.Announce) -> Answers:
+        """In the dialplan, not in our application: it needs nothing of us any more, and leaves no call on record. The
+        phone shows the words that it will say."""
+        said = "".join(self._texts.get(name, "") for name in effect.prompts).translate(UNQUOTED) or "Gudok"
+        yield self._ari.channels.originate(
+            f"PJSIP/{effect.phone}",
+            context=ANNOUNCING,
+            extension="s",
+            priority=1,
+            caller_id=f'"{said[:LONGEST_NAME]}" <gudok>',
+            dial_timeout=effect.seconds,
+            channel_id=effect.channel,
+            variables={
+                "GUDOK_SAY": "&".join(map(self._file, effect.prompts)),
+                **(AUTO_ANSWER if effect.auto_answer else {}),
+            },
+        )
+
     def _snoop(self, effect: do.Snoop) -> Answers:
         """`out` is what goes to the operator's phone: heard there alone (measured)."""
         entered = self._translator.expect_snoop(effect.snoop)
@@ -281,6 +309,11 @@ class Performer:
 
     def _end_snoop(self, effect: do.EndSnoop) -> Answers:
         yield self._ari.bridges.destroy(effect.bridge), self._ari.channels.hangup(effect.snoop)
+
+
+UNQUOTED = str.maketrans({'"': "'", "\\": None, "<": None, ">": None, "\n": " "})
+LONGEST_NAME = 60
+"""Letters of a caller's name; phones show fewer."""
 
 
 def _error_of(future: Future[Any]) -> AriError | None:

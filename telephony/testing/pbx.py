@@ -24,6 +24,9 @@ from telephony.testing.switch import Switch
 NEWS = (0.0001, 0.004)
 """Seconds, least and most, until what has happened is heard."""
 
+OF_LEGS = (ev.ChannelRinging, ev.ChannelAnswered)
+"""Told of the legs that the router has made; of channels that it watches only how they end."""
+
 
 class MemoryPbx(Pbx):
     """`connect` begins a life of the router, `cut` loses its connection, `abandon` is its SIGKILL."""
@@ -144,7 +147,7 @@ class MemoryPbx(Pbx):
         """The switch says something: it arrives a little later, in order per channel."""
         if channel is not None and isinstance(event, ev.ChannelAnswered):
             self.native.picked_up(channel)
-        if channel is not None and channel.where != "ours" and not channel.watched:
+        if channel is not None and channel.where != "ours" and not (channel.watched and type(event) not in OF_LEGS):
             return
         key = "" if channel is None else channel.id
         at = self.switch.clock.now() + timedelta(seconds=self.switch.random.uniform(*NEWS))

@@ -260,7 +260,7 @@ class Operator(Telephone):
 def _heard_on(story: Story, channel: Channel) -> str:
     if channel.gone:
         return "nothing"
-    if channel.playback is not None:
+    if channel.playback is not None or (channel.says and channel.state == "up"):
         return "prompt"
     if channel.bridge is None:
         return "silence"

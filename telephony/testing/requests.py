@@ -54,6 +54,7 @@ class Requests:
             do.ReportTransfer: self._report_transfer,
             do.TakeBack: self._take_back,
             do.Watch: self._watch,
+            do.Announce: self._announce,
             do.Snoop: self._snoop,
             do.EndSnoop: self._end_snoop,
         }
@@ -209,6 +210,19 @@ class Requests:
         if channel is None:
             raise RefusedError(404, "Channel not found")
         channel.watched = True
+        yield self._answered()
+
+    def _announce(self, effect: do.Announce) -> Carried:
+        """A channel of the dialplan: we hear of its end only where we watch it."""
+        if effect.channel in self.switch.channels:
+            raise RefusedError(409, "Channel with given unique ID already exists")
+        phone = self.switch.phones.get(effect.phone)
+        if phone is None or not phone.reachable:
+            raise RefusedError(500, "Allocation failed")
+        made = Channel(effect.channel, self.switch.clock.now(), effect.channel, "elsewhere", phone=phone)
+        made.says = effect.prompts
+        self.switch.add(made)
+        self.switch.ring(made, effect.seconds, auto_answer=effect.auto_answer)
         yield self._answered()
 
     def _snoop(self, effect: do.Snoop) -> Carried:

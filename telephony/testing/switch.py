@@ -124,6 +124,8 @@ class Switch:
         channel.state = "up"
         self.record.leg(channel, answered=self.clock.now())
         self._stop_ringing(channel)
+        if channel.says:
+            self.clock.after(self._seconds(channel.says), lambda: self.hang_up(channel))
         self.tell(channel, ev.ChannelAnswered(channel=channel.id))
 
     def refuse(self, channel: Channel, cause: tuple[int, int] = DECLINED) -> None:
@@ -247,8 +249,11 @@ class Switch:
         if any(prompt in self.missing_prompts for prompt in prompts):
             self.stop_prompt(channel, failed=True)
             return
-        seconds = sum(self.prompt_seconds.get(prompt, 3.0) for prompt in prompts)
-        self.clock.after(seconds, lambda: self._prompt_over(channel, playback))
+        self.clock.after(self._seconds(prompts), lambda: self._prompt_over(channel, playback))
+
+    def _seconds(self, prompts: tuple[str, ...]) -> float:
+        """How long it takes to say them."""
+        return sum(self.prompt_seconds.get(prompt, 3.0) for prompt in prompts)
 
     def _prompt_over(self, channel: Channel, playback: str) -> None:
         if channel.playback == playback:
