@@ -25,6 +25,8 @@ class PhoneCall(msgspec.Struct, kw_only=True, omit_defaults=True):
     direction: Literal["in", "out"]
     number: str
     """Dialed number for outgoing calls, the caller's number as shown for incoming ones."""
+    name: str = ""
+    """The caller's, as shown for incoming calls."""
     call: str | None = None
     """Gudok's call id, where the INVITE named it."""
     invited: datetime
@@ -57,6 +59,10 @@ class SipMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     def user(self, header: Literal["from", "to"]) -> str:
         found = re.search(r"sips?:([^@;>]+)@", self.headers.get(header, ""))
+        return found[1] if found else ""
+
+    def name(self, header: Literal["from", "to"]) -> str:
+        found = re.match(r'"([^"]*)"', self.headers.get(header, ""))
         return found[1] if found else ""
 
 
@@ -115,6 +121,7 @@ class Dialog:
             sip_call_id=invite.call_id,
             direction="out" if invite.sent else "in",
             number=invite.user("to") if invite.sent else invite.user("from"),
+            name="" if invite.sent else invite.name("from"),
             call=invite.headers.get(CALL_HEADER),
             invited=invite.at,
         )

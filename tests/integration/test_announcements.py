@@ -1,0 +1,123 @@
+"""A break is nearly over, and a real phone rings and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.world import World
+from telephony.core.break_facts import BreakKind
+from telephony.core.commands import ComeBack, TakeBreak
+from telephony.store import break_queries, queries
+from telephony.testing.phones.softphone import Softphone
+from tests.integration.test_calls import CENTER
+from tests.integration.test_hands import OPERATORS
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+BREAK, WARNING = 9, 8
+"""Seconds: an emergency pause, and how long before its end the operator is told."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """Phone 5 picks up by itself."""
+    config = tmp_path_factory.mktemp("center") / "config"
+    shutil.copytree(CENTER, config)
+    for name, before, after in (
+        ("breaks.yaml", "  emergency: 60\n", f"  emergency: {BREAK}\n  warning: {WARNING}\n"),
+        ("pbx.yaml", "  phone01..phone65: {}", "  phone01..phone04: {}\n  phone05: {auto_answer: true}"),
+    ):
+        text = (config / name).read_text()
+        assert before in text
+        (config / name).write_text(text.replace(before, after))
+    async with World.of(config, OPERATORS) as world:
+        yield world
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def olga(world: World) -> AsyncIterator[Softphone]:
+    phone = await world.phone("phone01")
+    assert (await world.log_in("olga", "phone01")).ok
+    yield phone
+    await phone.stop()
+    world.phones.remove(phone)
+    await world.log_out("olga")
+
+
+async def pause(world: World, login: str = "olga") -> None:
+    reply = await world.do(TakeBreak(command="", kind=BreakKind.EMERGENCY, login=login, reason="1", door="cli"))
+    assert reply.code == "break-granted"
+
+
+async def test_the_phone_rings_says_it_and_hangs_up(world: World, olga: Softphone) -> None:
+    await pause(world)
+    call = await olga.ringing(within=5)
+    assert call.record.number == "gudok"
+    assert call.record.name == "Перерыв скоро закончится."
+    await olga.answer(call)
+    await olga.closed(call, within=6)
+    heard = olga.recordings()[-1]
+    assert heard.seconds > 0.8
+    assert heard.loudness() > 0.01
+    await world.operator("olga", "ready")
+    await asyncio.sleep(1.0)  # the PBX's record has been read, had it anything to tell
+    assert await world.calls() == []
+    assert await world.read(break_queries.violations_between) == []
+
+
+async def test_who_does_not_pick_up_is_rung_for_callers_again(world: World, olga: Softphone) -> None:
+    await pause(world)
+    call = await olga.ringing(within=5)
+    await olga.closed(call, within=12)
+    await world.operator("olga", "ready")
+    caller = await world.caller("79000000101")
+    dialed = await caller.dial("1300")
+    await olga.answer()
+    await olga.hang_up()
+    await caller.closed(dialed)
+    await caller.stop()
+    world.phones.remove(caller)
+
+
+async def test_who_comes_back_is_not_told_any_more(world: World, olga: Softphone) -> None:
+    await pause(world)
+    call = await olga.ringing(within=5)
+    assert (await world.do(ComeBack(command="", login="olga"))).code == "you-are-ready"
+    await olga.closed(call, within=2)
+
+
+async def test_a_router_that_is_killed_meanwhile_finds_the_phone_busy_and_then_free(
+    world: World, olga: Softphone
+) -> None:
+    before = len(await world.calls())
+    await pause(world)
+    call = await olga.ringing(within=5)
+    await world.kill_router(signal.SIGKILL)
+    await world.serving()
+    await olga.closed(call, within=12)
+    await world.operator("olga", "ready")
+    caller = await world.caller("79000000102")
+    dialed = await caller.dial("1300")
+    await olga.answer()
+    await olga.hang_up()
+    await caller.closed(dialed)
+    await caller.stop()
+    world.phones.remove(caller)
+    assert len(await world.calls()) == before + 1
+
+
+async def test_a_phone_that_picks_up_by_itself_does_so(world: World) -> None:
+    phone = await world.phone("phone05", picks_up=True)
+    assert (await world.log_in("anna", "phone05")).ok
+    await pause(world, "anna")
+    await phone.hears_sound(within=8)
+    states = await world.read(queries.states_between)
+    assert [row.state for row in states if row.login == "anna"] == ["ready", "break"]
+    await world.log_out("anna")

@@ -1,0 +1,166 @@
+"""A break is nearly over: the operator's phone rings, and says so."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from telephony.core.effects import HangUp
+from telephony.core.operators import State
+from telephony.testing.people import Operator
+from telephony.testing.story import Story
+from tests.scenarios.break_center import BREAK_PLAN, EMERGENCY, anna_at_work, it_is, violations, with_rules
+from tests.scenarios.small_center import NewStory
+
+
+@pytest.fixture
+def story(new_story: NewStory) -> Story:
+    return new_story(BREAK_PLAN)
+
+
+def anna_on_break(story: Story) -> Operator:
+    """Until 0:25."""
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    return anna
+
+
+def test_the_phone_rings_a_minute_before_the_end_and_says_so(story: Story) -> None:
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    assert not anna.rings()
+    story.passes(1)
+    assert anna.rings()
+    anna.answers()
+    assert (anna.hears, anna.state) == ("prompt", "break")
+    story.passes(5)
+    assert anna.hears == "nothing"
+    assert anna.states == ["ready", "break"]
+    it_is(story, "0:26")
+    assert anna.rings_for(story.calls("1302"))
+    assert len(story.log.calls) == 1
+
+
+def test_nobody_picks_up_and_nobody_minds(story: Story) -> None:
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    story.passes(12)
+    assert not anna.rings()
+    assert anna.state == "break"
+    assert violations(story, "anna") == []
+
+
+def test_who_has_something_else_at_the_phone_is_told_by_the_lamp(story: Story) -> None:
+    anna = anna_on_break(story)
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    it_is(story, "0:24")
+    story.passes(1)
+    assert not anna.rings()
+    assert story.pbx.lamps["break-2001"] == "blinking"
+
+
+def test_by_config_only_the_lamp_tells(new_story: NewStory) -> None:
+    story = new_story(with_rules(announce=False))
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    story.passes(1)
+    assert not anna.rings()
+    assert story.pbx.lamps["break-2001"] == "blinking"
+
+
+def test_a_phone_that_is_away_is_not_rung(story: Story) -> None:
+    anna = anna_on_break(story)
+    anna.is_lost()
+    it_is(story, "0:24")
+    story.passes(1)
+    assert anna.phone.channels == {}
+    assert story.pbx.refusals == []
+
+
+def test_a_phone_that_has_just_gone_is_free_again(story: Story) -> None:
+    """The PBX knows it first: it cannot even make the channel."""
+    anna = anna_on_break(story)
+    it_is(story, "0:23")
+    story.passes(59.9)
+    anna.phone.reachable = False
+    story.passes(1)
+    assert [one.effect for one in story.pbx.refusals] == ["Announce", "Watch"]
+    assert story.center.agents["anna"].channels == set()
+    anna.phone.reachable = True
+    it_is(story, "0:26")
+    assert anna.rings_for(story.calls("1302"))
+
+
+def test_the_end_of_the_break_cuts_it_off_and_then_a_caller_rings(new_story: NewStory) -> None:
+    story = new_story(with_rules(warning=3))
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    story.passes(58)
+    anna.answers()
+    caller = story.calls("1302")
+    assert (anna.hears, caller.rung) == ("prompt", [])
+    story.passes(2)
+    assert anna.rings_for(caller)
+    assert len(anna.phone.channels) == 1
+
+
+def test_who_is_back_is_not_told_any_more(story: Story) -> None:
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    story.passes(1)
+    assert anna.rings()
+    anna.comes_back()
+    assert not anna.rings()
+    assert anna.state == "ready"
+    assert anna.rings_for(story.calls("1302"))
+
+
+def test_another_break_has_its_own_lamp_and_its_own_warning(story: Story) -> None:
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    anna.asks_break(EMERGENCY, "1")
+    assert story.pbx.lamps["break-2001"] == "on"
+    story.passes(minutes=14)
+    story.passes(5)
+    assert story.pbx.lamps["break-2001"] == "blinking"
+    assert anna.rings()
+
+
+@pytest.mark.parametrize("picked_up", [True, False])
+def test_the_router_dies_while_the_phone_is_told(story: Story, picked_up: bool) -> None:
+    anna = anna_on_break(story)
+    story.switch.prompt_seconds["break-ends-soon"] = 20
+    it_is(story, "0:24")
+    story.passes(1)
+    if picked_up:
+        anna.answers()
+    story.restart_router()
+    assert story.center.agents["anna"].channels
+    assert (anna.state, story.pbx.lamps["break-2001"]) == ("break", "blinking")
+    it_is(story, "0:26")
+    assert story.center.agents["anna"].channels == set()
+    assert anna.states == ["ready", "break", "ready"]
+    story.journal.commit()
+    assert (story.log.calls, story.log.repairs) == ({}, [])
+
+
+def test_the_pbx_dies_while_the_phone_is_told(story: Story) -> None:
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    story.passes(1)
+    story.kill_pbx()
+    story.start_pbx()
+    assert story.center.agents["anna"].channels == set()
+    assert story.center.agents["anna"].state is State.BREAK
+
+
+def test_a_phone_that_picks_up_by_itself_does_so(new_story: NewStory) -> None:
+    phones = (replace(BREAK_PLAN.phones[0], auto_answer=True), *BREAK_PLAN.phones[1:])
+    story = new_story(replace(BREAK_PLAN, phones=phones))
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    story.passes(1)
+    assert anna.hears == "prompt"
+    assert [effect for _, decided in story.journal.entries for effect in decided if isinstance(effect, HangUp)] == []
