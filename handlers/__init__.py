@@ -14,6 +14,7 @@ from handlers import (
     agents,
     breaks,
     bridging,
+    claims,
     hands,
     helping,
     inbound,
@@ -132,6 +133,6 @@ def handle(center: Center, event: events.AnyEvent, now: datetime) -> Effects:
     turn = Turn(center, now)
     HANDLERS[type(event)](turn, event)
     if center.claims:
-        breaks.serve_claims(turn)
+        claims.serve(turn)
     lamps.end_turn(turn, event)
     return turn.effects

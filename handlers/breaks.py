@@ -5,13 +5,14 @@ A break and its permission are one: the state BREAK holds exactly as long as the
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, announcements, lamps, operators, spoken
+from handlers import agents, announcements, claims, lamps, operators, spoken
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, PermissionEnded, PermissionGiven, Verdict
-from telephony.core.breaks import Decision, Grant, Request, decide, lapsed, missed_slots, place_for
+from telephony.core.breaks import Decision, Grant, Request, decide, lapsed, missed_slots
 from telephony.core.calls import LegState
 from telephony.core.commands import TakeBreak
 from telephony.core.effects import Alarm, Reply
@@ -52,10 +53,11 @@ def ask(turn: Turn, agent: Agent, request: Request, door: str) -> Decision:
     """Put the question to the policy, its answer on record, and do what it says."""
     center = turn.center
     decision = decide(request, center, turn.now)
-    permission = None if decision.grant is None else _permission(turn, agent, request.kind, decision.grant)
+    permission = None if decision.grant is None else permit(turn, agent, request.kind, decision.grant)
+    name = center.new_name()
     turn.do(
         BreakAsked(
-            request=center.new_name(),
+            request=name,
             login=agent.login,
             kind=request.kind,
             door=door,
@@ -67,13 +69,14 @@ def ask(turn: Turn, agent: Agent, request: Request, door: str) -> Decision:
         )
     )
     if decision.claim is not None:
-        center.claims[agent.login] = decision.claim
+        claims.keep(turn, replace(decision.claim, id=name))
     if permission is not None:
         give(turn, agent, permission, at_once=decision.verdict is Verdict.GRANTED)
     return decision
 
 
-def _permission(turn: Turn, agent: Agent, kind: BreakKind, grant: Grant) -> Permission:
+def permit(turn: Turn, agent: Agent, kind: BreakKind, grant: Grant) -> Permission:
+    """The permission of this grant, were it to begin now."""
     until = turn.now + grant.length if grant.length is not None else grant.until
     assert until is not None
     return Permission(
@@ -97,7 +100,7 @@ def give(turn: Turn, agent: Agent, permission: Permission, *, at_once: bool) -> 
     center = turn.center
     if agent.permission is not None:
         take_away(turn, agent, "used" if agent.state is State.BREAK else "unused")
-    center.claims.pop(agent.login, None)
+    claims.drop(turn, agent.login, "given")
     center.permit(agent, permission)
     if permission.slot is not None:
         center.used_slots.add((agent.login, permission.slot))
@@ -241,12 +244,12 @@ def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
 
 def leave(turn: Turn, agent: Agent) -> None:
     """The operator logs out, or is logged out."""
-    turn.center.claims.pop(agent.login, None)
+    claims.drop(turn, agent.login, "offline")
     if agent.permission is not None:
         take_away(turn, agent, "offline" if agent.state is State.BREAK else "unused")
 
 
-# -- slots and places
+# -- slots
 
 
 def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
@@ -261,27 +264,11 @@ def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
     agent.engaged_since = None
 
 
-def serve_claims(turn: Turn) -> None:
-    """At the end of a turn: who waits for a place under the cap gets one that is free, the earliest slot first."""
-    center = turn.center
-    for claim in sorted(center.claims.values(), key=lambda claim: (claim.slot, claim.login)):
-        agent = center.agents[claim.login]
-        if turn.now >= claim.shift_end:
-            del center.claims[claim.login]
-        elif agent.permission is None and place_for(center, agent, claim.slot):
-            grant = Grant(length=claim.length, slot=claim.slot)
-            with_caller = agent.state in ENGAGED and agent.state is not State.WRAP_UP
-            permission = _permission(turn, agent, BreakKind.TECHNICAL, grant)
-            give(turn, agent, permission, at_once=not with_caller)
-
-
 def roster_changed(turn: Turn, event: RosterChanged) -> None:
-    """New shifts and slots count from now on; what was granted stands. A claim stands as long as its slot does."""
+    """New shifts and slots count from now on; what was granted stands."""
     center = turn.center
     center.roster = Roster(event.shifts)
-    for claim in list(center.claims.values()):
-        if claim.slot not in (slot.begin for slot in center.roster.slots(claim.login)):
-            del center.claims[claim.login]
+    claims.follow_roster(turn)
     old = turn.now - REMEMBERED
     center.used_slots = {used for used in center.used_slots if used[1] > old}
     center.moved_slots = {slot: until for slot, until in center.moved_slots.items() if until > old}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import agents, breaks, lamps, logins, spoken, violations
+from handlers import agents, breaks, claims, lamps, logins, spoken, violations
 from handlers.turn import Turn
 from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
 from telephony.core.effects import Reply
@@ -76,7 +76,7 @@ def log_out(turn: Turn, event: LogOut) -> None:
     elif _in_call(agent):
         answer(turn, event.command, "finish-call-first", ok=False)
     else:
-        violations.logged_out(turn, agent)
+        violations.logged_out(turn, agent, turn.now)
         agents.leave(turn, agent, "logged_out")
         answer(turn, event.command, "logged-out")
 
@@ -90,7 +90,7 @@ def come_back(turn: Turn, event: ComeBack) -> None:
         answer(turn, event.command, "not-logged-in", ok=False)
         return
     busy_with_code(turn, agent, event.channel)
-    if center.claims.pop(agent.login, None) is not None or agent.deferred:
+    if claims.drop(turn, agent.login, "withdrawn") or agent.deferred:
         if agent.deferred:
             breaks.end(turn, agent, "unused", "came_back")
         answer(turn, event.command, "break-cancelled")

@@ -11,8 +11,8 @@ from handlers import adoption, hands, operators, records, restoration, resumptio
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
-from telephony.core.events import OpenOperator, PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
-from telephony.core.facts import Repaired
+from telephony.core.events import OpenCall, OpenOperator, PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
+from telephony.core.facts import CallKind, Repaired
 from telephony.core.logins import LogIns
 from telephony.core.operators import ENGAGED, Agent, State
 
@@ -40,13 +40,25 @@ def started(turn: Turn, event: Started) -> None:
         if agent is not None and row.phone in center.phones and row.phone not in center.at_phone:
             center.seat(agent, row.phone)
             _restore(agent, row)
+    for call in event.open_calls:
+        _remember_talks(turn, call)
     restoration.restore_breaks(turn, event)
+
+
+def _remember_talks(turn: Turn, call: OpenCall) -> None:
+    """Who was in a conversation: if it is over by now it was their last."""
+    for attempt in call.open_attempts:
+        agent = turn.center.agents.get(attempt.operator or "")
+        if agent is not None and agent.at_work and attempt.answered and call.kind == CallKind.INBOUND:
+            agent.talked = call.call
 
 
 def _restore(agent: Agent, row: OpenOperator) -> None:
     agent.state, agent.since, agent.reason = State(row.state), row.since, row.reason
     agent.idle_since, agent.until, agent.call = row.idle_since, row.until, row.call
     agent.engaged_since = row.since if agent.state in ENGAGED else None
+    agent.after_call = agent.state is State.WRAP_UP
+    agent.talked = row.talked
 
 
 # -- the PBX goes

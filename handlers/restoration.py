@@ -1,10 +1,10 @@
-"""Breaks after a restart: permissions, orders and violations as the database remembers them."""
+"""Breaks after a restart: permissions, claims, orders and violations as the database remembers them."""
 
 from __future__ import annotations
 
-from handlers import agents, breaks, orders
+from handlers import agents, breaks, claims, orders, violations
 from handlers.turn import Turn
-from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded
+from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded, ViolationKind
 from telephony.core.events import OpenPermission, Started
 from telephony.core.operators import Agent, State
 from telephony.core.permissions import Order, Permission
@@ -21,12 +21,19 @@ def restore_breaks(turn: Turn, event: Started) -> None:
     for agent in list(center.agents.values()):
         if agent.state is State.BREAK and agent.permission is None:
             agents.make_ready(turn, agent, "no_permission")
+    for claim in event.claims:
+        claims.restore(turn, claim)
+    for out in event.log_outs:
+        gone = center.agents.get(out.login)
+        if gone is not None and not gone.at_work:
+            violations.logged_out(turn, gone, out.at)
     for order in event.orders:
         orders.restore(turn, Order(order.order, order.by, frozenset(order.logins), order.begins, order.until))
     for lasting in event.violations:
         held = center.agents.get(lasting.login)
         if held is not None and held.at_work:
             held.violation = lasting
+            held.after_call = lasting.kind is ViolationKind.LONG_WRAP_UP
         else:
             turn.do(ViolationEnded(violation=lasting.violation, at=turn.now))
 

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from handlers import agents
 from handlers.turn import Turn
-from telephony.core.break_facts import ViolationEnded, ViolationKind, ViolationSeen
-from telephony.core.breaks import shift_at
+from telephony.core.break_facts import BreakAsked, BreakKind, Verdict, ViolationEnded, ViolationKind, ViolationSeen
+from telephony.core.breaks import next_slot, shift_at
 from telephony.core.event import CallId
 from telephony.core.events import NativePauseSeen, OpenViolation, TimerFired
 from telephony.core.facts import AttemptResult
@@ -114,10 +114,9 @@ def free_again(turn: Turn, agent: Agent) -> None:
 # -- by other doors
 
 
-def logged_out(turn: Turn, agent: Agent) -> None:
+def logged_out(turn: Turn, agent: Agent, at: datetime) -> None:
     """By their own wish. Within the shift it is remembered."""
-    shift = shift_at(turn.center, agent.login, turn.now)
-    agent.logged_out = turn.now if shift is not None else None
+    agent.logged_out = at if shift_at(turn.center, agent.login, at) is not None else None
 
 
 def logged_in(turn: Turn, agent: Agent) -> None:
@@ -136,6 +135,25 @@ def native_pause_seen(turn: Turn, event: NativePauseSeen) -> None:
         return
     agents.mirror(turn, agent)
     if agent.back_door is None or turn.now - agent.back_door > SAME_ACT:
+        if event.paused:
+            _refuse(turn, agent)
         detail = "paused" if event.paused else "un-paused"
         see(turn, agent, ViolationKind.BACK_DOOR, detail=f"{detail} in {event.queue}")
     agent.back_door = turn.now
+
+
+def _refuse(turn: Turn, agent: Agent) -> None:
+    """A pause at the back door is a request as at any other, but for a pause without kind, order or reason: it can only
+    be meant for a planned one, and those are granted at the other doors."""
+    turn.do(
+        BreakAsked(
+            request=turn.center.new_name(),
+            login=agent.login,
+            kind=BreakKind.TECHNICAL,
+            door="native",
+            verdict=Verdict.REFUSED,
+            reason="back-door",
+            next_slot=next_slot(turn.center, agent.login, turn.now),
+            at=turn.now,
+        )
+    )

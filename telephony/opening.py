@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 USED_SLOTS = timedelta(hours=24)
 """A planned break counts as used for so long after the permission that took it."""
+TALKED = timedelta(hours=1)
+"""An outcome can be given for a conversation that began so long before a restart."""
 LOCK_PATIENCE = 5.0
 """So long a router waits for one that is just ending, in seconds."""
 
@@ -52,7 +54,7 @@ async def read_start(database: Database, plan: Plan) -> Started:
     now = datetime.now(UTC)
     engine = database.engine
     operators = await queries.operators(engine)
-    open_operators = await queries.open_operators(engine)
+    open_operators = await queries.open_operators(engine, now - TALKED)
     open_calls = await queries.open_calls(engine)
     sticky = max((queue.sticky for queue in plan.queues), default=0)
     talks = await queries.last_talks(engine, now - timedelta(seconds=sticky)) if sticky else ()
@@ -65,6 +67,8 @@ async def read_start(database: Database, plan: Plan) -> Started:
         last_talks=talks,
         shifts=shifts,
         permissions=await break_queries.open_permissions(engine, now - USED_SLOTS),
+        claims=await break_queries.open_claims(engine),
+        log_outs=await break_queries.logged_out(engine, now - timedelta(seconds=plan.breaks.relogin)),
         orders=await break_queries.open_orders(engine, now),
         hands=await break_queries.open_hands(engine),
         violations=await break_queries.open_violations(engine),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from telephony.commands.common import duration, table
 from telephony.store import break_queries as read
-from telephony.store.break_rows import HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
+from telephony.store.break_rows import ClaimRow, HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
 from telephony.store.rows import StateRow
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class Breaks:
 
     on_break: list[StateRow]
     granted: list[PermissionRow]
+    claims: list[ClaimRow]
+    """Open: whose turn is kept until a place is free."""
     requests: list[RequestRow]
     orders: list[OrderRow]
     violations: list[ViolationRow]
@@ -40,15 +42,8 @@ class Breaks:
             for one in self.granted
             if one.ended is None and one.id not in held
         ]
-        for one in self.requests:
-            if one.verdict == "deferred" and one.permission is None and not self._answered(one):
-                found.append((one.at, one.login, one.kind, one.reason))
+        found += [(one.made, one.login, "technical", "cap") for one in self.claims]
         return sorted(found)
-
-    def _answered(self, request: RequestRow) -> bool:
-        """Whether something has become of it since."""
-        later = any(one.login == request.login and one.at > request.at for one in self.requests)
-        return later or any(one.login == request.login and one.given >= request.at for one in self.granted)
 
     def to_review(self) -> list[PermissionRow]:
         return [one for one in self.granted if one.kind == "emergency" and one.reviewed is None]
@@ -59,6 +54,7 @@ async def read_breaks(engine: AsyncEngine, day: Days) -> Breaks:
     return Breaks(
         on_break=await read.breaks_now(engine),
         granted=await read.permissions_between(engine, day.begin - REVIEW_WITHIN, day.end),
+        claims=await read.claims_now(engine),
         requests=await read.requests_between(engine, day.begin, day.end),
         orders=await read.orders_between(engine, day.begin, day.end),
         violations=await read.violations_between(engine, day.begin, day.end),

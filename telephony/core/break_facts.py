@@ -62,11 +62,30 @@ class BreakAsked(Fact, frozen=True, kw_only=True):
     login: str
     kind: BreakKind
     door: str
-    """phone, cli, supervisor, native (later api, mqtt)."""
+    """phone, cli, supervisor (an order), native (a pause in the PBX's own queue) (later api, mqtt)."""
     verdict: Verdict
     reason: str = ""
     permission: str | None = None
     next_slot: datetime | None = None
+    at: datetime
+
+
+class ClaimMade(Fact, frozen=True, kw_only=True):
+    """A missed slot's turn is kept until a place under the cap is free. `claim`: the name of the request; `slot`: begin
+    of the planned break."""
+
+    claim: str
+    login: str
+    slot: datetime
+    at: datetime
+
+
+class ClaimEnded(Fact, frozen=True, kw_only=True):
+    """`how`: given (there is a permission), withdrawn (by the operator), offline (logged out), lapsed (the shift is
+    over, or the slot is none any more)."""
+
+    claim: str
+    how: Literal["given", "withdrawn", "offline", "lapsed"]
     at: datetime
 
 
@@ -196,6 +215,8 @@ class LogInLocked(Fact, frozen=True, kw_only=True):
 
 AnyBreakFact = (
     BreakAsked
+    | ClaimMade
+    | ClaimEnded
     | PermissionGiven
     | PermissionEnded
     | OrderGiven

@@ -43,6 +43,8 @@ class OpenOperator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     idle_since: datetime | None = None
     until: datetime | None = None
     """End of the wrap-up or of the break, where one runs."""
+    talked: CallId | None = None
+    """Their last conversation with a caller, if it ended not long ago."""
 
 
 class OpenAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -94,7 +96,9 @@ class Started(Event, frozen=True, kw_only=True):
     last_talks: tuple[LastTalk, ...] = ()
     shifts: tuple[Shift, ...] = ()
     permissions: tuple[OpenPermission, ...] = ()
+    claims: tuple[OpenClaim, ...] = ()
     orders: tuple[OpenOrder, ...] = ()
+    log_outs: tuple[LoggedOut, ...] = ()
     hands: tuple[OpenHand, ...] = ()
     violations: tuple[OpenViolation, ...] = ()
     failed_log_ins: tuple[FailedLogIn, ...] = ()
@@ -117,6 +121,21 @@ class OpenPermission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     reason: str = ""
     ended: datetime | None = None
     reviewed: bool = False
+
+
+class OpenClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A missed slot whose operator waits for a place under the cap."""
+
+    claim: str
+    login: str
+    slot: datetime
+
+
+class LoggedOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The last that was heard of an operator: they have logged out, by their own wish, and not long ago."""
+
+    login: str
+    at: datetime
 
 
 class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -55,3 +55,5 @@ class Claim:
     length: timedelta
     shift_end: datetime
     login: str
+    id: str = ""
+    """The name of the request that it was the answer to."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from telephony.core import break_facts as that
 from telephony.store.break_rows import (
     BreakNote,
+    ClaimRow,
     DispositionRow,
     HandRow,
     LockedRow,
@@ -63,6 +64,17 @@ def _reviewed(fact: that.EmergencyReviewed, row: PermissionRow | None) -> Permis
     if row is None:
         return None
     return replace(row, reviewed=fact.at, reviewed_by=fact.by, confirmed=fact.confirmed)
+
+
+# --- claims ------------------------------------------------------------------------------------------------
+
+
+def _claim_made(fact: that.ClaimMade, row: ClaimRow | None) -> ClaimRow | None:
+    return ClaimRow(id=fact.claim, login=fact.login, slot=fact.slot, made=fact.at) if row is None else None
+
+
+def _claim_ended(fact: that.ClaimEnded, row: ClaimRow | None) -> ClaimRow | None:
+    return None if row is None or row.ended is not None else replace(row, ended=fact.at, how=fact.how)
 
 
 # --- orders and violations ---------------------------------------------------------------------------------
@@ -132,6 +144,8 @@ NAMED_FOLDS: dict[type, NamedFold] = {
     that.PermissionGiven: NamedFold(PermissionRow, "permission", _permission_given),
     that.PermissionEnded: NamedFold(PermissionRow, "permission", _permission_ended),
     that.EmergencyReviewed: NamedFold(PermissionRow, "permission", _reviewed),
+    that.ClaimMade: NamedFold(ClaimRow, "claim", _claim_made),
+    that.ClaimEnded: NamedFold(ClaimRow, "claim", _claim_ended),
     that.OrderGiven: NamedFold(OrderRow, "order", _order_given),
     that.OrderWithdrawn: NamedFold(OrderRow, "order", _order_withdrawn),
     that.ViolationSeen: NamedFold(ViolationRow, "violation", _violation_seen),

@@ -11,12 +11,14 @@ from telephony.core.break_facts import BreakKind, ViolationKind
 from telephony.core.events import (
     FailedLogIn,
     LockedLogIn,
+    LoggedOut,
+    OpenClaim,
     OpenHand,
     OpenOrder,
     OpenPermission,
     OpenViolation,
 )
-from telephony.store.break_rows import HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
+from telephony.store.break_rows import ClaimRow, HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
 from telephony.store.queries import all_rows, rows_of
 from telephony.store.rows import StateRow
 from telephony.store.tables import call_log, operators
@@ -26,6 +28,8 @@ PERMISSIONS, ORDERS, VIOLATIONS, HANDS, REQUESTS = (
     call_log.by_name[name] for name in ("permissions", "break_orders", "violations", "hands", "break_requests")
 )
 permissions, orders, violations, hands, requests = PERMISSIONS.c, ORDERS.c, VIOLATIONS.c, HANDS.c, REQUESTS.c
+CLAIMS = call_log.by_name["claims"]
+claims = CLAIMS.c
 denied, locked = call_log.denied_logins.c, call_log.by_name["locked_logins"].c
 
 # --- at a start --------------------------------------------------------------------------------------------
@@ -38,6 +42,7 @@ OPEN_PERMISSIONS = sa.select(*_PERMISSION).where(permissions.ended.is_(None))
 OPEN_VIOLATIONS = sa.select(
     violations.id.label("violation"), violations.login, violations.kind, violations.seen.label("at")
 ).where(violations.ended.is_(None))
+OPEN_CLAIMS = sa.select(claims.id.label("claim"), claims.login, claims.slot).where(claims.ended.is_(None))
 OPEN_HANDS = sa.select(hands.id.label("hand"), hands.login, hands.call, hands.raised.label("at")).where(
     hands.ended.is_(None)
 )
@@ -54,6 +59,19 @@ async def open_permissions(engine: AsyncEngine, since: datetime) -> tuple[OpenPe
         for row in found
     ]
     return tuple(sorted(made, key=lambda one: (one.begins, one.permission)))
+
+
+async def open_claims(engine: AsyncEngine) -> tuple[OpenClaim, ...]:
+    """Missed slots whose operators wait for a place, by slot."""
+    found = [OpenClaim(**row) for row in await all_rows(engine, OPEN_CLAIMS)]
+    return tuple(sorted(found, key=lambda one: (one.slot, one.login)))
+
+
+async def logged_out(engine: AsyncEngine, since: datetime) -> tuple[LoggedOut, ...]:
+    """Whose last leaving, at or after `since`, was by their own wish. Who is at work again may be among them."""
+    query = sa.select(states.login, states.ended, states.how).where(states.how.is_not(None), states.ended >= since)
+    last = {row["login"]: row for row in sorted(await all_rows(engine, query), key=lambda row: row["ended"])}
+    return tuple(LoggedOut(login=login, at=row["ended"]) for login, row in last.items() if row["how"] == "logged_out")
 
 
 async def open_orders(engine: AsyncEngine, now: datetime) -> tuple[OpenOrder, ...]:
@@ -147,6 +165,12 @@ async def hands_between(engine: AsyncEngine, begin: datetime, end: datetime) -> 
     """Hands raised at or after `begin` and before `end`, in order."""
     query = sa.select(HANDS).where(hands.raised >= begin, hands.raised < end)
     return rows_of(HandRow, await all_rows(engine, query.order_by(hands.raised, hands.id)))
+
+
+async def claims_now(engine: AsyncEngine) -> list[ClaimRow]:
+    """Missed slots whose operators wait for a place now, in order of their asking."""
+    found = await all_rows(engine, sa.select(CLAIMS).where(claims.ended.is_(None)))
+    return sorted(rows_of(ClaimRow, found), key=lambda row: (row.made, row.id))
 
 
 async def breaks_now(engine: AsyncEngine) -> list[StateRow]:

@@ -47,6 +47,18 @@ class OrderRow(Row, frozen=True, gc=False):
     withdrawn_by: str | None = None
 
 
+class ClaimRow(Row, frozen=True, gc=False):
+    """A missed slot whose turn is kept until a place under the cap is free; named by the request."""
+
+    id: str
+    login: str
+    slot: datetime
+    made: datetime
+    ended: datetime | None = None
+    how: str | None = None
+    """given, withdrawn, offline, lapsed."""
+
+
 class ViolationRow(Row, frozen=True, gc=False):
     """A pause without permission. One that does not last has ended when it was seen."""
 
@@ -116,13 +128,14 @@ class LockedRow(Row, frozen=True, gc=False):
     at: datetime
 
 
-NamedRow = PermissionRow | OrderRow | ViolationRow | HandRow
+NamedRow = PermissionRow | ClaimRow | OrderRow | ViolationRow | HandRow
 """Rows named by an id that their facts carry; later facts change them."""
 BreakNote = RequestRow | DispositionRow | LockedRow
 """Rows that never change."""
 
 BREAK_ROW_TYPES: dict[str, type[Row]] = {
     "permissions": PermissionRow,
+    "claims": ClaimRow,
     "break_orders": OrderRow,
     "violations": ViolationRow,
     "hands": HandRow,
@@ -133,6 +146,7 @@ BREAK_ROW_TYPES: dict[str, type[Row]] = {
 """Table of the call log -> its rows."""
 NAMED: dict[type[Row], str] = {
     PermissionRow: "permissions",
+    ClaimRow: "claims",
     OrderRow: "break_orders",
     ViolationRow: "violations",
     HandRow: "hands",

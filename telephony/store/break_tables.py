@@ -13,6 +13,7 @@ BREAK_INDEXES: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
     ("permissions", ("id",), OPEN),
     ("permissions", ("ended",), "ended IS NOT NULL"),
     ("permissions", ("begins",), None),
+    ("claims", ("id",), OPEN),
     ("break_orders", ("until",), None),
     ("violations", ("id",), OPEN),
     ("violations", ("seen",), None),
@@ -34,6 +35,11 @@ def add_break_tables(table: Callable[..., sa.Table]) -> None:
         *(text("order_id", null=True), text("reason"), time("given")),
         *(time("ended", null=True), text("how", null=True)),
         *(time("reviewed", null=True), text("reviewed_by", null=True), sa.Column("confirmed", sa.Boolean)),
+    )
+    table(
+        "claims",
+        "id",
+        *(text("id"), text("login"), time("slot"), time("made"), time("ended", null=True), text("how", null=True)),
     )
     table(
         "break_orders",

@@ -47,7 +47,8 @@ MUTABLE: Mapping[str, frozenset[str]] = {
         }
     ),
     "attempts": frozenset({"answered", "ended", "result"}),
-    "operator_states": frozenset({"ended"}),
+    "operator_states": frozenset({"ended", "how"}),
+    "claims": frozenset({"ended", "how"}),
     "permissions": frozenset({"begins", "until", "ended", "how", "reviewed", "reviewed_by", "confirmed"}),
     "break_orders": frozenset({"withdrawn", "withdrawn_by"}),
     "violations": frozenset({"ended"}),

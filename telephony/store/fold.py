@@ -240,9 +240,9 @@ _NOT_IDLE = frozenset({State.TALKING, State.ON_HOLD, State.WRAP_UP})
 
 
 def _operator_changed(fact: fact_types.OperatorChanged, place: Place, was: StateRow | None) -> tuple[AnyRow, ...]:
-    closed = () if was is None else (replace(was, ended=fact.at),)
     if fact.state == State.OFFLINE:
-        return closed
+        return () if was is None else (replace(was, ended=fact.at, how=fact.reason or None),)
+    closed = () if was is None else (replace(was, ended=fact.at),)
     idle_since = None if was is None or fact.state in _NOT_IDLE else was.idle_since
     if fact.state == State.READY and idle_since is None:
         idle_since = fact.at

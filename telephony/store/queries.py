@@ -56,10 +56,37 @@ OPEN_CALLS = sa.select(
 """Not ordered: an order could make SQLite prefer an index of the whole history."""
 
 
-async def open_operators(engine: AsyncEngine) -> tuple[OpenOperator, ...]:
-    """Who is logged in, by login: the open interval of each."""
-    found = [OpenOperator(**{**row, "phone": row["phone"] or ""}) for row in await all_rows(engine, OPEN_STATES)]
+async def open_operators(engine: AsyncEngine, talks_since: datetime) -> tuple[OpenOperator, ...]:
+    """Who is logged in, by login: the open interval of each, with the last conversation that began at or after
+    `talks_since` and has ended."""
+    talks = await _talked(engine, talks_since)
+    found = [
+        OpenOperator(**{**row, "phone": row["phone"] or "", "talked": talks.get(row["login"])})
+        for row in await all_rows(engine, OPEN_STATES)
+    ]
     return tuple(sorted(found, key=lambda operator: operator.login))
+
+
+async def _talked(engine: AsyncEngine, since: datetime) -> dict[str, str]:
+    """Login -> their last conversation with a caller."""
+    with_callers = sa.and_(
+        attempts.made >= since, attempts.answered.is_not(None), attempts.ended.is_not(None), calls.kind == "inbound"
+    )
+    both = sa.join(call_log.attempts, call_log.calls, calls.id == attempts.call)
+    last = (
+        sa.select(attempts.operator, sa.func.max(attempts.ended).label("ended"))
+        .select_from(both)
+        .where(with_callers)
+        .group_by(attempts.operator)
+        .subquery()
+    )
+    query = (
+        sa.select(attempts.operator, attempts.call)
+        .select_from(both)
+        .join(last, sa.and_(last.c.operator == attempts.operator, last.c.ended == attempts.ended))
+        .where(with_callers)
+    )
+    return {row["operator"]: row["call"] for row in await all_rows(engine, query)}
 
 
 async def open_calls(engine: AsyncEngine) -> tuple[OpenCall, ...]:

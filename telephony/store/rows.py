@@ -77,6 +77,8 @@ class StateRow(Row, frozen=True, gc=False):
     ended: datetime | None = None
     permission: str | None = None
     """On which a break stands."""
+    how: str | None = None
+    """Why they left, where the interval ended with a logout."""
 
 
 class TransferRow(Row, frozen=True, gc=False):

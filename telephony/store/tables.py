@@ -36,6 +36,7 @@ INDEXES: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
     ("operator_states", ("since",), None),
     ("operator_states", ("login",), OPEN),
     ("operator_states", ("login", "since"), None),
+    ("operator_states", ("ended",), "how IS NOT NULL"),
     ("transfers", ("call",), None),
     ("denied_logins", ("at",), None),
     *BREAK_INDEXES,
@@ -113,6 +114,7 @@ class CallLogTables:
             time("until", null=True),
             time("ended", null=True),
             text("permission", null=True),
+            text("how", null=True),
         )
         self.transfers = table(
             "transfers",

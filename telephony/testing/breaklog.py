@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from telephony.core import break_facts as that
 from telephony.core.break_facts import AnyBreakFact
-from telephony.core.events import OpenOrder, OpenPermission, OpenViolation
+from telephony.core.events import OpenClaim, OpenOrder, OpenPermission, OpenViolation
 
 F = TypeVar("F")
 
@@ -23,6 +23,8 @@ class BreakLog:
         self.permissions: dict[str, OpenPermission] = {}
         self.how: dict[str, str] = {}
         """Of the permissions that have ended."""
+        self.claims: dict[str, OpenClaim] = {}
+        """Those that are open."""
         self.orders: dict[str, OpenOrder] = {}
         self.violations: dict[str, OpenViolation] = {}
         """Those that last."""
@@ -43,6 +45,11 @@ class BreakLog:
                 else:
                     self.permissions[fact.permission] = replace(known, ended=fact.at)
                     self.how[fact.permission] = fact.how
+            case that.ClaimMade():
+                self.claims[fact.claim] = OpenClaim(claim=fact.claim, login=fact.login, slot=fact.slot)
+            case that.ClaimEnded():
+                if self.claims.pop(fact.claim, None) is None:
+                    self.oddities.append(fact)
             case that.EmergencyReviewed():
                 known = self.permissions[fact.permission]
                 self.permissions[fact.permission] = replace(known, reviewed=True)

@@ -85,6 +85,8 @@ class Interval:
     until: datetime | None
     permission: str | None = None
     ended: datetime | None = None
+    how: str = ""
+    """Why they left, if it ended so."""
 
 
 _NOT_IDLE = frozenset({State.TALKING, State.ON_HOLD, State.WRAP_UP})
@@ -229,6 +231,8 @@ class CallLog:
             if (was.state, was.reason, was.call, was.phone) == (fact.state, fact.reason, fact.call, fact.phone):
                 self.oddities.append(fact)
         if fact.state == State.OFFLINE:
+            if was is not None:
+                was.how = fact.reason
             return
         idle_since = None if was is None or fact.state in _NOT_IDLE else was.idle_since
         if fact.state == State.READY and idle_since is None:

@@ -46,7 +46,7 @@ async def test_a_start_finds_who_works_and_which_calls_live(database_url: str, t
                 queued=at(110),
             ),
         )  # fmt: skip
-        assert await queries.open_operators(engine) == (
+        assert await queries.open_operators(engine, at(0)) == (
             ev.OpenOperator(login="ivanova", phone="phone-ivanova", state="ready", since=at(78), idle_since=at(78)),
             ev.OpenOperator(login="petrova", phone="phone-petrova", state="talking", since=at(108), call="gudok-1.2"),
         )
@@ -58,7 +58,7 @@ async def test_an_operator_who_only_rang_keeps_their_place_in_idleness(database_
             changed = that.OperatorChanged(login="ivanova", state=state, phone="p1", at=at(second))
             store.append(ev.PbxLost(reason="any"), [changed])
         await store.durable()
-        (operator,) = await queries.open_operators(store.database.engine)
+        (operator,) = await queries.open_operators(store.database.engine, at(0))
     assert (operator.state, operator.since, operator.idle_since) == ("ringing", at(4), at(0))
 
 

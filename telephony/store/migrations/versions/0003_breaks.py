@@ -1,4 +1,4 @@
-"""Breaks: permissions, orders, requests, violations, hands, dispositions, locked extensions; looks at numbers."""
+"""Breaks: permissions, claims, orders, requests, violations, hands, outcomes, locked extensions; looks at numbers."""
 
 from typing import Any
 
@@ -46,9 +46,12 @@ def index(table: str, what: str, *columns: str, only: str | None = None) -> None
 
 def upgrade() -> None:
     op.add_column("operator_states", sa.Column("permission", sa.Text(), nullable=True))
+    op.add_column("operator_states", sa.Column("how", sa.Text(), nullable=True))
     index("operator_states", "login", "login", "since")
+    index("operator_states", "ended", "ended", only="how IS NOT NULL")
     index("denied_logins", "at", "at")
     make_permissions()
+    make_claims()
     make_orders()
     make_violations()
     make_hands()
@@ -74,6 +77,11 @@ def make_permissions() -> None:
     index("permissions", "open", "id", only=OPEN)
     index("permissions", "ended", "ended", only="ended IS NOT NULL")
     index("permissions", "begins", "begins")
+
+
+def make_claims() -> None:
+    table("claims", *text("id", "login"), *times("slot", "made"), *times("ended", null=True), *text("how", null=True))
+    index("claims", "open", "id", only=OPEN)
 
 
 def make_orders() -> None:

@@ -1,0 +1,30 @@
+"""What the log in memory says of operators' last acts, for a new life of the router."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from telephony.core.events import LoggedOut
+from telephony.core.facts import CallKind
+from telephony.testing.calllog import CallLog
+
+
+def talked(log: CallLog) -> dict[str, str]:
+    """Login -> their last conversation with a caller that is over."""
+    ended: list[tuple[datetime, str, str]] = []
+    for call in log.calls.values():
+        if call.kind is CallKind.INBOUND:
+            for one in call.attempts.values():
+                if one.operator is not None and one.answered is not None and one.ended is not None:
+                    ended.append((one.ended, one.operator, call.id))
+    return {login: call for _, login, call in sorted(ended)}
+
+
+def logged_out(log: CallLog) -> tuple[LoggedOut, ...]:
+    """Whose last leaving was by their own wish."""
+    last = {login: intervals[-1] for login, intervals in log.intervals.items()}
+    return tuple(
+        LoggedOut(login=login, at=one.ended)
+        for login, one in last.items()
+        if one.ended is not None and one.how == "logged_out"
+    )
