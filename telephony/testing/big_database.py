@@ -88,7 +88,7 @@ def past_call(number: int, arrived: datetime) -> Tables:
         tables["attempts"] = [
             (call, 1, leg, "queue", login, phone, None, "registry", _iso(made), talk, over, "answered")
         ]
-        tables["operator_states"] = [(seq, 5, login, "talking", phone, "", call, talk, None, None, over, None)]
+        tables["operator_states"] = [(seq, 5, login, "talking", phone, "", call, talk, None, None, over, None, None)]
     return tables
 
 

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import signal
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio

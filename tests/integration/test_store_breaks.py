@@ -83,6 +83,36 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
     assert {row.id: row.ended for row in violations} == {"rona": at(5), "late": None, "lost": at(60)}
 
 
+async def test_a_start_knows_who_waits_for_a_place(database_url: str, tmp_path: Path) -> None:
+    def claim(name: str, slot: float) -> pause.ClaimMade:
+        return pause.ClaimMade(claim=name, login=name, slot=at(slot), at=at(900))
+
+    async with opened(database_url, tmp_path) as store:
+        tell(store, claim("late", 700), claim("early", 600), claim("given", 500))
+        tell(store, pause.ClaimEnded(claim="given", how="given", at=at(910)))
+        await store.durable()
+        engine = store.database.engine
+        assert await break_queries.open_claims(engine) == (
+            ev.OpenClaim(claim="early", login="early", slot=at(600)),
+            ev.OpenClaim(claim="late", login="late", slot=at(700)),
+        )
+        assert [row.id for row in await break_queries.claims_now(engine)] == ["early", "late"]
+
+
+async def test_a_start_knows_who_has_logged_out_lately(database_url: str, tmp_path: Path) -> None:
+    def state(login: str, second: float, state: str, reason: str = "") -> that.OperatorChanged:
+        return that.OperatorChanged(login=login, state=state, reason=reason, phone="p", at=at(second))
+
+    async with opened(database_url, tmp_path) as store:
+        tell(store, *(state(login, 0, "ready", "logged_in") for login in ("long-ago", "lately", "moved", "both")))
+        tell(store, state("long-ago", 100, "offline", "logged_out"), state("lately", 200, "offline", "logged_out"))
+        tell(store, state("moved", 200, "offline", "other_phone"), state("both", 210, "offline", "logged_out"))
+        tell(store, state("both", 220, "ready", "logged_in"), state("both", 230, "offline", "phone_taken_over"))
+        await store.durable()
+        found = await break_queries.logged_out(store.database.engine, at(150))
+    assert found == (ev.LoggedOut(login="lately", at=at(200)),)
+
+
 async def test_the_time_to_help_and_who_helped_how(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url, tmp_path) as store:
         tell(store, pause.HandRaised(hand="h", login="ivanova", call="c1", at=at(0)))
@@ -153,6 +183,7 @@ async def test_a_start_finds_open_breaks_by_their_own_indexes(database_url: str,
                 (break_queries.OPEN_PERMISSIONS, "ix_permissions_open"),
                 (break_queries.OPEN_VIOLATIONS, "ix_violations_open"),
                 (break_queries.OPEN_HANDS, "ix_hands_open"),
+                (break_queries.OPEN_CLAIMS, "ix_claims_open"),
             ):
                 sql = str(query.compile(dialect=store.database.dialect))
                 plan = await connection.exec_driver_sql(("EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN ") + sql)

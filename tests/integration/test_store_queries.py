@@ -47,9 +47,12 @@ async def test_a_start_finds_who_works_and_which_calls_live(database_url: str, t
             ),
         )  # fmt: skip
         assert await queries.open_operators(engine, at(0)) == (
-            ev.OpenOperator(login="ivanova", phone="phone-ivanova", state="ready", since=at(78), idle_since=at(78)),
+            ev.OpenOperator(
+                login="ivanova", phone="phone-ivanova", state="ready", since=at(78), idle_since=at(78),
+                talked="gudok-1.1",
+            ),
             ev.OpenOperator(login="petrova", phone="phone-petrova", state="talking", since=at(108), call="gudok-1.2"),
-        )
+        )  # fmt: skip
 
 
 async def test_an_operator_who_only_rang_keeps_their_place_in_idleness(database_url: str, tmp_path: Path) -> None:
@@ -60,6 +63,22 @@ async def test_an_operator_who_only_rang_keeps_their_place_in_idleness(database_
         await store.durable()
         (operator,) = await queries.open_operators(store.database.engine, at(0))
     assert (operator.state, operator.since, operator.idle_since) == ("ringing", at(4), at(0))
+
+
+async def test_the_last_talk_of_each_operator_at_work(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        for n, start in enumerate((0, 3600, 4000), 1):
+            store.tell(answered_call(n, "ivanova", start=start))
+        ready = that.OperatorChanged(login="ivanova", state="ready", phone="p1", at=at(9000))
+        other = that.OperatorChanged(login="sidorova", state="ready", phone="p3", at=at(9000))
+        store.append(ev.PbxLost(reason="any"), [ready, other])
+        await store.durable()
+        engine = store.database.engine
+        calls = await queries.calls_between(engine, at(3900), at(9000))
+        found = await queries.open_operators(engine, at(3000))
+        assert {one.login: one.talked for one in found} == {"ivanova": calls[-1].id, "sidorova": None}
+        found = await queries.open_operators(engine, at(8000))
+        assert {one.login: one.talked for one in found} == {"ivanova": None, "sidorova": None}
 
 
 async def test_the_last_talk_of_each_caller_and_not_older_ones(database_url: str, tmp_path: Path) -> None:

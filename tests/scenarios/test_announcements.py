@@ -147,7 +147,7 @@ def test_the_router_dies_while_the_phone_is_told(story: Story, picked_up: bool) 
 
 
 def test_the_pbx_dies_while_the_phone_is_told(story: Story) -> None:
-    anna = anna_on_break(story)
+    anna_on_break(story)
     it_is(story, "0:24")
     story.passes(1)
     story.kill_pbx()

@@ -9,8 +9,10 @@ import pytest
 from telephony.core.break_facts import (
     BreakKind,
     Verdict,
+    ViolationKind,
 )
 from telephony.core.commands import LogOut, TakeBreak
+from telephony.testing.people import Operator
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
     BREAK_PLAN,
@@ -20,6 +22,9 @@ from tests.scenarios.break_center import (
     it_is,
     last_answer,
     order,
+    three_on_one_slot,
+    violations,
+    waits_for_break,
 )
 from tests.scenarios.small_center import NewStory
 
@@ -103,3 +108,106 @@ def test_who_logs_out_by_another_door_leaves_no_permission(story: Story) -> None
     story.asks(lambda name: LogOut(command=name, login="anna"))
     assert how_it_ended(story) == ["offline"]
     assert last_answer(story, "anna").verdict is Verdict.GRANTED
+
+
+# -- who waits for a place
+
+
+def anna_waits_for_a_place(story: Story) -> tuple[Operator, Operator]:
+    """Anna missed her break because of a call, and Boris has the only place."""
+    anna, boris, _ = three_on_one_slot(story)
+    story.shift("boris", "0:00", "8:00", "0:16-0:31")
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:16")
+    boris.asks_break()
+    caller.hangs_up()
+    assert anna.asks_break() == "break-waits"
+    return anna, boris
+
+
+def test_who_waits_for_a_place_still_does(story: Story) -> None:
+    anna, boris = anna_waits_for_a_place(story)
+    story.restart_router()
+    assert anna.asks_break() == "refused-already"
+    boris.comes_back()
+    assert anna.state == "break"
+    assert anna.interval.until == anna.interval.since + timedelta(minutes=15)
+    assert story.log.breaks.claims == {}
+
+
+def test_a_place_that_came_free_meanwhile_is_taken_at_once(story: Story) -> None:
+    anna, boris = anna_waits_for_a_place(story)
+    story.restart_router(after=900)
+    assert (boris.state, anna.state) == ("ready", "break")
+
+
+def test_who_took_it_back_or_went_home_waits_no_more(story: Story) -> None:
+    anna, boris = anna_waits_for_a_place(story)
+    assert anna.comes_back() == "break-cancelled"
+    story.restart_router()
+    boris.comes_back()
+    assert anna.state == "ready"
+    assert not waits_for_break(story, "anna")
+
+
+def test_a_slot_that_is_none_any_more_is_not_waited_for(story: Story) -> None:
+    anna, boris = anna_waits_for_a_place(story)
+    story.kill_router()
+    story.shift("anna", "0:00", "8:00", "2:00-2:15")
+    story.start_router()
+    boris.comes_back()
+    story.passes(10)
+    assert anna.state == "ready"
+    story.journal.commit()
+    assert story.log.breaks.claims == {}
+
+
+# -- what else is remembered
+
+
+def test_logging_out_and_in_again_around_a_restart_is_still_a_violation(story: Story) -> None:
+    anna = anna_at_work(story)
+    anna.logs_out()
+    story.restart_router()
+    story.passes(minutes=3)
+    anna.logs_in("phone01")
+    assert violations(story, "anna") == [ViolationKind.RELOGIN]
+
+
+def test_whose_phone_was_taken_over_has_not_logged_out(story: Story) -> None:
+    anna, boris = anna_at_work(story), story.operator("boris", booking=1)
+    boris.logs_in("phone01")
+    story.restart_router()
+    anna.logs_in("phone02")
+    assert violations(story, "anna") == []
+
+
+def test_the_lamp_of_a_break_that_is_nearly_over_blinks_again(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    it_is(story, "0:24")
+    story.kill_router()
+    story.pbx.lamps.clear()
+    story.start_router()
+    assert story.pbx.lamps["break-2001"] == "blinking"
+    it_is(story, "0:26")
+    assert story.pbx.lamps["break-2001"] == "off"
+
+
+def test_a_wrap_up_stretched_by_a_call_of_ones_own_is_seen_after_a_restart(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    caller.hangs_up()
+    story.restart_router()
+    assert anna.state == "wrap_up"
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    story.passes(25)
+    assert violations(story, "anna") == [ViolationKind.LONG_WRAP_UP]
+    story.restart_router()
+    anna.hangs_up()
+    story.journal.commit()
+    assert story.log.breaks.open_violations() == ()

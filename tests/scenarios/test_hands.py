@@ -245,6 +245,23 @@ def test_an_outcome_is_given_after_the_talk_and_can_be_corrected(story: Story, a
     ]
 
 
+@pytest.mark.parametrize("hangs_up", ["before", "meanwhile", "after"])
+def test_an_outcome_is_given_after_the_router_has_died(
+    story: Story, anna: Operator, caller: Caller, hangs_up: str
+) -> None:
+    if hangs_up == "before":
+        caller.hangs_up()
+    story.kill_router()
+    if hangs_up == "meanwhile":
+        caller.hangs_up()
+    story.start_router()
+    if hangs_up == "after":
+        caller.hangs_up()
+    assert anna.gives_outcome("1") == "outcome-noted"
+    given = said(story, OutcomeGiven)
+    assert [fact.call for fact in given if isinstance(fact, OutcomeGiven)] == [caller.id]
+
+
 def test_no_talk_no_outcome(story: Story, anna: Operator) -> None:
     assert anna.gives_outcome("1") == "outcome-no-call"
     assert anna.logs_out() == "logged-out"

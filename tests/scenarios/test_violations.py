@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from telephony.core.break_facts import (
+    Verdict,
     ViolationKind,
 )
 from telephony.core.commands import TakeBreak
+from telephony.testing.clock import MORNING
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
     BREAK_PLAN,
     MANAGEMENT,
     anna_at_work,
     it_is,
+    last_answer,
     violations,
 )
 from tests.scenarios.small_center import NewStory
@@ -118,6 +123,9 @@ def test_a_pause_by_the_back_door_is_undone_and_on_record(story: Story) -> None:
     assert not story.pbx.native.members["anna"].paused
     assert anna.state == "ready"
     assert violations(story, "anna") == [ViolationKind.BACK_DOOR]
+    asked = last_answer(story, "anna")
+    assert (asked.door, asked.verdict, asked.reason) == ("native", Verdict.REFUSED, "back-door")
+    assert asked.next_slot == MORNING + timedelta(minutes=10)
 
 
 def test_a_break_is_not_ended_by_the_back_door(story: Story) -> None:
@@ -127,6 +135,7 @@ def test_a_break_is_not_ended_by_the_back_door(story: Story) -> None:
     story.pauses_past_us(anna, paused=False)
     assert story.pbx.native.members["anna"].paused
     assert violations(story, "anna") == [ViolationKind.BACK_DOOR]
+    assert last_answer(story, "anna").door == "phone", "an end of a pause is no request for one"
 
 
 def test_a_pause_taken_while_nobody_looked_is_found(story: Story) -> None:

@@ -152,6 +152,7 @@ DAY: list[that.AnyFact] = [
     may("p3", EMERGENCY, "11:30", "11:45", reason="плохо"),
     state("break", "11:30", "emergency", "p3"),
     asked("11:40", pause.Verdict.DEFERRED, "cap"),
+    pause.ClaimMade(claim="11:40", login="anna", slot=at("11:00"), at=at("11:40")),
 ]
 """Anna is a quarter of an hour late; a planned break, one on an order, an emergency; an overrun, a raised hand."""
 
