@@ -56,7 +56,7 @@ def _remember_talks(turn: Turn, call: OpenCall) -> None:
 def _restore(agent: Agent, row: OpenOperator) -> None:
     agent.state, agent.since, agent.reason = State(row.state), row.since, row.reason
     agent.idle_since, agent.until, agent.call = row.idle_since, row.until, row.call
-    agent.engaged_since = row.since if agent.state in ENGAGED else None
+    agent.engaged_since = (row.free_until or row.since) if agent.state in ENGAGED else None
     agent.after_call = agent.state is State.WRAP_UP
     agent.talked = row.talked
 

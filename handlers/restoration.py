@@ -5,8 +5,8 @@ from __future__ import annotations
 from handlers import agents, breaks, claims, orders, violations
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded, ViolationKind
-from telephony.core.events import OpenPermission, Started
-from telephony.core.operators import Agent, State
+from telephony.core.events import OpenOperator, OpenPermission, Started
+from telephony.core.operators import ENGAGED, Agent, State
 from telephony.core.permissions import Order, Permission
 from telephony.core.roster import Roster
 
@@ -21,6 +21,8 @@ def restore_breaks(turn: Turn, event: Started) -> None:
     for agent in list(center.agents.values()):
         if agent.state is State.BREAK and agent.permission is None:
             agents.make_ready(turn, agent, "no_permission")
+    for row in event.open_operators:
+        _move_slots(turn, row)
     for claim in event.claims:
         claims.restore(turn, claim)
     for out in event.log_outs:
@@ -36,6 +38,16 @@ def restore_breaks(turn: Turn, event: Started) -> None:
             held.after_call = lasting.kind is ViolationKind.LONG_WRAP_UP
         else:
             turn.do(ViolationEnded(violation=lasting.violation, at=turn.now))
+
+
+def _move_slots(turn: Turn, row: OpenOperator) -> None:
+    """Planned breaks missed because of a call that ended just before: when it had begun is on record."""
+    agent = turn.center.agents.get(row.login)
+    if agent is None or agent.state in ENGAGED or row.reason == "logged_in":
+        return
+    if row.free_until is not None and row.free_until < row.since:
+        agent.engaged_since = row.free_until
+        breaks.follow_calls(turn, agent, row.since)
 
 
 def _restore(turn: Turn, known: OpenPermission) -> None:

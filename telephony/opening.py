@@ -22,8 +22,9 @@ log = structlog.get_logger(__name__)
 
 USED_SLOTS = timedelta(hours=24)
 """A planned break counts as used for so long after the permission that took it."""
-TALKED = timedelta(hours=1)
-"""An outcome can be given for a conversation that began so long before a restart."""
+LATELY = timedelta(hours=2)
+"""So far back is looked for an operator's last talk, and for when they were last free: it is the rows of so many hours
+that a start reads."""
 LOCK_PATIENCE = 5.0
 """So long a router waits for one that is just ending, in seconds."""
 
@@ -54,7 +55,7 @@ async def read_start(database: Database, plan: Plan) -> Started:
     now = datetime.now(UTC)
     engine = database.engine
     operators = await queries.operators(engine)
-    open_operators = await queries.open_operators(engine, now - TALKED)
+    open_operators = await queries.open_operators(engine, now - LATELY)
     open_calls = await queries.open_calls(engine)
     sticky = max((queue.sticky for queue in plan.queues), default=0)
     talks = await queries.last_talks(engine, now - timedelta(seconds=sticky)) if sticky else ()

@@ -43,6 +43,9 @@ class OpenOperator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     idle_since: datetime | None = None
     until: datetime | None = None
     """End of the wrap-up or of the break, where one runs."""
+    free_until: datetime | None = None
+    """When a state without a caller last ended, not long ago: from then until `since`, or until now, they were with
+    callers."""
     talked: CallId | None = None
     """Their last conversation with a caller, if it ended not long ago."""
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from telephony.core.events import LastTalk, OpenAttempt, OpenCall, OpenOperator, Operator
+from telephony.core.operators import ENGAGED
 from telephony.store import tables
 from telephony.store.break_rows import Row
 from telephony.store.notes import CelPosition
@@ -56,15 +57,31 @@ OPEN_CALLS = sa.select(
 """Not ordered: an order could make SQLite prefer an index of the whole history."""
 
 
-async def open_operators(engine: AsyncEngine, talks_since: datetime) -> tuple[OpenOperator, ...]:
-    """Who is logged in, by login: the open interval of each, with the last conversation that began at or after
-    `talks_since` and has ended."""
-    talks = await _talked(engine, talks_since)
+async def open_operators(engine: AsyncEngine, since: datetime) -> tuple[OpenOperator, ...]:
+    """Who is logged in, by login: the open interval of each, with what is remembered of the time from `since` on."""
+    talks, free = await _talked(engine, since), await _free_until(engine, since)
     found = [
-        OpenOperator(**{**row, "phone": row["phone"] or "", "talked": talks.get(row["login"])})
+        OpenOperator(
+            **{
+                **row,
+                "phone": row["phone"] or "",
+                "talked": talks.get(row["login"]),
+                "free_until": free.get(row["login"]),
+            }
+        )
         for row in await all_rows(engine, OPEN_STATES)
     ]
     return tuple(sorted(found, key=lambda operator: operator.login))
+
+
+async def _free_until(engine: AsyncEngine, since: datetime) -> dict[str, datetime]:
+    """Login -> end of the last interval without a caller; it began at or after `since`."""
+    query = (
+        sa.select(states.login, sa.func.max(states.ended).label("ended"))
+        .where(states.since >= since, states.ended.is_not(None), states.state.not_in(sorted(ENGAGED)))
+        .group_by(states.login)
+    )
+    return {row["login"]: row["ended"] for row in await all_rows(engine, query)}
 
 
 async def _talked(engine: AsyncEngine, since: datetime) -> dict[str, str]:

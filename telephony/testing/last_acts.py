@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from telephony.core.events import LoggedOut
+from msgspec.structs import replace
+
+from telephony.core.events import LoggedOut, OpenOperator
 from telephony.core.facts import CallKind
+from telephony.core.operators import ENGAGED
 from telephony.testing.calllog import CallLog
 
 
@@ -18,6 +21,24 @@ def talked(log: CallLog) -> dict[str, str]:
                 if one.operator is not None and one.answered is not None and one.ended is not None:
                     ended.append((one.ended, one.operator, call.id))
     return {login: call for _, login, call in sorted(ended)}
+
+
+def free_until(log: CallLog) -> dict[str, datetime]:
+    """Login -> end of the last interval without a caller."""
+    ended: dict[str, datetime] = {}
+    for login, intervals in log.intervals.items():
+        for one in intervals:
+            if one.ended is not None and one.state not in ENGAGED:
+                ended[login] = one.ended
+    return ended
+
+
+def open_operators(log: CallLog) -> tuple[OpenOperator, ...]:
+    """Who is logged in, with all that is remembered of them."""
+    talks, free = talked(log), free_until(log)
+    return tuple(
+        replace(row, talked=talks.get(row.login), free_until=free.get(row.login)) for row in log.open_operators()
+    )
 
 
 def logged_out(log: CallLog) -> tuple[LoggedOut, ...]:

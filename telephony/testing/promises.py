@@ -73,6 +73,9 @@ class Promises:
                 story.switch.hang_up(channel)
             story.passes(3)
         story.passes(HOME)
+        for _ in range(20):
+            if story.switch.channels:  # somebody is being told just now that their break is nearly over
+                story.passes(1)
         story.journal.commit()
         check_nothing_is_left(story)
         check_log(story)

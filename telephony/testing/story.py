@@ -20,8 +20,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from random import Random
 
-from msgspec.structs import replace
-
 from telephony.core import effects as do
 from telephony.core import events as ev
 from telephony.core.center import Center
@@ -32,7 +30,7 @@ from telephony.core.roster import Shift, Slot
 from telephony.testing.calllog import CallLog
 from telephony.testing.clock import MORNING, VirtualClock
 from telephony.testing.journal import MemoryJournal
-from telephony.testing.last_acts import logged_out, talked
+from telephony.testing.last_acts import logged_out, open_operators
 from telephony.testing.life import Life
 from telephony.testing.parts import Channel
 from telephony.testing.pbx import MemoryPbx
@@ -205,14 +203,11 @@ class Story:
         self._runs += 1
         self.life = life = Life(self, f"r{self._runs}")
         self.pbx.attend(life.deliver)
-        last_talk = talked(self.log)
         life.deliver(
             ev.Started(
                 plan=self.plan,
                 operators=self._persons(),
-                open_operators=tuple(
-                    replace(row, talked=last_talk.get(row.login)) for row in self.log.open_operators()
-                ),
+                open_operators=open_operators(self.log),
                 open_calls=self.log.open_calls(),
                 last_talks=tuple(self.log.last_talks.values()),
                 shifts=self.shifts,

@@ -65,6 +65,17 @@ async def test_an_operator_who_only_rang_keeps_their_place_in_idleness(database_
     assert (operator.state, operator.since, operator.idle_since) == ("ringing", at(4), at(0))
 
 
+async def test_since_when_an_operator_has_been_with_callers(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        for second, state in enumerate(["ready", "ringing", "talking", "on_hold", "talking", "wrap_up"]):
+            changed = that.OperatorChanged(login="ivanova", state=state, phone="p1", at=at(100 * second))
+            store.append(ev.PbxLost(reason="any"), [changed])
+        await store.durable()
+        engine = store.database.engine
+        assert [one.free_until for one in await queries.open_operators(engine, at(0))] == [at(100)]
+        assert [one.free_until for one in await queries.open_operators(engine, at(50))] == [None]
+
+
 async def test_the_last_talk_of_each_operator_at_work(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url, tmp_path) as store:
         for n, start in enumerate((0, 3600, 4000), 1):

@@ -163,6 +163,37 @@ def test_a_slot_that_is_none_any_more_is_not_waited_for(story: Story) -> None:
     assert story.log.breaks.claims == {}
 
 
+# -- slots that moved
+
+
+def test_a_break_missed_in_a_call_is_still_to_be_had_right_after_it(story: Story) -> None:
+    """The restart is in the call: what counts is when it began, not when it was last put on hold."""
+    anna = anna_at_work(story)
+    it_is(story, "0:09")
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:20")
+    anna.holds()
+    story.restart_router()
+    story.passes(minutes=5)
+    caller.hangs_up()
+    assert anna.asks_break() == "break-granted"
+
+
+@pytest.mark.parametrize(("later", "answer"), [(60, "break-granted"), (150, "refused-not-in-slot")])
+def test_a_break_missed_in_a_call_that_ended_just_before(story: Story, later: int, answer: str) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:09")
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:30")
+    caller.hangs_up()
+    story.passes(10)
+    story.restart_router()
+    story.passes(later)
+    assert anna.asks_break() == answer
+
+
 # -- what else is remembered
 
 
