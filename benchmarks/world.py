@@ -147,10 +147,11 @@ class World:
             await database.close()
 
     async def plan_breaks(self, logins: Sequence[str]) -> None:
-        """A shift around now for each, with a break that has just begun and lasts for half an hour."""
+        """A shift around now for each, with a break of half an hour that begins within the next minute: by the
+        tolerance it may be taken for three minutes at least."""
         zone = ZoneInfo(self.settings.plan.timezone)
         now = datetime.now(zone)
-        begin, end, slot, over = (now + timedelta(minutes=minutes) for minutes in (-60, 180, -1, 29))
+        begin, end, slot, over = (now + timedelta(minutes=minutes) for minutes in (-60, 180, 1, 31))
         times = f"{begin:%Y-%m-%d},{begin:%H:%M},{end:%H:%M},{slot:%H:%M}-{over:%H:%M}"
         csv = "login,date,begin,end,breaks\n" + "".join(f"{login},{times}\n" for login in logins)
         database = Database(self.settings.database_url)
