@@ -16,6 +16,7 @@ from telephony.core import effects as do
 from telephony.core.events import AnyEvent, Bridged, HangUpReason, PbxRefused
 from telephony.core.plan import Plan
 from telephony.pbx.ari import AriClient, AriError, ConnectionLost, RequestFailed
+from telephony.pbx.ringing import announcement_variables, caller_named, leg_variables
 from telephony.pbx.translate import Translator
 
 Answers = Iterator[Future[Any] | tuple[Future[Any], ...]]
@@ -33,10 +34,6 @@ PROGRESS = {
 PARTICIPANT = "holding_participant"
 """Without this role ARI puts a channel into a holding bridge in silence (measured)."""
 MUSIC_CLASS = "CHANNEL(musicclass)"
-AUTO_ANSWER = {
-    "PJSIP_HEADER(add,Call-Info)": "<sip:gudok>;answer-after=0",
-    "PJSIP_HEADER(add,Alert-Info)": "<http://127.0.0.1>;info=alert-autoanswer",
-}
 ANNOUNCING = "gudok-announce"
 """The context in which what is announced is said."""
 
@@ -151,6 +148,8 @@ class Performer:
         reason = error.reason if isinstance(error, RequestFailed) else str(error)
         if isinstance(effect, do.CreateLeg):
             self._translator.forget(effect.leg)
+        elif isinstance(effect, do.Watch):
+            self._translator.forget(effect.channel)
         self._deliver(
             PbxRefused(
                 effect=type(effect).__name__,
@@ -206,7 +205,7 @@ class Performer:
             app_args="leg",
             channel_id=effect.leg,
             originator=effect.originator,
-            variables=self._leg_variables(effect),
+            variables=leg_variables(effect, self._shown(effect.shows)),
         )
 
     def _endpoint(self, effect: do.CreateLeg) -> str:
@@ -214,18 +213,6 @@ class Performer:
         if effect.phone is not None:
             return f"PJSIP/{effect.phone}"
         return f"PJSIP/{number}@{effect.trunk}"
-
-    def _leg_variables(self, effect: do.CreateLeg) -> dict[str, str]:
-        variables = dict(effect.variables)
-        variables["PJSIP_HEADER(add,X-Gudok-Call)"] = effect.call
-        shown = self._shown(effect.shows)
-        if shown:
-            variables["CONNECTEDLINE(num,i)"] = shown
-        if effect.label:
-            variables["CONNECTEDLINE(name,i)"] = effect.label
-        if effect.auto_answer:
-            variables |= AUTO_ANSWER
-        return variables
 
     def _shown(self, token: str) -> str:
         """The number behind a token; what is no token stands for itself."""
@@ -274,19 +261,15 @@ class Performer:
     def _announce(self, effect: do.Announce) -> Answers:
         """In the dialplan, not in our application: it needs nothing of us any more, and leaves no call on record. The
         phone shows the words that it will say."""
-        said = "".join(self._texts.get(name, "") for name in effect.prompts).translate(UNQUOTED) or "Gudok"
         yield self._ari.channels.originate(
             f"PJSIP/{effect.phone}",
             context=ANNOUNCING,
             extension="s",
             priority=1,
-            caller_id=f'"{said[:LONGEST_NAME]}" <gudok>',
+            caller_id=caller_named("".join(self._texts.get(name, "") for name in effect.prompts)),
             dial_timeout=effect.seconds,
             channel_id=effect.channel,
-            variables={
-                "GUDOK_SAY": "&".join(map(self._file, effect.prompts)),
-                **(AUTO_ANSWER if effect.auto_answer else {}),
-            },
+            variables=announcement_variables(effect, "&".join(map(self._file, effect.prompts))),
         )
 
     def _snoop(self, effect: do.Snoop) -> Answers:
@@ -309,11 +292,6 @@ class Performer:
 
     def _end_snoop(self, effect: do.EndSnoop) -> Answers:
         yield self._ari.bridges.destroy(effect.bridge), self._ari.channels.hangup(effect.snoop)
-
-
-UNQUOTED = str.maketrans({'"': "'", "\\": None, "<": None, ">": None, "\n": " "})
-LONGEST_NAME = 60
-"""Letters of a caller's name; phones show fewer."""
 
 
 def _error_of(future: Future[Any]) -> AriError | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from telephony.core import facts
 from telephony.core.break_facts import AnyBreakFact, HandLowered, HandRaised, LogInLocked
-from telephony.core.events import FailedLogIn, LastTalk, LockedLogIn, OpenAttempt, OpenCall, OpenHand, OpenOperator
+from telephony.core.events import FailedLogIn, LastTalk, LockedLogIn, OpenAttempt, OpenCall, OpenHand
 from telephony.core.facts import AttemptResult, CallKind
 from telephony.core.operators import State
 from telephony.testing.breaklog import BreakLog
@@ -252,22 +252,6 @@ class CallLog:
         )
 
     # -- what a new life of the router is told
-
-    def open_operators(self) -> tuple[OpenOperator, ...]:
-        last = [intervals[-1] for intervals in self.intervals.values() if intervals[-1].ended is None]
-        return tuple(
-            OpenOperator(
-                login=row.login,
-                phone=row.phone or "",
-                state=row.state,
-                since=row.since,
-                reason=row.reason,
-                call=row.call,
-                idle_since=row.idle_since,
-                until=row.until,
-            )
-            for row in last
-        )
 
     def failed_log_ins(self) -> tuple[FailedLogIn, ...]:
         """Wrong PINs since the last lock. (That the person has logged in since is for the real store to find.)"""

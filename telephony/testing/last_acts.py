@@ -1,10 +1,8 @@
-"""What the log in memory says of operators' last acts, for a new life of the router."""
+"""What the log in memory says of operators for a new life of the router: what they are in, and their last acts."""
 
 from __future__ import annotations
 
 from datetime import datetime
-
-from msgspec.structs import replace
 
 from telephony.core.events import LoggedOut, OpenOperator
 from telephony.core.facts import CallKind
@@ -36,8 +34,21 @@ def free_until(log: CallLog) -> dict[str, datetime]:
 def open_operators(log: CallLog) -> tuple[OpenOperator, ...]:
     """Who is logged in, with all that is remembered of them."""
     talks, free = talked(log), free_until(log)
+    last = [intervals[-1] for intervals in log.intervals.values() if intervals[-1].ended is None]
     return tuple(
-        replace(row, talked=talks.get(row.login), free_until=free.get(row.login)) for row in log.open_operators()
+        OpenOperator(
+            login=row.login,
+            phone=row.phone or "",
+            state=row.state,
+            since=row.since,
+            reason=row.reason,
+            call=row.call,
+            idle_since=row.idle_since,
+            until=row.until,
+            talked=talks.get(row.login),
+            free_until=free.get(row.login),
+        )
+        for row in last
     )
 
 
