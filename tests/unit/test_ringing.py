@@ -13,7 +13,7 @@ from telephony.pbx.ringing import announcement_variables, caller_named
     [
         ("Перерыв скоро закончится.", '"Перерыв скоро закончится." <gudok>'),
         ("", '"Gudok" <gudok>'),
-        ('a "b" <c>\n\\d', '"a \'b\' c d" <gudok>'),
+        ('a "b" <c>\n\\d', "\"a 'b' c d\" <gudok>"),
         ("я" * 100, f'"{"я" * 60}" <gudok>'),
     ],
 )
