@@ -170,6 +170,8 @@ def _stand_in_queue(turn: Turn, call: Call, known: OpenCall | None, seen: SeenCh
     queue = center.queues.get(name or "")
     if queue is None and call.kind is CallKind.INBOUND:
         queue = center.by_number.get(call.number)
+    if queue is None and name and center.plan.queues:
+        queue = center.plan.queues[0]  # theirs has left the config: any is better than none
     if queue is None:
         return
     call.queue, call.priority = queue.name, queue.priority

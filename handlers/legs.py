@@ -31,6 +31,8 @@ BUSY_CAUSES = frozenset({17})
 REJECTED_CAUSES = frozenset({21})
 UNREACHABLE_CAUSES = frozenset({1, 3, 20, 27, 34, 38})
 NO_ANSWER_CAUSES = frozenset({18, 19})
+CHANNEL_LEFT = frozenset({400, 422})
+"""What adding a channel to a bridge answers when it is gone, or not ours any more: its end is on its way."""
 STICKY_MEMORY = 200_000
 """Callers whose last operator is remembered."""
 
@@ -231,6 +233,8 @@ def pbx_refused(turn: Turn, event: PbxRefused) -> None:
             helping.not_let_in(turn, event)
         case "Connect" | "Join":
             bridging.not_bridged(turn, event)
+        case "Hold" if event.status in CHANNEL_LEFT:
+            pass
         case _ if event.status in (0, 404):
             pass  # the channel, or the connection, was gone before we asked: ChannelGone, or a picture, says more
         case _:

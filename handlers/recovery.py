@@ -12,7 +12,7 @@ from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
 from telephony.core.events import OpenCall, OpenOperator, PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
-from telephony.core.facts import CallKind, Repaired
+from telephony.core.facts import CallKind, OperatorChanged, Repaired
 from telephony.core.logins import LogIns
 from telephony.core.operators import ENGAGED, Agent, State
 
@@ -40,6 +40,8 @@ def started(turn: Turn, event: Started) -> None:
         if agent is not None and row.phone in center.phones and row.phone not in center.at_phone:
             center.seat(agent, row.phone)
             _restore(agent, row)
+        else:  # who or what they worked with has left the config: the shift ends here
+            turn.do(OperatorChanged(login=row.login, state=State.OFFLINE, at=turn.now, reason="not_in_config"))
     for call in event.open_calls:
         _remember_talks(turn, call)
     restoration.restore_breaks(turn, event)

@@ -15,6 +15,7 @@ from telephony.core.events import AnyEvent, NativePauseSeen, PbxLost, PhoneChang
 from telephony.core.plan import Plan
 from telephony.pbx import snapshot
 from telephony.pbx.ami import Ami, AmiConnected, AmiDisconnected, ContactStatus, QueueMemberPause
+from telephony.pbx.ami_types import LoginRejected
 from telephony.pbx.ami_types import Message as AmiMessage
 from telephony.pbx.ari import AriClient, AriError, Connected, Disconnected, Message, Problem, Replaced, RequestFailed
 from telephony.pbx.ari.events import Event
@@ -73,8 +74,19 @@ class AsteriskPbx:
         """Begin to connect; an absent PBX is waited for. `ended` tells when that has become pointless."""
         self._ami.listen(self._ami_heard)
         self._spawn(self._mirror.run(), "mirror")
-        self._spawn(self._ami.run(), "ami")
+        self._spawn(self._run_ami(), "ami")
         self._spawn(self._ari.run(), "ari")
+
+    async def _run_ami(self) -> None:
+        """Calls need ARI alone: a manager who refuses us costs the phones' states and the mirror, and is asked again."""
+        while True:
+            try:
+                await self._ami.run()
+            except LoginRejected as error:
+                log.error("AMI refuses us: phones' states and the fallback queues are not followed", reason=str(error))
+                await asyncio.sleep(AMI_REFUSED_PAUSE)
+            else:
+                return
 
     async def close(self) -> None:
         """Stop acting and leave; calls on the PBX go on."""
@@ -255,6 +267,8 @@ class AsteriskPbx:
 GONE = frozenset({"Unreachable", "Removed", "Unavail", "Unavailable"})
 """What AMI calls a contact that cannot be rung (events and listings differ in their words)."""
 AMI_PATIENCE = 1.0
+AMI_REFUSED_PAUSE = 10.0
+"""Seconds until a manager who refused our name or password is asked again."""
 PICTURE_PAUSE = 0.5
 """Seconds before a picture that could not be had is asked for again."""
 CONFLICT = 409

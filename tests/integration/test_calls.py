@@ -270,6 +270,13 @@ async def test_a_number_nobody_serves_is_told_so_and_logged(world: World, caller
     assert (row.number, row.outcome) == ("1399", "unknown_number")
 
 
+async def test_a_name_dialed_instead_of_a_number_is_told_so_and_logged(world: World, caller: Softphone) -> None:
+    call = await caller.dial("operator")
+    await caller.closed(call, within=20)
+    row = await finished(world)
+    assert (row.number, row.outcome) == ("s", "unknown_number")
+
+
 async def test_nobody_logged_in_is_said_where_the_queue_says_so(world: World, caller: Softphone) -> None:
     call = await caller.dial("1305")
     await caller.closed(call, within=20)

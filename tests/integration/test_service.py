@@ -219,6 +219,21 @@ async def test_a_break_on_an_order_from_the_command_line_is_on_record(staffed: G
         assert "asked for management by cli: refused" in day
 
 
+async def test_callers_are_served_though_the_manager_refuses_us(staffed: Gudok) -> None:
+    """Calls need ARI alone."""
+    settings = staffed.settings
+    staffed.env["GUDOK_AMI_PASSWORD"] = "another one"
+    async with staffed.running(), phone(settings, "phone01") as anna, caller(settings, OUTSIDE) as outside:
+        await staffed.does("operators", "login", "anna", "phone01")
+        await outside.dial("1300")
+        await anna.answer()
+        await outside.hears_sound()
+        await outside.hang_up()
+        await anna.closed()
+        [call] = await until_logged(staffed, 1)
+    assert call["outcome"] == "answered"
+
+
 async def test_killed_router_talks_go_on_and_waiting_callers_are_served(staffed: Gudok) -> None:
     settings = staffed.settings
     async with (

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from telephony.core import commands
+from telephony.core.events import PbxRefused
 from telephony.testing.people import Caller, Operator
 from telephony.testing.story import Story
 from tests.scenarios.small_center import NewStory
@@ -165,6 +167,33 @@ def test_a_call_that_passed_unseen_is_on_record(story: Story) -> None:
     story.start_router()
     story.passes(2)
     assert (caller.record.outcome, caller.record.ended_by) == ("abandoned", "caller")
+
+
+def test_who_leaves_in_the_moment_they_are_put_on_hold_is_no_alarm(story: Story) -> None:
+    caller = story.calls("1302")
+    gone = PbxRefused(effect="Hold", status=400, reason="Channel not found", call=caller.id, channel=caller.id)
+    story.life.deliver(gone)
+    story.passes(1)
+    assert story.life.alarms == []
+
+
+def test_a_queue_that_left_the_config_leaves_its_callers_to_another(story: Story) -> None:
+    caller = story.calls("1301")
+    story.plan = replace(story.plan, queues=tuple(one for one in story.plan.queues if one.name != "children"))
+    story.restart_router()
+    assert caller.hears == "music"
+    anna = at_work(story)
+    assert anna.rings_for(caller)
+
+
+def test_an_operator_whose_phone_left_the_config_is_logged_out(story: Story) -> None:
+    anna, caller = talking(story)
+    story.plan = replace(story.plan, phones=tuple(one for one in story.plan.phones if one.name != "phone01"))
+    story.restart_router()
+    assert caller.hears == "anna"
+    assert anna.state == "offline"
+    anna.hangs_up()
+    assert caller.record.outcome == "answered"
 
 
 def test_during_wrap_up_what_is_left_of_it_stays(story: Story) -> None:
