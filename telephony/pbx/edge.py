@@ -78,7 +78,7 @@ class AsteriskPbx:
         self._spawn(self._ari.run(), "ari")
 
     async def _run_ami(self) -> None:
-        """Calls need ARI alone: a manager who refuses us costs the phones' states and the mirror, and is asked again."""
+        """Calls need ARI alone: a manager who refuses us costs phones' states and the mirror, and is asked again."""
         while True:
             try:
                 await self._ami.run()
