@@ -17,8 +17,8 @@ from telephony.core.calls import LegState
 from telephony.core.commands import TakeBreak
 from telephony.core.effects import Alarm, Reply
 from telephony.core.events import RosterChanged, TimerFired
-from telephony.core.facts import AttemptResult
-from telephony.core.operators import ENGAGED, OVERRUN, Agent, State
+from telephony.core.facts import AttemptResult, CallKind
+from telephony.core.operators import ENGAGED, NO_CALLER, OVERRUN, Agent, State
 from telephony.core.permissions import Permission
 from telephony.core.roster import Roster
 
@@ -46,7 +46,8 @@ def take_break(turn: Turn, event: TakeBreak) -> None:
     until = None if agent.permission is None else agent.permission.until
     say = spoken.answer(turn.center.plan, decision, until)
     ok = decision.verdict is not Verdict.REFUSED
-    turn.do(Reply(command=event.command, ok=ok, code=spoken.code_of(decision), say=say))
+    text = spoken.text(turn.center.plan, decision, until)
+    turn.do(Reply(command=event.command, ok=ok, code=spoken.code_of(decision), say=say, text=text))
 
 
 def ask(turn: Turn, agent: Agent, request: Request, door: str) -> Decision:
@@ -253,15 +254,26 @@ def leave(turn: Turn, agent: Agent) -> None:
 
 
 def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
-    """A slot whose time passes while the operator is with a caller moves to right after that."""
+    """A slot whose time passes while the operator is with a caller moves to right after that. A call of their own, or a
+    colleague's, moves none."""
     center = turn.center
-    if agent.state in ENGAGED:
+    if agent.state in ENGAGED and _with_caller(turn, agent):
         agent.engaged_since = agent.engaged_since or at
         return
     tolerance = timedelta(seconds=center.plan.breaks.tolerance)
     for slot in missed_slots(center, agent, at):
         center.moved_slots[agent.login, slot] = at + tolerance
     agent.engaged_since = None
+
+
+def _with_caller(turn: Turn, agent: Agent) -> bool:
+    """In an ENGAGED state: for a caller, who may be on hold while a colleague is asked."""
+    center = turn.center
+    call = center.calls.get(agent.call or "")
+    if call is None:
+        return agent.reason not in NO_CALLER
+    held = (center.channels.get(channel) for channel in agent.channels)
+    return any(one is not None and one.kind is CallKind.INBOUND for one in (call, *held))
 
 
 def roster_changed(turn: Turn, event: RosterChanged) -> None:

@@ -35,6 +35,7 @@ def log_in(turn: Turn, event: LogIn) -> None:
         agents.leave(turn, agent, "other_phone")
     before = center.at_phone.get(event.phone)
     if before is not None:
+        violations.logged_out(turn, before, turn.now, put_out=True)
         agents.leave(turn, before, "phone_taken_over")
     center.seat(agent, event.phone)
     busy_with_code(turn, agent, event.channel)

@@ -28,7 +28,7 @@ def restore_breaks(turn: Turn, event: Started) -> None:
     for out in event.log_outs:
         gone = center.agents.get(out.login)
         if gone is not None and not gone.at_work:
-            violations.logged_out(turn, gone, out.at)
+            violations.logged_out(turn, gone, out.at, put_out=out.put_out)
     for order in event.orders:
         orders.restore(turn, Order(order.order, order.by, frozenset(order.logins), order.begins, order.until))
     for lasting in event.violations:

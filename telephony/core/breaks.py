@@ -9,7 +9,7 @@ Nothing here changes the center: the same question may be asked twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from telephony.core.break_facts import BreakKind, Verdict
@@ -54,12 +54,19 @@ class Decision:
     next_slot: datetime | None = None
 
 
-def _refused(reason: str, next_slot: datetime | None = None) -> Decision:
-    return Decision(Verdict.REFUSED, reason, next_slot=next_slot)
+def _refused(reason: str) -> Decision:
+    return Decision(Verdict.REFUSED, reason)
 
 
 def decide(request: Request, center: Center, now: datetime) -> Decision:
-    """The one policy behind every door."""
+    """The one policy behind every door. Whatever the reason of a refusal, it says when the next planned break is."""
+    decision = _decide(request, center, now)
+    if decision.verdict is Verdict.REFUSED and decision.next_slot is None:
+        return replace(decision, next_slot=next_slot(center, request.login, now))
+    return decision
+
+
+def _decide(request: Request, center: Center, now: datetime) -> Decision:
     agent = center.agents.get(request.login)
     if agent is None or not agent.at_work:
         return _refused("not-logged-in")
@@ -76,7 +83,7 @@ def decide(request: Request, center: Center, now: datetime) -> Decision:
     if not isinstance(grant, Grant):
         return grant
     if agent.state is State.RINGING and request.kind is not BreakKind.EMERGENCY and request.ordered is None:
-        return _refused("ringing", grant.slot or next_slot(center, agent.login, now))
+        return Decision(Verdict.REFUSED, "ringing", next_slot=grant.slot)
     if agent.state in IN_CALL or (agent.state is State.RINGING and request.kind is not BreakKind.EMERGENCY):
         return Decision(Verdict.DEFERRED, "in_call", grant)
     return Decision(Verdict.GRANTED, grant=grant)
@@ -118,17 +125,17 @@ def _management(request: Request, center: Center, now: datetime) -> Grant | Deci
 def _technical(center: Center, agent: Agent, now: datetime) -> Grant | Decision:
     shift = shift_at(center, agent.login, now)
     if shift is None:
-        return _refused("not-in-shift", next_slot(center, agent.login, now))
+        return _refused("not-in-shift")
     open_now = [slot for slot in shift.slots if _is_open(center, agent, slot, now)]
     slot = next((slot for slot in open_now if (agent.login, slot.begin) not in center.used_slots), None)
     if slot is None:
-        return _refused("slot-used" if open_now else "not-in-slot", next_slot(center, agent.login, now))
+        return _refused("slot-used" if open_now else "not-in-slot")
     length = slot.end - slot.begin
     if place_for(center, agent, slot.begin):
         return Grant(length=length, slot=slot.begin)
     if now > slot.begin + _tolerance(center):
         return Decision(Verdict.DEFERRED, "cap", claim=Claim(slot.begin, length, shift.end, agent.login))
-    return _refused("cap", next_slot(center, agent.login, now))
+    return _refused("cap")
 
 
 def shift_at(center: Center, login: str, now: datetime) -> Shift | None:

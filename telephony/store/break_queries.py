@@ -68,10 +68,15 @@ async def open_claims(engine: AsyncEngine) -> tuple[OpenClaim, ...]:
 
 
 async def logged_out(engine: AsyncEngine, since: datetime) -> tuple[LoggedOut, ...]:
-    """Whose last leaving, at or after `since`, was by their own wish. Who is at work again may be among them."""
+    """Whose last leaving, at or after `since`, was by their own wish, or a colleague's who took their phone. Who is at
+    work again may be among them."""
     query = sa.select(states.login, states.ended, states.how).where(states.how.is_not(None), states.ended >= since)
     last = {row["login"]: row for row in sorted(await all_rows(engine, query), key=lambda row: row["ended"])}
-    return tuple(LoggedOut(login=login, at=row["ended"]) for login, row in last.items() if row["how"] == "logged_out")
+    return tuple(
+        LoggedOut(login=login, at=row["ended"], put_out=row["how"] == "phone_taken_over")
+        for login, row in last.items()
+        if row["how"] in ("logged_out", "phone_taken_over")
+    )
 
 
 async def open_orders(engine: AsyncEngine, now: datetime) -> tuple[OpenOrder, ...]:

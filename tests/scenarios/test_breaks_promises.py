@@ -30,7 +30,7 @@ RULES = BreakRules(
     warning=20,
     emergency=90,
     emergency_reasons={"1": "Fire"},
-    relogin=60,
+    seat_change=60,
 )
 QUICK_PLAN = replace(PLAN, breaks=RULES, groups=(*PLAN.groups, Group(name="heads", logins=("vera",))))
 kinds = st.sampled_from(list(BreakKind))
