@@ -104,7 +104,7 @@ def give(turn: Turn, agent: Agent, permission: Permission, *, at_once: bool) -> 
     claims.drop(turn, agent.login, "given")
     center.permit(agent, permission)
     if permission.slot is not None:
-        center.used_slots.add((agent.login, permission.slot))
+        center.used_slots.setdefault(agent.login, set()).add(permission.slot)
     _state(turn, permission)
     if permission.kind is BreakKind.EMERGENCY:
         center.emergencies[permission.id] = agent.login
@@ -144,7 +144,7 @@ def take_away(turn: Turn, agent: Agent, how: How, at: datetime | None = None) ->
         turn.forget_timer(END_TIMER + agent.login)
         turn.forget_timer(WARNING_TIMER + agent.login)
     if how == "unused" and permission.slot is not None:
-        turn.center.used_slots.discard((agent.login, permission.slot))
+        turn.center.used_slots.get(agent.login, set()).discard(permission.slot)
 
 
 # -- the break
@@ -277,10 +277,11 @@ def _with_caller(turn: Turn, agent: Agent) -> bool:
 
 
 def roster_changed(turn: Turn, event: RosterChanged) -> None:
-    """New shifts and slots count from now on; what was granted stands."""
+    """New shifts and slots count from now on; what was granted stands, and what was taken stays taken."""
     center = turn.center
     center.roster = Roster(event.shifts)
     claims.follow_roster(turn)
     old = turn.now - REMEMBERED
-    center.used_slots = {used for used in center.used_slots if used[1] > old}
+    lately = ((login, {slot for slot in used if slot > old}) for login, used in center.used_slots.items())
+    center.used_slots = {login: used for login, used in lately if used}
     center.moved_slots = {slot: until for slot, until in center.moved_slots.items() if until > old}

@@ -10,7 +10,7 @@ from typing import Literal
 from handlers import breaks
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakKind, ClaimEnded, ClaimMade
-from telephony.core.breaks import Grant, place_for, shift_at
+from telephony.core.breaks import Grant, place_for, shift_at, used_in
 from telephony.core.events import OpenClaim
 from telephony.core.operators import ENGAGED, State
 from telephony.core.permissions import Claim
@@ -46,9 +46,12 @@ def serve(turn: Turn) -> None:
 
 
 def follow_roster(turn: Turn) -> None:
-    """A claim stands as long as its slot does."""
-    for login, claim in list(turn.center.claims.items()):
-        if claim.slot not in (slot.begin for slot in turn.center.roster.slots(login)):
+    """A claim stands as long as its slot does, and no other break has used that up."""
+    center = turn.center
+    for login, claim in list(center.claims.items()):
+        shift = shift_at(center, login, claim.slot)
+        planned = () if shift is None else (slot.begin for slot in shift.slots)
+        if shift is None or claim.slot not in planned or claim.slot in used_in(center, shift):
             drop(turn, login, "lapsed")
 
 

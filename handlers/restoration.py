@@ -53,7 +53,7 @@ def _move_slots(turn: Turn, row: OpenOperator) -> None:
 def _restore(turn: Turn, known: OpenPermission) -> None:
     center = turn.center
     if known.slot is not None:
-        center.used_slots.add((known.login, known.slot))
+        center.used_slots.setdefault(known.login, set()).add(known.slot)
     if known.kind is BreakKind.EMERGENCY and not known.reviewed:
         center.emergencies[known.permission] = known.login
     if known.ended is not None:

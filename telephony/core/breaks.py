@@ -127,7 +127,8 @@ def _technical(center: Center, agent: Agent, now: datetime) -> Grant | Decision:
     if shift is None:
         return _refused("not-in-shift")
     open_now = [slot for slot in shift.slots if _is_open(center, agent, slot, now)]
-    slot = next((slot for slot in open_now if (agent.login, slot.begin) not in center.used_slots), None)
+    used = used_in(center, shift) if open_now else set()
+    slot = next((slot for slot in open_now if slot.begin not in used), None)
     if slot is None:
         return _refused("slot-used" if open_now else "not-in-slot")
     length = slot.end - slot.begin
@@ -165,20 +166,37 @@ def missed_slots(center: Center, agent: Agent, now: datetime) -> list[datetime]:
         return []
     tolerance = _tolerance(center)
     found = []
-    for slot in center.roster.slots(agent.login):
-        if slot.begin > now:
-            break
-        deadline = center.moved_slots.get((agent.login, slot.begin), slot.begin + tolerance)
-        if agent.engaged_since <= deadline <= now and (agent.login, slot.begin) not in center.used_slots:
-            found.append(slot.begin)
+    for shift in center.roster.shifts(agent.login):
+        for slot in shift.slots:
+            deadline = center.moved_slots.get((agent.login, slot.begin), slot.begin + tolerance)
+            if agent.engaged_since <= deadline <= now and slot.begin not in used_in(center, shift):
+                found.append(slot.begin)
     return found
+
+
+def used_in(center: Center, shift: Shift) -> set[datetime]:
+    """Slots of the shift, by their begin, that are used up. One that was taken and has no such begin any more, because
+    the roster was corrected, uses up the one nearest to it: a shift never gives more breaks than it plans."""
+    taken = center.used_slots.get(shift.login)
+    if not taken:
+        return set()
+    planned = {slot.begin for slot in shift.slots}
+    used = taken & planned
+    for begin in sorted(taken - planned):
+        left = planned - used
+        if left and shift.begin <= begin < shift.end:
+            used.add(min(left, key=lambda other: (abs(other - begin), other)))
+    return used
 
 
 def next_slot(center: Center, login: str, now: datetime) -> datetime | None:
     """Begin of the first planned break ahead that is not used."""
-    for slot in center.roster.slots(login):
-        if slot.begin > now and (login, slot.begin) not in center.used_slots:
-            return slot.begin
+    for shift in center.roster.shifts(login):
+        if shift.end > now:
+            used = used_in(center, shift)
+            for slot in shift.slots:
+                if slot.begin > now and slot.begin not in used:
+                    return slot.begin
     return None
 
 

@@ -59,8 +59,8 @@ class Center:
     resting: dict[str, int] = field(default_factory=dict)
     """How many of these are, or will be after their call, on a technical break."""
     roster: Roster = field(default_factory=Roster)
-    used_slots: set[tuple[str, datetime]] = field(default_factory=set)
-    """Login and begin of planned breaks that were taken."""
+    used_slots: dict[str, set[datetime]] = field(default_factory=dict)
+    """Login -> begin of the planned breaks that were taken, as the roster had them then."""
     moved_slots: dict[tuple[str, datetime], datetime] = field(default_factory=dict)
     """The same of planned breaks missed because of a call -> until when they may begin."""
     orders: dict[str, Order] = field(default_factory=dict)

@@ -119,6 +119,9 @@ class BreakPromises:
         slot = next((one for one in mine if one.begin == given.slot), None)
         assert slot is not None, f"I4: {given.login} has no planned break at {given.slot}"
         assert (given.login, slot.begin) not in self._used, f"I4: {given.login} takes a break twice"
+        shift = next(one for one in story.shifts if one.login == given.login and slot in one.slots)
+        taken = [begin for login, begin in self._used if login == given.login and shift.begin <= begin < shift.end]
+        assert len(taken) < len(shift.slots), f"I4: {given.login} takes more breaks than are planned"
         assert given.until - given.begins == slot.end - slot.begin
         tolerance = timedelta(seconds=story.plan.breaks.tolerance)
         assert given.begins >= slot.begin - tolerance, f"I4: {given.login} goes before the time"

@@ -138,6 +138,32 @@ def test_a_slot_is_used_once(story: Story) -> None:
     assert last_answer(story, "anna").next_slot == MORNING + timedelta(hours=2)
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_used_slot_does_not_come_back_when_the_roster_is_corrected(story: Story, *, restart: bool) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    anna.comes_back()
+    story.shift("anna", "0:00", "8:00", "0:20-0:35", "2:00-2:15")
+    if restart:
+        story.restart_router()
+    it_is(story, "0:20")
+    assert anna.asks_break() == "refused-slot-used"
+    assert last_answer(story, "anna").next_slot == MORNING + timedelta(hours=2)
+    it_is(story, "2:00")
+    assert anna.asks_break() == "break-granted"
+
+
+def test_a_break_more_in_the_roster_is_a_break_more(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    anna.comes_back()
+    story.shift("anna", "0:00", "8:00", "0:10-0:25", "1:00-1:10", "2:00-2:15")
+    it_is(story, "1:00")
+    assert anna.asks_break() == "break-granted"
+
+
 def test_without_a_shift_there_is_no_break(story: Story) -> None:
     anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
     anna.logs_in("phone01")

@@ -55,7 +55,7 @@ class Breaks(day.Center):
         now = self.story.clock.now()
         begins = [now + timedelta(seconds=first, minutes=n * (every + minutes)) for n in range(10)]
         slots = tuple(Slot(begin=begin, end=begin + timedelta(minutes=minutes)) for begin in begins)
-        begin, end = now - timedelta(hours=1), slots[-1].end + timedelta(seconds=45)
+        begin, end = begins[0] - timedelta(minutes=1), slots[-1].end + timedelta(seconds=45)
         self.story.correct(Shift(login=login, begin=begin, end=end, slots=slots))
 
     @rule(minutes=st.sampled_from([1, 2, 5, 40]))
