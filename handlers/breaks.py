@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, announcements, claims, lamps, operators, spoken
+from handlers import agents, announcements, claims, lamps, operators, orders, spoken
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, PermissionEnded, PermissionGiven, Verdict
 from telephony.core.breaks import Decision, Grant, Request, decide, lapsed, missed_slots
@@ -103,6 +103,8 @@ def give(turn: Turn, agent: Agent, permission: Permission, *, at_once: bool) -> 
         take_away(turn, agent, "used" if agent.state is State.BREAK else "unused")
     claims.drop(turn, agent.login, "given")
     center.permit(agent, permission)
+    if permission.order in center.orders:
+        center.orders[permission.order].awaited.discard(agent.login)
     if permission.slot is not None:
         center.used_slots.setdefault(agent.login, set()).add(permission.slot)
     _state(turn, permission)
@@ -219,6 +221,8 @@ def time_up(turn: Turn, event: TimerFired) -> None:
         take_away(turn, agent, "over" if agent.permission.begun else "unused", at)
         return
     take_away(turn, agent, "over", at)
+    if orders.call_in(turn, agent):
+        return
     if turn.center.plan.breaks.at_end == "overrun":
         agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
     else:
@@ -234,7 +238,9 @@ def end(turn: Turn, agent: Agent, how: How, reason: str) -> None:
 
 
 def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
-    """To work: READY, or to the call of their own in which they are."""
+    """To work: READY, or to the call of their own in which they are; but to the pause of an order that waits."""
+    if orders.call_in(turn, agent):
+        return
     calls = [turn.center.channels[channel] for channel in sorted(agent.channels) if channel in turn.center.channels]
     own = next((call for call in calls if call.origin == agent.login), None)
     if own is not None:
@@ -247,6 +253,9 @@ def leave(turn: Turn, agent: Agent) -> None:
     """The operator logs out, or is logged out."""
     claims.drop(turn, agent.login, "offline")
     if agent.permission is not None:
+        order = turn.center.orders.get(agent.permission.order or "")
+        if order is not None and order.at_once:
+            order.awaited.add(agent.login)
         take_away(turn, agent, "offline" if agent.state is State.BREAK else "unused")
 
 

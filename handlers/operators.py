@@ -97,7 +97,7 @@ def come_back(turn: Turn, event: ComeBack) -> None:
         answer(turn, event.command, "break-cancelled")
     elif agent.state is State.BREAK:
         breaks.end(turn, agent, "used", "came_back")
-        answer(turn, event.command, "you-are-ready")
+        _answer_back(turn, event.command, agent)
     elif agent.state in (State.UNREACHABLE, State.WRAP_UP):
         if event.phone is not None:
             center.unreachable.discard(event.phone)
@@ -108,6 +108,15 @@ def come_back(turn: Turn, event: ComeBack) -> None:
         answer(turn, event.command, "you-are-ready")
     else:
         answer(turn, event.command, "finish-call-first", ok=False)
+
+
+def _answer_back(turn: Turn, command: str, agent: Agent) -> None:
+    """They are ready, or on the pause of an order that has waited for the end of their break."""
+    if agent.state is State.BREAK and agent.until is not None:
+        say = ("break-granted", "break-until", *spoken.at(turn.center.plan, agent.until))
+        turn.do(Reply(command=command, ok=True, code="break-granted", say=say))
+    else:
+        answer(turn, command, "you-are-ready")
 
 
 def tell_state(turn: Turn, event: TellState) -> None:

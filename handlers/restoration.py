@@ -7,7 +7,7 @@ from handlers.turn import Turn
 from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded, ViolationKind
 from telephony.core.events import OpenOperator, OpenPermission, Started
 from telephony.core.operators import ENGAGED, Agent, State
-from telephony.core.permissions import Order, Permission
+from telephony.core.permissions import Permission
 from telephony.core.roster import Roster
 
 
@@ -30,7 +30,7 @@ def restore_breaks(turn: Turn, event: Started) -> None:
         if gone is not None and not gone.at_work:
             violations.logged_out(turn, gone, out.at, put_out=out.put_out)
     for order in event.orders:
-        orders.restore(turn, Order(order.order, order.by, frozenset(order.logins), order.begins, order.until))
+        orders.restore(turn, order, {one.login for one in event.permissions if one.order == order.order})
     for lasting in event.violations:
         held = center.agents.get(lasting.login)
         if held is not None and held.at_work:

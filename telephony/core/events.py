@@ -152,6 +152,7 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     begins: datetime
     until: datetime
     why: str
+    at_once: bool = False
 
 
 class OpenHand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

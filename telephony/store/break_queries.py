@@ -82,9 +82,18 @@ async def logged_out(engine: AsyncEngine, since: datetime) -> tuple[LoggedOut, .
 async def open_orders(engine: AsyncEngine, now: datetime) -> tuple[OpenOrder, ...]:
     """Orders whose time is not over at `now`, and that nobody has withdrawn, by their begin."""
     query = sa.select(
-        orders.id.label("order"), orders.given_by.label("by"), orders.logins, orders.begins, orders.until, orders.why
+        orders.id.label("order"),
+        orders.given_by.label("by"),
+        orders.logins,
+        orders.begins,
+        orders.until,
+        orders.why,
+        orders.at_once,
     ).where(orders.until > now, orders.withdrawn.is_(None))
-    found = [OpenOrder(**{**row, "logins": tuple(row["logins"].split())}) for row in await all_rows(engine, query)]
+    found = [
+        OpenOrder(**{**row, "logins": tuple(row["logins"].split()), "at_once": bool(row["at_once"])})
+        for row in await all_rows(engine, query)
+    ]
     return tuple(sorted(found, key=lambda one: (one.begins, one.order)))
 
 
