@@ -9,11 +9,12 @@ Nothing here changes the center: the same question may be asked twice.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from telephony.core.break_facts import BreakKind, Verdict
-from telephony.core.center import Center
+from telephony.core.center import Center, first_queues
 from telephony.core.operators import IN_CALL, Agent, State
 from telephony.core.permissions import Claim, Permission
 from telephony.core.roster import Shift, Slot
@@ -219,20 +220,10 @@ def cap(center: Center, queue: str) -> int:
 def place_for(center: Center, agent: Agent, slot: datetime) -> bool:
     """Whether one more technical break fits under the cap of every queue that the operator serves. Those who wait for a
     place with an earlier slot come first."""
-    for lane in agent.lanes:
-        if lane.step == 0:
-            queue = lane.queue.name
-            taken = center.resting.get(queue, 0)
-            if center.claims:
-                taken += sum(
-                    _serves(center.agents[claim.login], queue)
-                    for claim in center.claims.values()
-                    if claim.login != agent.login and (claim.slot, claim.login) < (slot, agent.login)
-                )
-            if taken >= cap(center, queue):
-                return False
-    return True
+    turn = (slot, agent.login)
+    return all(bisect_left(center.claimed.get(queue, ()), turn) < room(center, queue) for queue in first_queues(agent))
 
 
-def _serves(agent: Agent, queue: str) -> bool:
-    return any(lane.step == 0 and lane.queue.name == queue for lane in agent.lanes)
+def room(center: Center, queue: str) -> int:
+    """How many more of those who serve `queue` may be on a technical break; below zero when too many are."""
+    return cap(center, queue) - center.resting.get(queue, 0)
