@@ -21,12 +21,15 @@ from telephony.core.break_facts import BreakKind
 from telephony.core.breaks import Request, decide
 from telephony.core.center import Center
 from telephony.core.effects import Reply
+from telephony.core.permissions import Claim
 from telephony.core.plan import BreakRules, Phone, Plan, Queue
 from telephony.core.roster import Shift, Slot
 
 OPERATORS, QUEUES, DECISIONS = 10_000, 20, 100_000
 TARGET = 20_000
 """Decisions a second."""
+OTHER_EVENT_MS = 0.1
+"""An event that has nothing to do with breaks, at most, however many wait for one."""
 START = datetime(2030, 1, 7, 8, tzinfo=UTC)
 KINDS = [BreakKind.TECHNICAL] * 8 + [BreakKind.MANAGEMENT, BreakKind.EMERGENCY]
 
@@ -88,17 +91,7 @@ def measure(operators: int = OPERATORS, queues: int = QUEUES, decisions: int = D
         now = START + minute * (480 * n // len(asked))
         handled.update(e.ok for e in handlers.handle(center, event, now) if isinstance(e, Reply))
     through_inbox = len(asked) / (perf_counter() - begun)
-    requests = [
-        (
-            Request(f"login{random.randrange(operators)}", random.choice(KINDS), "1"),
-            START + minute * random.randrange(480),
-        )
-        for _ in range(decisions)
-    ]
-    begun = perf_counter()
-    for request, now in requests:
-        decide(request, center, now)
-    alone = decisions / (perf_counter() - begun)
+    alone = _decide_often(center, decisions, random)
     gc.unfreeze()
     return {
         "operators": operators,
@@ -109,9 +102,55 @@ def measure(operators: int = OPERATORS, queues: int = QUEUES, decisions: int = D
     }
 
 
+def _decide_often(center: Center, decisions: int, random: Random) -> float:
+    """A second; the policy alone."""
+    minute = timedelta(minutes=1)
+    requests = [
+        (
+            Request(f"login{random.randrange(len(center.agents))}", random.choice(KINDS), "1"),
+            START + minute * random.randrange(480),
+        )
+        for _ in range(decisions)
+    ]
+    begun = perf_counter()
+    for request, now in requests:
+        decide(request, center, now)
+    return decisions / (perf_counter() - begun)
+
+
+def measure_waiting(waiting: int, operators: int = OPERATORS, queues: int = QUEUES) -> dict[str, float]:
+    """The same while so many wait for a place under a cap that is reached; and what an event costs that has nothing to
+    do with breaks, in milliseconds."""
+    random = Random(1)
+    center = center_of(operators, queues, random)
+    now, nothing = START + timedelta(hours=1), commands.TellState(command="state", phone="nobody's")
+    for n in range(operators):
+        if len(center.claims) == waiting:
+            break
+        center.claim(Claim(START, timedelta(minutes=10), START + timedelta(hours=8), f"login{n}", str(n)))
+        handlers.handle(center, nothing, now)
+    assert len(center.claims) == waiting, "too many places for so few operators"
+    _settle_memory()
+    begun = perf_counter()
+    for _ in range(1_000):
+        handlers.handle(center, nothing, now)
+    trivial = perf_counter() - begun
+    found = {"waiting": waiting, "decisions_per_second": round(_decide_often(center, DECISIONS // 5, random))}
+    gc.unfreeze()
+    return {**found, "other_event_ms": round(trivial, 4)}
+
+
 def run(say: Callable[[str], object] = print) -> dict[str, float]:
-    """Measure, say it in a line, answer it for benchmarks/latest.json."""
+    """Measure, say it in a line each, answer it for benchmarks/latest.json."""
     found = measure()
+    for waiting in (200, 1_000):
+        crowd = measure_waiting(waiting)
+        found[f"decisions_per_second_{waiting}_waiting"] = crowd["decisions_per_second"]
+        found[f"other_event_ms_{waiting}_waiting"] = crowd["other_event_ms"]
+        say(
+            f"Breaks, {waiting:,} waiting for a place: {crowd['decisions_per_second']:,} decisions/s "
+            f"(target {TARGET:,}), any other event {crowd['other_event_ms']} ms (target {OTHER_EVENT_MS})"
+        )
     say(
         f"Breaks, {found['operators']:,} on the roster: {found['decisions_per_second']:,} decisions/s "
         f"(target {TARGET:,}), {found['handled_per_second']:,}/s with all that follows from them"

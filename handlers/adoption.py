@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from handlers import agents, bridging, hands, records, reseating, resumption, waiting
+from handlers import agents, bridging, hands, orders, records, reseating, resumption, waiting
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
@@ -52,6 +52,7 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
         resumption.go_on(turn, call, picture)
     if only is None:
         hands.resume(turn)
+        orders.resume(turn)
     look_around(turn, picture)
     waiting.match_all(turn)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import breaks, lamps, violations, waiting
+from handlers import breaks, lamps, orders, violations, waiting
 from handlers.turn import Turn
 from telephony.core.effects import MirrorMember, Watch
 from telephony.core.event import CallId, ChannelId
@@ -124,13 +124,13 @@ def _phone_is_lost(turn: Turn, agent: Agent, at: datetime | None = None) -> bool
 
 
 def make_ready(turn: Turn, agent: Agent, reason: str = "", at: datetime | None = None) -> None:
-    """READY, unless the phone is lost; then the next caller, if one waits."""
+    """READY, unless the phone is lost; then the next caller, if one waits, or the pause of an order that does."""
     if _phone_is_lost(turn, agent, at):
         return
     idle_since = agent.idle_since
     set_state(turn, agent, State.READY, reason=reason, at=at)
     agent.idle_since = idle_since or agent.since
-    if not agent.channels:
+    if not orders.call_in(turn, agent) and not agent.channels:
         waiting.next_for(turn, agent)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, announcements, claims, lamps, operators, spoken
+from handlers import agents, announcements, claims, lamps, operators, orders, spoken
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, PermissionEnded, PermissionGiven, Verdict
 from telephony.core.breaks import Decision, Grant, Request, decide, lapsed, missed_slots
@@ -17,8 +17,8 @@ from telephony.core.calls import LegState
 from telephony.core.commands import TakeBreak
 from telephony.core.effects import Alarm, Reply
 from telephony.core.events import RosterChanged, TimerFired
-from telephony.core.facts import AttemptResult
-from telephony.core.operators import ENGAGED, OVERRUN, Agent, State
+from telephony.core.facts import AttemptResult, CallKind
+from telephony.core.operators import ENGAGED, NO_CALLER, OVERRUN, Agent, State
 from telephony.core.permissions import Permission
 from telephony.core.roster import Roster
 
@@ -46,7 +46,8 @@ def take_break(turn: Turn, event: TakeBreak) -> None:
     until = None if agent.permission is None else agent.permission.until
     say = spoken.answer(turn.center.plan, decision, until)
     ok = decision.verdict is not Verdict.REFUSED
-    turn.do(Reply(command=event.command, ok=ok, code=spoken.code_of(decision), say=say))
+    text = spoken.text(turn.center.plan, decision, until)
+    turn.do(Reply(command=event.command, ok=ok, code=spoken.code_of(decision), say=say, text=text))
 
 
 def ask(turn: Turn, agent: Agent, request: Request, door: str) -> Decision:
@@ -102,8 +103,10 @@ def give(turn: Turn, agent: Agent, permission: Permission, *, at_once: bool) -> 
         take_away(turn, agent, "used" if agent.state is State.BREAK else "unused")
     claims.drop(turn, agent.login, "given")
     center.permit(agent, permission)
+    if permission.order in center.orders:
+        center.orders[permission.order].awaited.discard(agent.login)
     if permission.slot is not None:
-        center.used_slots.add((agent.login, permission.slot))
+        center.used_slots.setdefault(agent.login, set()).add(permission.slot)
     _state(turn, permission)
     if permission.kind is BreakKind.EMERGENCY:
         center.emergencies[permission.id] = agent.login
@@ -143,7 +146,7 @@ def take_away(turn: Turn, agent: Agent, how: How, at: datetime | None = None) ->
         turn.forget_timer(END_TIMER + agent.login)
         turn.forget_timer(WARNING_TIMER + agent.login)
     if how == "unused" and permission.slot is not None:
-        turn.center.used_slots.discard((agent.login, permission.slot))
+        turn.center.used_slots.get(agent.login, set()).discard(permission.slot)
 
 
 # -- the break
@@ -218,6 +221,8 @@ def time_up(turn: Turn, event: TimerFired) -> None:
         take_away(turn, agent, "over" if agent.permission.begun else "unused", at)
         return
     take_away(turn, agent, "over", at)
+    if orders.call_in(turn, agent):
+        return
     if turn.center.plan.breaks.at_end == "overrun":
         agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
     else:
@@ -233,7 +238,9 @@ def end(turn: Turn, agent: Agent, how: How, reason: str) -> None:
 
 
 def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
-    """To work: READY, or to the call of their own in which they are."""
+    """To work: READY, or to the call of their own in which they are; but to the pause of an order that waits."""
+    if orders.call_in(turn, agent):
+        return
     calls = [turn.center.channels[channel] for channel in sorted(agent.channels) if channel in turn.center.channels]
     own = next((call for call in calls if call.origin == agent.login), None)
     if own is not None:
@@ -246,6 +253,9 @@ def leave(turn: Turn, agent: Agent) -> None:
     """The operator logs out, or is logged out."""
     claims.drop(turn, agent.login, "offline")
     if agent.permission is not None:
+        order = turn.center.orders.get(agent.permission.order or "")
+        if order is not None and order.at_once:
+            order.awaited.add(agent.login)
         take_away(turn, agent, "offline" if agent.state is State.BREAK else "unused")
 
 
@@ -253,9 +263,10 @@ def leave(turn: Turn, agent: Agent) -> None:
 
 
 def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
-    """A slot whose time passes while the operator is with a caller moves to right after that."""
+    """A slot whose time passes while the operator is with a caller moves to right after that. A call of their own, or a
+    colleague's, moves none."""
     center = turn.center
-    if agent.state in ENGAGED:
+    if agent.state in ENGAGED and _with_caller(turn, agent):
         agent.engaged_since = agent.engaged_since or at
         return
     tolerance = timedelta(seconds=center.plan.breaks.tolerance)
@@ -264,11 +275,22 @@ def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
     agent.engaged_since = None
 
 
+def _with_caller(turn: Turn, agent: Agent) -> bool:
+    """In an ENGAGED state: for a caller, who may be on hold while a colleague is asked."""
+    center = turn.center
+    call = center.calls.get(agent.call or "")
+    if call is None:
+        return agent.reason not in NO_CALLER
+    held = (center.channels.get(channel) for channel in agent.channels)
+    return any(one is not None and one.kind is CallKind.INBOUND for one in (call, *held))
+
+
 def roster_changed(turn: Turn, event: RosterChanged) -> None:
-    """New shifts and slots count from now on; what was granted stands."""
+    """New shifts and slots count from now on; what was granted stands, and what was taken stays taken."""
     center = turn.center
     center.roster = Roster(event.shifts)
     claims.follow_roster(turn)
     old = turn.now - REMEMBERED
-    center.used_slots = {used for used in center.used_slots if used[1] > old}
+    lately = ((login, {slot for slot in used if slot > old}) for login, used in center.used_slots.items())
+    center.used_slots = {login: used for login, used in lately if used}
     center.moved_slots = {slot: until for slot, until in center.moved_slots.items() if until > old}

@@ -47,9 +47,10 @@ def bridge_with(turn: Turn, call: Call, leg: Leg) -> None:
 
 
 def is_staff(call: Call, channel: ChannelId) -> bool:
-    """Whether the channel is an operator's: its digits are kept from the other side."""
+    """Whether the channel is an operator's who talks with a caller: its digits are kept from the other side. In a call
+    of their own the digits are for whoever they have called: a menu, a door."""
     leg = call.legs.get(channel)
-    return call.origin is not None if leg is None else leg.role is Role.OPERATOR
+    return leg is not None and leg.role is Role.OPERATOR and call.kind is CallKind.INBOUND
 
 
 def bridged(turn: Turn, event: Bridged) -> None:

@@ -10,45 +10,64 @@ from typing import Literal
 from handlers import breaks
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakKind, ClaimEnded, ClaimMade
-from telephony.core.breaks import Grant, place_for, shift_at
+from telephony.core.breaks import Grant, place_for, room, shift_at, used_in
 from telephony.core.events import OpenClaim
-from telephony.core.operators import ENGAGED, State
+from telephony.core.operators import ENGAGED, Agent, State
 from telephony.core.permissions import Claim
 
 How = Literal["given", "withdrawn", "offline", "lapsed"]
 
 
 def keep(turn: Turn, claim: Claim) -> None:
-    turn.center.claims[claim.login] = claim
+    turn.center.claim(claim)
     turn.do(ClaimMade(claim=claim.id, login=claim.login, slot=claim.slot, at=turn.now))
 
 
 def drop(turn: Turn, login: str, how: How) -> bool:
     """Whether there was one."""
-    claim = turn.center.claims.pop(login, None)
+    claim = turn.center.unclaim(login)
     if claim is not None:
         turn.do(ClaimEnded(claim=claim.id, how=how, at=turn.now))
     return claim is not None
 
 
 def serve(turn: Turn) -> None:
-    """At the end of a turn: who waits for a place under the cap gets one that is free, the earliest slot first."""
+    """At the end of a turn: who waits for a place under the cap gets one that is free, the earliest slot first. Only
+    the queues are looked at in which something was freed, and of those who wait there as many as have room."""
     center = turn.center
-    for claim in sorted(center.claims.values(), key=lambda claim: (claim.slot, claim.login)):
-        agent = center.agents[claim.login]
+    if center.claims_end is not None and turn.now >= center.claims_end:
+        _drop_lapsed(turn)
+    while center.freed:
+        freed, center.freed = center.freed, set()
+        waiting = {one for queue in freed for one in center.claimed.get(queue, ())[: max(room(center, queue), 0)]}
+        for _, login in sorted(waiting):
+            claim, agent = center.claims[login], center.agents[login]
+            if agent.permission is None and place_for(center, agent, claim.slot):
+                _give(turn, agent, claim)
+
+
+def _drop_lapsed(turn: Turn) -> None:
+    center = turn.center
+    for claim in list(center.claims.values()):
         if turn.now >= claim.shift_end:
             drop(turn, claim.login, "lapsed")
-        elif agent.permission is None and place_for(center, agent, claim.slot):
-            with_caller = agent.state in ENGAGED and agent.state is not State.WRAP_UP
-            grant = Grant(length=claim.length, slot=claim.slot)
-            permission = breaks.permit(turn, agent, BreakKind.TECHNICAL, grant)
-            breaks.give(turn, agent, permission, at_once=not with_caller)
+    center.claims_end = min((claim.shift_end for claim in center.claims.values()), default=None)
+
+
+def _give(turn: Turn, agent: Agent, claim: Claim) -> None:
+    with_caller = agent.state in ENGAGED and agent.state is not State.WRAP_UP
+    grant = Grant(length=claim.length, slot=claim.slot)
+    permission = breaks.permit(turn, agent, BreakKind.TECHNICAL, grant)
+    breaks.give(turn, agent, permission, at_once=not with_caller)
 
 
 def follow_roster(turn: Turn) -> None:
-    """A claim stands as long as its slot does."""
-    for login, claim in list(turn.center.claims.items()):
-        if claim.slot not in (slot.begin for slot in turn.center.roster.slots(login)):
+    """A claim stands as long as its slot does, and no other break has used that up."""
+    center = turn.center
+    for login, claim in list(center.claims.items()):
+        shift = shift_at(center, login, claim.slot)
+        planned = () if shift is None else (slot.begin for slot in shift.slots)
+        if shift is None or claim.slot not in planned or claim.slot in used_in(center, shift):
             drop(turn, login, "lapsed")
 
 
@@ -63,4 +82,4 @@ def restore(turn: Turn, known: OpenClaim) -> None:
     elif slot is None or shift is None:
         turn.do(ClaimEnded(claim=known.claim, how="lapsed", at=turn.now))
     else:
-        center.claims[known.login] = Claim(slot.begin, slot.end - slot.begin, shift.end, known.login, known.claim)
+        center.claim(Claim(slot.begin, slot.end - slot.begin, shift.end, known.login, known.claim))

@@ -17,6 +17,7 @@ from telephony.core.commands import RaiseHand
 from telephony.core.effects import Alarm, Reply
 from telephony.core.event import ChannelId
 from telephony.core.events import DigitPressed, OpenHand, TimerFired
+from telephony.core.facts import CallKind
 from telephony.core.hands import KEYS_SECONDS, Hand
 from telephony.core.operators import IN_CALL, Agent, State
 
@@ -38,11 +39,12 @@ def raise_hand(turn: Turn, event: RaiseHand) -> None:
 
 
 def key_pressed(turn: Turn, event: DigitPressed) -> None:
-    """The keys of the hand, pressed by an operator in a conversation: the bridge keeps them from the caller."""
+    """The keys of the hand, pressed by an operator who talks with a caller: the bridge keeps them from the caller. In a
+    call of their own all keys are for the other side."""
     keys = turn.center.plan.hands.keys
     call = turn.center.channels.get(event.channel)
     agent = None if call is None else _operator_on(turn, call, event.channel)
-    if keys is None or agent is None:
+    if keys is None or call is None or agent is None or call.kind is not CallKind.INBOUND:
         return
     pressed = (*turn.center.pressed.pop(event.channel, ()), (event.digit, turn.now))[-len(keys) :]
     in_time = turn.now - pressed[0][1] <= timedelta(seconds=KEYS_SECONDS)

@@ -144,7 +144,7 @@ def _leg_gone(turn: Turn, call: Call, leg: Leg, event: ChannelGone, at: datetime
         turn.do(AttemptEnded(call=call.id, n=leg.n, result=result, at=at))
     agent = turn.center.agents.get(leg.login) if leg.login is not None else None
     if agent is not None:
-        _note_for_operator(turn, call, leg, agent, result)
+        _note_for_operator(turn, call, leg, agent, result, by_phone=leg.result is None and event.tech_cause >= 400)
     turn.center.forget_channel(call, leg.channel)
     if not call.ended:
         _call_without(turn, call, leg, result)
@@ -152,8 +152,11 @@ def _leg_gone(turn: Turn, call: Call, leg: Leg, event: ChannelGone, at: datetime
         agents.release(turn, agent, leg.channel)
 
 
-def _note_for_operator(turn: Turn, call: Call, leg: Leg, agent: Agent, result: AttemptResult) -> None:
-    """What the end of this leg means for its operator: a wrap-up, a failed ring, a talk to remember."""
+def _note_for_operator(
+    turn: Turn, call: Call, leg: Leg, agent: Agent, result: AttemptResult, *, by_phone: bool
+) -> None:
+    """What the end of this leg means for its operator: a wrap-up, a failed ring, a talk to remember. A failure is the
+    operator's doing where it is their phone that says so (`by_phone`), in whatever words, and not the PBX."""
     if result is AttemptResult.ANSWERED and call.kind is CallKind.INBOUND:
         agent.wrap_up = turn.center.queues[leg.queue].wrap_up if leg.queue else 0
         agent.talked = call.id
@@ -161,7 +164,8 @@ def _note_for_operator(turn: Turn, call: Call, leg: Leg, agent: Agent, result: A
             _remember_talk(turn, call.caller, agent.login)
     elif leg.why != "own" and leg.state is not LegState.UP and result is not AttemptResult.CANCELLED and not call.ended:
         agent.rona = result
-        violations.ring_failed(turn, agent, call.id, result)
+        if by_phone or result is not AttemptResult.FAILED:
+            violations.ring_failed(turn, agent, call.id, result)
 
 
 def _remember_talk(turn: Turn, caller: str, login: str) -> None:

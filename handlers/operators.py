@@ -35,6 +35,7 @@ def log_in(turn: Turn, event: LogIn) -> None:
         agents.leave(turn, agent, "other_phone")
     before = center.at_phone.get(event.phone)
     if before is not None:
+        violations.logged_out(turn, before, turn.now, put_out=True)
         agents.leave(turn, before, "phone_taken_over")
     center.seat(agent, event.phone)
     busy_with_code(turn, agent, event.channel)
@@ -96,7 +97,7 @@ def come_back(turn: Turn, event: ComeBack) -> None:
         answer(turn, event.command, "break-cancelled")
     elif agent.state is State.BREAK:
         breaks.end(turn, agent, "used", "came_back")
-        answer(turn, event.command, "you-are-ready")
+        _answer_back(turn, event.command, agent)
     elif agent.state in (State.UNREACHABLE, State.WRAP_UP):
         if event.phone is not None:
             center.unreachable.discard(event.phone)
@@ -107,6 +108,15 @@ def come_back(turn: Turn, event: ComeBack) -> None:
         answer(turn, event.command, "you-are-ready")
     else:
         answer(turn, event.command, "finish-call-first", ok=False)
+
+
+def _answer_back(turn: Turn, command: str, agent: Agent) -> None:
+    """They are ready, or on the pause of an order that has waited for the end of their break."""
+    if agent.state is State.BREAK and agent.until is not None:
+        say = ("break-granted", "break-until", *spoken.at(turn.center.plan, agent.until))
+        turn.do(Reply(command=command, ok=True, code="break-granted", say=say))
+    else:
+        answer(turn, command, "you-are-ready")
 
 
 def tell_state(turn: Turn, event: TellState) -> None:

@@ -5,6 +5,7 @@ Who may: members of the groups `seniors` and `heads` of the break rules; nobody 
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import timedelta
 
 from handlers import breaks, violations
@@ -19,7 +20,8 @@ from telephony.core.break_facts import (
 from telephony.core.breaks import Request
 from telephony.core.commands import GiveOrder, ReviewEmergency, WithdrawOrder
 from telephony.core.effects import Continue, Reply
-from telephony.core.events import Continued, TimerFired
+from telephony.core.events import Continued, OpenOrder, TimerFired
+from telephony.core.operators import Agent, State
 from telephony.core.permissions import Order
 from telephony.core.routing import members
 
@@ -50,14 +52,15 @@ def is_senior(turn: Turn, login: str) -> bool:
 
 
 def give_order(turn: Turn, event: GiveOrder) -> None:
-    """On record for all it names, at work or not: it lets them pause as long as it holds. With `at_once` those at work
-    do so without asking, after their call where they are in one."""
+    """On record for all it names, at work or not: it lets them pause as long as it holds. With `at_once` they do so
+    without asking: after their call where they are in one, after the break they are on, or when they log in."""
     center = turn.center
     logins, refusal = _for_whom(turn, event)
     if refusal:
         _answer(turn, event.command, refusal)
         return
-    order = Order(center.new_name(), event.by, frozenset(logins), turn.now, event.until)
+    awaited = set(logins) if event.at_once else set()
+    order = Order(center.new_name(), event.by, frozenset(logins), turn.now, event.until, event.at_once, awaited)
     center.orders[order.id] = order
     turn.do(
         OrderGiven(
@@ -68,6 +71,7 @@ def give_order(turn: Turn, event: GiveOrder) -> None:
             begins=order.begins,
             until=order.until,
             why=event.why,
+            at_once=event.at_once,
             at=turn.now,
         )
     )
@@ -98,11 +102,22 @@ def _send(turn: Turn, order: Order, logins: tuple[str, ...]) -> None:
     """Ask for some of them, then let other events have their turn."""
     for login in logins[:BATCH]:
         agent = turn.center.agents.get(login)
-        if agent is not None and agent.at_work:
-            request = Request(login, BreakKind.MANAGEMENT, ordered=order.id)
-            breaks.ask(turn, agent, request, "supervisor")
+        if agent is not None and agent.at_work and login in order.awaited:
+            _ask(turn, agent, order)
     if len(logins) > BATCH:
         turn.do(Continue(work=ORDER_WORK, items=(order.id, *logins[BATCH:])))
+
+
+def _ask(turn: Turn, agent: Agent, order: Order) -> None:
+    breaks.ask(turn, agent, Request(agent.login, BreakKind.MANAGEMENT, ordered=order.id), "supervisor")
+
+
+def call_in(turn: Turn, agent: Agent) -> bool:
+    """Whether the operator, who would be READY now, is on a break instead: on an order that waits for them."""
+    for order in turn.center.orders.values():
+        if agent.login in order.awaited and agent.permission is None and order.lets(agent.login, turn.now):
+            _ask(turn, agent, order)
+    return agent.state is State.BREAK and agent.permission is not None
 
 
 def go_on(turn: Turn, event: Continued) -> None:
@@ -135,10 +150,26 @@ def withdraw_order(turn: Turn, event: WithdrawOrder) -> None:
         _answer(turn, event.command, "order-withdrawn", ok=True)
 
 
-def restore(turn: Turn, order: Order) -> None:
-    """It was on record when the router started."""
-    turn.center.orders[order.id] = order
+def restore(turn: Turn, known: OpenOrder, followed: Set[str]) -> None:
+    """It was on record when the router started. `followed`: who has had a permission of it; gone home meanwhile, they
+    are to follow it again."""
+    center = turn.center
+    missing = {login for login in known.logins if login not in followed or not _at_work(turn, login)}
+    awaited = missing if known.at_once else set()
+    order = Order(known.order, known.by, frozenset(known.logins), known.begins, known.until, known.at_once, awaited)
+    center.orders[order.id] = order
     turn.wake(ORDER_TIMER + order.id, 0, max(order.until - turn.now, timedelta()))
+
+
+def _at_work(turn: Turn, login: str) -> bool:
+    agent = turn.center.agents.get(login)
+    return agent is not None and agent.at_work
+
+
+def resume(turn: Turn) -> None:
+    """It is known who is in a call: those whom a former life did not come to are told."""
+    for order in list(turn.center.orders.values()):
+        _send(turn, order, tuple(sorted(login for login in order.awaited if _at_work(turn, login))))
 
 
 # -- emergencies

@@ -14,7 +14,7 @@ from telephony.core.calls import Call, LegState
 from telephony.core.events import OpenCall, OpenOperator, PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
 from telephony.core.facts import CallKind, OperatorChanged, Repaired
 from telephony.core.logins import LogIns
-from telephony.core.operators import ENGAGED, Agent, State
+from telephony.core.operators import ENGAGED, NO_CALLER, Agent, State
 
 SETTLED = timedelta(seconds=records.SETTLED)
 RING_SLACK = timedelta(seconds=10)
@@ -58,7 +58,8 @@ def _remember_talks(turn: Turn, call: OpenCall) -> None:
 def _restore(agent: Agent, row: OpenOperator) -> None:
     agent.state, agent.since, agent.reason = State(row.state), row.since, row.reason
     agent.idle_since, agent.until, agent.call = row.idle_since, row.until, row.call
-    agent.engaged_since = (row.free_until or row.since) if agent.state in ENGAGED else None
+    with_caller = agent.state in ENGAGED and agent.reason not in NO_CALLER
+    agent.engaged_since = (row.free_until or row.since) if with_caller else None
     agent.after_call = agent.state is State.WRAP_UP
     agent.talked = row.talked
 

@@ -7,7 +7,7 @@ from handlers.turn import Turn
 from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded, ViolationKind
 from telephony.core.events import OpenOperator, OpenPermission, Started
 from telephony.core.operators import ENGAGED, Agent, State
-from telephony.core.permissions import Order, Permission
+from telephony.core.permissions import Permission
 from telephony.core.roster import Roster
 
 
@@ -28,9 +28,9 @@ def restore_breaks(turn: Turn, event: Started) -> None:
     for out in event.log_outs:
         gone = center.agents.get(out.login)
         if gone is not None and not gone.at_work:
-            violations.logged_out(turn, gone, out.at)
+            violations.logged_out(turn, gone, out.at, put_out=out.put_out)
     for order in event.orders:
-        orders.restore(turn, Order(order.order, order.by, frozenset(order.logins), order.begins, order.until))
+        orders.restore(turn, order, {one.login for one in event.permissions if one.order == order.order})
     for lasting in event.violations:
         held = center.agents.get(lasting.login)
         if held is not None and held.at_work:
@@ -53,7 +53,7 @@ def _move_slots(turn: Turn, row: OpenOperator) -> None:
 def _restore(turn: Turn, known: OpenPermission) -> None:
     center = turn.center
     if known.slot is not None:
-        center.used_slots.add((known.login, known.slot))
+        center.used_slots.setdefault(known.login, set()).add(known.slot)
     if known.kind is BreakKind.EMERGENCY and not known.reviewed:
         center.emergencies[known.permission] = known.login
     if known.ended is not None:

@@ -1,4 +1,5 @@
-"""What operators hear about breaks: names of prompts. Times are said in the center's own zone."""
+"""What operators hear about breaks, names of prompts, and what a screen shows instead. Times are those of the center's
+own zone."""
 
 from __future__ import annotations
 
@@ -36,3 +37,34 @@ def answer(plan: Plan, decision: Decision, until: datetime | None) -> tuple[str,
     if decision.verdict is Verdict.GRANTED and until is not None:
         return code, "break-until", *at(plan, until)
     return (code,) if decision.next_slot is None else (code, "next-slot-at", *at(plan, decision.next_slot))
+
+
+REFUSALS = {
+    "not-logged-in": "the operator is not logged in",
+    "not-in-shift": "the roster has no shift for them now",
+    "not-in-slot": "no planned break begins now",
+    "slot-used": "the planned break was taken already",
+    "cap": "too many are on a break",
+    "no-order": "no order names them",
+    "no-reason": "an emergency needs a reason of the list",
+    "ringing": "a caller waits at their phone",
+    "already": "they have a break, or one begins after their call, or when a place is free",
+}
+"""Why it is refused, in words."""
+
+
+def text(plan: Plan, decision: Decision, until: datetime | None) -> str:
+    """The answer in English, for a screen."""
+    if decision.verdict is Verdict.GRANTED:
+        return "granted" if until is None else f"granted until {_clock(plan, until)}"
+    if decision.verdict is Verdict.DEFERRED:
+        return "begins when a place is free" if decision.reason == "cap" else "begins after the call"
+    ahead = "no planned break is ahead"
+    if decision.next_slot is not None:
+        ahead = f"the next planned break begins at {_clock(plan, decision.next_slot)}"
+    return f"refused: {REFUSALS.get(decision.reason, decision.reason)}; {ahead}"
+
+
+def _clock(plan: Plan, when: datetime) -> str:
+    """Date and time, as in "2030-01-07 10:15"."""
+    return f"{when.astimezone(ZoneInfo(plan.timezone)):%Y-%m-%d %H:%M}"

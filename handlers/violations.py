@@ -33,6 +33,7 @@ RINGS = {
     AttemptResult.NO_ANSWER: ViolationKind.NO_ANSWER,
     AttemptResult.BUSY: ViolationKind.REJECTED,
     AttemptResult.REJECTED: ViolationKind.REJECTED,
+    AttemptResult.FAILED: ViolationKind.REJECTED,
 }
 
 
@@ -114,16 +115,22 @@ def free_again(turn: Turn, agent: Agent) -> None:
 # -- by other doors
 
 
-def logged_out(turn: Turn, agent: Agent, at: datetime) -> None:
-    """By their own wish. Within the shift it is remembered."""
+def logged_out(turn: Turn, agent: Agent, at: datetime, *, put_out: bool = False) -> None:
+    """By their own wish, or put out by a colleague who took the phone. Within the shift it is remembered."""
     agent.logged_out = at if shift_at(turn.center, agent.login, at) is not None else None
+    agent.put_out = put_out
 
 
 def logged_in(turn: Turn, agent: Agent) -> None:
-    """Again, and so soon that it was a pause."""
+    """Again, within the same shift: the time between was a pause, however long or short. Who was put out by a colleague
+    has `seat_change` seconds to sit down elsewhere."""
     before, agent.logged_out = agent.logged_out, None
-    soon = timedelta(seconds=turn.center.plan.breaks.relogin)
-    if before is not None and turn.now - before < soon and shift_at(turn.center, agent.login, turn.now) is not None:
+    if before is None:
+        return
+    forgiven = timedelta(seconds=turn.center.plan.breaks.seat_change)
+    shift = shift_at(turn.center, agent.login, before)
+    same_shift = shift is not None and shift.begin <= turn.now < shift.end
+    if same_shift and not (agent.put_out and turn.now - before <= forgiven):
         away = int((turn.now - before).total_seconds())
         see(turn, agent, ViolationKind.RELOGIN, detail=f"away for {away} s")
 

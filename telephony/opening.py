@@ -69,7 +69,7 @@ async def read_start(database: Database, plan: Plan) -> Started:
         shifts=shifts,
         permissions=await break_queries.open_permissions(engine, now - USED_SLOTS),
         claims=await break_queries.open_claims(engine),
-        log_outs=await break_queries.logged_out(engine, now - timedelta(seconds=plan.breaks.relogin)),
+        log_outs=await break_queries.logged_out(engine, now - USED_SLOTS),
         orders=await break_queries.open_orders(engine, now),
         hands=await break_queries.open_hands(engine),
         violations=await break_queries.open_violations(engine),

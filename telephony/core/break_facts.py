@@ -116,7 +116,7 @@ class PermissionEnded(Fact, frozen=True, kw_only=True):
 
 class OrderGiven(Fact, frozen=True, kw_only=True):
     """A demand of the management: `by` (login of a senior or head) lets `logins` pause from `begins` until `until`,
-    because of `why`. `group`: the group it was given for, as a whole."""
+    because of `why`. `group`: the group it was given for, as a whole. `at_once`: they pause without asking."""
 
     order: str
     by: str
@@ -125,6 +125,7 @@ class OrderGiven(Fact, frozen=True, kw_only=True):
     begins: datetime
     until: datetime
     why: str
+    at_once: bool = False
     at: datetime
 
 

@@ -9,11 +9,12 @@ Nothing here changes the center: the same question may be asked twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from telephony.core.break_facts import BreakKind, Verdict
-from telephony.core.center import Center
+from telephony.core.center import Center, first_queues
 from telephony.core.operators import IN_CALL, Agent, State
 from telephony.core.permissions import Claim, Permission
 from telephony.core.roster import Shift, Slot
@@ -54,12 +55,19 @@ class Decision:
     next_slot: datetime | None = None
 
 
-def _refused(reason: str, next_slot: datetime | None = None) -> Decision:
-    return Decision(Verdict.REFUSED, reason, next_slot=next_slot)
+def _refused(reason: str) -> Decision:
+    return Decision(Verdict.REFUSED, reason)
 
 
 def decide(request: Request, center: Center, now: datetime) -> Decision:
-    """The one policy behind every door."""
+    """The one policy behind every door. Whatever the reason of a refusal, it says when the next planned break is."""
+    decision = _decide(request, center, now)
+    if decision.verdict is Verdict.REFUSED and decision.next_slot is None:
+        return replace(decision, next_slot=next_slot(center, request.login, now))
+    return decision
+
+
+def _decide(request: Request, center: Center, now: datetime) -> Decision:
     agent = center.agents.get(request.login)
     if agent is None or not agent.at_work:
         return _refused("not-logged-in")
@@ -76,7 +84,7 @@ def decide(request: Request, center: Center, now: datetime) -> Decision:
     if not isinstance(grant, Grant):
         return grant
     if agent.state is State.RINGING and request.kind is not BreakKind.EMERGENCY and request.ordered is None:
-        return _refused("ringing", grant.slot or next_slot(center, agent.login, now))
+        return Decision(Verdict.REFUSED, "ringing", next_slot=grant.slot)
     if agent.state in IN_CALL or (agent.state is State.RINGING and request.kind is not BreakKind.EMERGENCY):
         return Decision(Verdict.DEFERRED, "in_call", grant)
     return Decision(Verdict.GRANTED, grant=grant)
@@ -118,17 +126,18 @@ def _management(request: Request, center: Center, now: datetime) -> Grant | Deci
 def _technical(center: Center, agent: Agent, now: datetime) -> Grant | Decision:
     shift = shift_at(center, agent.login, now)
     if shift is None:
-        return _refused("not-in-shift", next_slot(center, agent.login, now))
+        return _refused("not-in-shift")
     open_now = [slot for slot in shift.slots if _is_open(center, agent, slot, now)]
-    slot = next((slot for slot in open_now if (agent.login, slot.begin) not in center.used_slots), None)
+    used = used_in(center, shift) if open_now else set()
+    slot = next((slot for slot in open_now if slot.begin not in used), None)
     if slot is None:
-        return _refused("slot-used" if open_now else "not-in-slot", next_slot(center, agent.login, now))
+        return _refused("slot-used" if open_now else "not-in-slot")
     length = slot.end - slot.begin
     if place_for(center, agent, slot.begin):
         return Grant(length=length, slot=slot.begin)
     if now > slot.begin + _tolerance(center):
         return Decision(Verdict.DEFERRED, "cap", claim=Claim(slot.begin, length, shift.end, agent.login))
-    return _refused("cap", next_slot(center, agent.login, now))
+    return _refused("cap")
 
 
 def shift_at(center: Center, login: str, now: datetime) -> Shift | None:
@@ -158,20 +167,37 @@ def missed_slots(center: Center, agent: Agent, now: datetime) -> list[datetime]:
         return []
     tolerance = _tolerance(center)
     found = []
-    for slot in center.roster.slots(agent.login):
-        if slot.begin > now:
-            break
-        deadline = center.moved_slots.get((agent.login, slot.begin), slot.begin + tolerance)
-        if agent.engaged_since <= deadline <= now and (agent.login, slot.begin) not in center.used_slots:
-            found.append(slot.begin)
+    for shift in center.roster.shifts(agent.login):
+        for slot in shift.slots:
+            deadline = center.moved_slots.get((agent.login, slot.begin), slot.begin + tolerance)
+            if agent.engaged_since <= deadline <= now and slot.begin not in used_in(center, shift):
+                found.append(slot.begin)
     return found
+
+
+def used_in(center: Center, shift: Shift) -> set[datetime]:
+    """Slots of the shift, by their begin, that are used up. One that was taken and has no such begin any more, because
+    the roster was corrected, uses up the one nearest to it: a shift never gives more breaks than it plans."""
+    taken = center.used_slots.get(shift.login)
+    if not taken:
+        return set()
+    planned = {slot.begin for slot in shift.slots}
+    used = taken & planned
+    for begin in sorted(taken - planned):
+        left = planned - used
+        if left and shift.begin <= begin < shift.end:
+            used.add(min(left, key=lambda other: (abs(other - begin), other)))
+    return used
 
 
 def next_slot(center: Center, login: str, now: datetime) -> datetime | None:
     """Begin of the first planned break ahead that is not used."""
-    for slot in center.roster.slots(login):
-        if slot.begin > now and (login, slot.begin) not in center.used_slots:
-            return slot.begin
+    for shift in center.roster.shifts(login):
+        if shift.end > now:
+            used = used_in(center, shift)
+            for slot in shift.slots:
+                if slot.begin > now and slot.begin not in used:
+                    return slot.begin
     return None
 
 
@@ -194,20 +220,10 @@ def cap(center: Center, queue: str) -> int:
 def place_for(center: Center, agent: Agent, slot: datetime) -> bool:
     """Whether one more technical break fits under the cap of every queue that the operator serves. Those who wait for a
     place with an earlier slot come first."""
-    for lane in agent.lanes:
-        if lane.step == 0:
-            queue = lane.queue.name
-            taken = center.resting.get(queue, 0)
-            if center.claims:
-                taken += sum(
-                    _serves(center.agents[claim.login], queue)
-                    for claim in center.claims.values()
-                    if claim.login != agent.login and (claim.slot, claim.login) < (slot, agent.login)
-                )
-            if taken >= cap(center, queue):
-                return False
-    return True
+    turn = (slot, agent.login)
+    return all(bisect_left(center.claimed.get(queue, ()), turn) < room(center, queue) for queue in first_queues(agent))
 
 
-def _serves(agent: Agent, queue: str) -> bool:
-    return any(lane.step == 0 and lane.queue.name == queue for lane in agent.lanes)
+def room(center: Center, queue: str) -> int:
+    """How many more of those who serve `queue` may be on a technical break; below zero when too many are."""
+    return cap(center, queue) - center.resting.get(queue, 0)

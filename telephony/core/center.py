@@ -5,6 +5,7 @@ Handlers change it through the few methods here that keep its indexes together; 
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -34,6 +35,11 @@ class Target:
     """What to dial through `trunk`: a token."""
 
 
+def first_queues(agent: Agent) -> list[str]:
+    """The queues that the operator serves from the first moment of a call's waiting."""
+    return [lane.queue.name for lane in agent.lanes if lane.step == 0]
+
+
 @dataclass(slots=True, eq=False)
 class Center:
     """Everything a decision may depend on."""
@@ -59,12 +65,19 @@ class Center:
     resting: dict[str, int] = field(default_factory=dict)
     """How many of these are, or will be after their call, on a technical break."""
     roster: Roster = field(default_factory=Roster)
-    used_slots: set[tuple[str, datetime]] = field(default_factory=set)
-    """Login and begin of planned breaks that were taken."""
+    used_slots: dict[str, set[datetime]] = field(default_factory=dict)
+    """Login -> begin of the planned breaks that were taken, as the roster had them then."""
     moved_slots: dict[tuple[str, datetime], datetime] = field(default_factory=dict)
     """The same of planned breaks missed because of a call -> until when they may begin."""
     orders: dict[str, Order] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
+    """By login. Changed by `claim` and `unclaim` only."""
+    claimed: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
+    """Queue -> slot and login of those who wait for a place in it, in their order."""
+    freed: set[str] = field(default_factory=set)
+    """Queues in which a place may have become free since the claims were last looked at."""
+    claims_end: datetime | None = None
+    """No claim lapses before."""
     emergencies: dict[str, str] = field(default_factory=dict)
     """Permission -> login, of emergency pauses that no senior has looked at."""
     lit: set[str] = field(default_factory=set)
@@ -179,16 +192,41 @@ class Center:
     def _count_staff(self, agent: Agent, change: int) -> None:
         for queue in {lane.queue.name for lane in agent.lanes}:
             self.staff[queue] += change
-        for lane in agent.lanes:
-            if lane.step == 0:
-                self.serving[lane.queue.name] += change
+        for queue in first_queues(agent):
+            self.serving[queue] += change
+            self.freed.add(queue)
         self._count_resting(agent, change)
+        if agent.login in self.claims:
+            self._count_claim(agent, self.claims[agent.login], change)
 
     def _count_resting(self, agent: Agent, change: int) -> None:
         if agent.permission is not None and agent.permission.kind is BreakKind.TECHNICAL:
-            for lane in agent.lanes:
-                if lane.step == 0:
-                    self.resting[lane.queue.name] += change
+            for queue in first_queues(agent):
+                self.resting[queue] += change
+                self.freed.add(queue)
+
+    def _count_claim(self, agent: Agent, claim: Claim, change: int) -> None:
+        for queue in first_queues(agent):
+            waiting = self.claimed.setdefault(queue, [])
+            if change > 0:
+                insort(waiting, (claim.slot, claim.login))
+            else:
+                waiting.remove((claim.slot, claim.login))
+            self.freed.add(queue)
+
+    def claim(self, claim: Claim) -> None:
+        """The operator waits for a place in each queue that they serve."""
+        self.unclaim(claim.login)
+        self.claims[claim.login] = claim
+        self.claims_end = min(self.claims_end or claim.shift_end, claim.shift_end)
+        self._count_claim(self.agents[claim.login], claim, +1)
+
+    def unclaim(self, login: str) -> Claim | None:
+        """They do not any more; answers what they waited with."""
+        claim = self.claims.pop(login, None)
+        if claim is not None:
+            self._count_claim(self.agents[login], claim, -1)
+        return claim
 
     def permit(self, agent: Agent, permission: Permission | None) -> None:
         """The operator holds this permission from now on, or none. Keeps the counts that the cap is measured by."""

@@ -63,7 +63,7 @@ class TakeBreak(Command, frozen=True, kw_only=True):
 
 class GiveOrder(Command, frozen=True, kw_only=True):
     """`by` (a senior or head) orders a pause for `logins` or a whole `group`, from now until `until`. With `at_once`
-    those who may pause now do so without asking; else it lets them."""
+    they do so without asking, as soon as they may; else it lets them."""
 
     by: str
     logins: tuple[str, ...] = ()

@@ -135,10 +135,12 @@ class OpenClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LoggedOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The last that was heard of an operator: they have logged out, by their own wish, and not long ago."""
+    """The last that was heard of an operator: they have logged out, not long ago, by their own wish, or `put_out` by a
+    colleague who took the phone."""
 
     login: str
     at: datetime
+    put_out: bool = False
 
 
 class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -150,6 +152,7 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     begins: datetime
     until: datetime
     why: str
+    at_once: bool = False
 
 
 class OpenHand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

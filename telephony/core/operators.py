@@ -36,7 +36,9 @@ OVERRUN = "overrun"
 
 IN_CALL = frozenset({State.TALKING, State.ON_HOLD})
 ENGAGED = frozenset({State.RINGING, State.TALKING, State.ON_HOLD, State.WRAP_UP})
-"""With a caller, from the first ring to the end of the wrap-up."""
+"""With a caller, from the first ring to the end of the wrap-up, unless the call is their own or a colleague's."""
+NO_CALLER = frozenset({"own_call", "helping"})
+"""Reasons of a call without a caller of their own: no planned break moves for it."""
 PAUSED = frozenset({State.BREAK, State.UNREACHABLE})
 """The native fallback queues must not ring them. WRAP_UP is not among these: it is short, and should the router die
 within it nobody would end the pause."""
@@ -71,7 +73,7 @@ class Agent:
     breaks: int = 0
     """Generation of the timers of a break."""
     engaged_since: datetime | None = None
-    """Since when they have been in ENGAGED states without a gap."""
+    """Since when they have been with callers without a gap."""
     warned: bool = False
     """Their break is nearly over: its lamp blinks."""
     announced: ChannelId | None = None
@@ -84,6 +86,8 @@ class Agent:
     """The one that lasts."""
     logged_out: datetime | None = None
     """When they last did so within their shift."""
+    put_out: bool = False
+    """It was a colleague's doing, who took the phone."""
     back_door: datetime | None = None
     """When a pause past us was last seen: one act comes once for each queue."""
     talked: CallId | None = None

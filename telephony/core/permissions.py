@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from telephony.core.break_facts import BreakKind
@@ -42,6 +42,9 @@ class Order:
     logins: frozenset[str]
     begins: datetime
     until: datetime
+    at_once: bool = False
+    awaited: set[str] = field(default_factory=set)
+    """Who is still to follow an order at once: not at work when it came, or on another break."""
 
     def lets(self, login: str, now: datetime) -> bool:
         return login in self.logins and self.begins <= now < self.until

@@ -201,8 +201,9 @@ class BreakRules(Record, frozen=True):
     """How long an emergency pause lasts."""
     emergency_reasons: dict[Digit, Label] = {}
     """The digit dialed after the code -> what it stands for. Without any, there is no emergency pause."""
-    relogin: Seconds = 600
-    """Logging out within one's shift and in again sooner than this is a disguised pause."""
+    seat_change: Seconds = 60
+    """Within one's shift, logging out and in again is a disguised pause, however short. Who is put out because a
+    colleague logs in on their phone has so long to log in elsewhere."""
 
 
 class WorkRules(Record, frozen=True):

@@ -92,6 +92,7 @@ def _order_given(fact: that.OrderGiven, row: OrderRow | None) -> OrderRow | None
         until=fact.until,
         why=fact.why,
         given=fact.at,
+        at_once=fact.at_once,
     )
 
 

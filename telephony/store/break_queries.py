@@ -68,18 +68,32 @@ async def open_claims(engine: AsyncEngine) -> tuple[OpenClaim, ...]:
 
 
 async def logged_out(engine: AsyncEngine, since: datetime) -> tuple[LoggedOut, ...]:
-    """Whose last leaving, at or after `since`, was by their own wish. Who is at work again may be among them."""
+    """Whose last leaving, at or after `since`, was by their own wish, or a colleague's who took their phone. Who is at
+    work again may be among them."""
     query = sa.select(states.login, states.ended, states.how).where(states.how.is_not(None), states.ended >= since)
     last = {row["login"]: row for row in sorted(await all_rows(engine, query), key=lambda row: row["ended"])}
-    return tuple(LoggedOut(login=login, at=row["ended"]) for login, row in last.items() if row["how"] == "logged_out")
+    return tuple(
+        LoggedOut(login=login, at=row["ended"], put_out=row["how"] == "phone_taken_over")
+        for login, row in last.items()
+        if row["how"] in ("logged_out", "phone_taken_over")
+    )
 
 
 async def open_orders(engine: AsyncEngine, now: datetime) -> tuple[OpenOrder, ...]:
     """Orders whose time is not over at `now`, and that nobody has withdrawn, by their begin."""
     query = sa.select(
-        orders.id.label("order"), orders.given_by.label("by"), orders.logins, orders.begins, orders.until, orders.why
+        orders.id.label("order"),
+        orders.given_by.label("by"),
+        orders.logins,
+        orders.begins,
+        orders.until,
+        orders.why,
+        orders.at_once,
     ).where(orders.until > now, orders.withdrawn.is_(None))
-    found = [OpenOrder(**{**row, "logins": tuple(row["logins"].split())}) for row in await all_rows(engine, query)]
+    found = [
+        OpenOrder(**{**row, "logins": tuple(row["logins"].split()), "at_once": bool(row["at_once"])})
+        for row in await all_rows(engine, query)
+    ]
     return tuple(sorted(found, key=lambda one: (one.begins, one.order)))
 
 

@@ -45,6 +45,8 @@ class OrderRow(Row, frozen=True, gc=False):
     given: datetime
     withdrawn: datetime | None = None
     withdrawn_by: str | None = None
+    at_once: bool | None = None
+    """None: not on record, in rows of an older version."""
 
 
 class ClaimRow(Row, frozen=True, gc=False):

@@ -46,7 +46,7 @@ def add_break_tables(table: Callable[..., sa.Table]) -> None:
         "id",
         *(text("id"), text("given_by"), text("logins"), text("for_group", null=True)),
         *(time("begins"), time("until"), text("why"), time("given")),
-        *(time("withdrawn", null=True), text("withdrawn_by", null=True)),
+        *(time("withdrawn", null=True), text("withdrawn_by", null=True), sa.Column("at_once", sa.Boolean)),
     )
     table(
         "violations",

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from telephony.core.events import LastTalk, OpenAttempt, OpenCall, OpenOperator, Operator
-from telephony.core.operators import ENGAGED
+from telephony.core.operators import ENGAGED, NO_CALLER
 from telephony.store import tables
 from telephony.store.break_rows import Row
 from telephony.store.notes import CelPosition
@@ -76,9 +76,10 @@ async def open_operators(engine: AsyncEngine, since: datetime) -> tuple[OpenOper
 
 async def _free_until(engine: AsyncEngine, since: datetime) -> dict[str, datetime]:
     """Login -> end of the last interval without a caller; it began at or after `since`."""
+    without_caller = sa.or_(states.state.not_in(sorted(ENGAGED)), states.reason.in_(sorted(NO_CALLER)))
     query = (
         sa.select(states.login, sa.func.max(states.ended).label("ended"))
-        .where(states.since >= since, states.ended.is_not(None), states.state.not_in(sorted(ENGAGED)))
+        .where(states.since >= since, states.ended.is_not(None), without_caller)
         .group_by(states.login)
     )
     return {row["login"]: row["ended"] for row in await all_rows(engine, query)}

@@ -1,8 +1,9 @@
 """I4, looked at from outside the rules: by what was stated, by the roster, and by what the native queues show.
 
 Nobody is on a break without a permission that covers this very moment; a technical one stands in a planned break of
-the roster that was not used, and fits under the cap when it is given; an operator on a break is never rung; and the
-intervals of an operator's states add up to the time they were logged in.
+the roster that was not used, at its time (later only for what callers took of it, or for want of a place), and fits
+under the cap when it is given; an operator on a break is never rung; and the intervals of an operator's states add up
+to the time they were logged in.
 """
 
 from __future__ import annotations
@@ -13,12 +14,23 @@ from math import ceil
 
 from telephony.core import effects as do
 from telephony.core import events as ev
-from telephony.core.break_facts import BreakKind, OrderGiven, OrderWithdrawn, PermissionEnded, PermissionGiven
+from telephony.core.break_facts import (
+    BreakKind,
+    ClaimEnded,
+    ClaimMade,
+    OrderGiven,
+    OrderWithdrawn,
+    PermissionEnded,
+    PermissionGiven,
+)
+from telephony.core.breaks import place_for
+from telephony.core.center import Center, first_queues
 from telephony.core.commands import LogIn
-from telephony.core.facts import AnyFact, OperatorChanged
+from telephony.core.facts import AnyFact, CallOpened, OperatorChanged
 from telephony.core.operators import State
 from telephony.testing.skills import may_take
 from telephony.testing.story import Story
+from telephony.testing.with_callers import WithCallers
 
 
 class BreakPromises:
@@ -31,12 +43,18 @@ class BreakPromises:
         self._states: dict[str, OperatorChanged] = {}
         self._orders: dict[str, OrderGiven] = {}
         self._started: datetime | None = None
+        self._with_callers = WithCallers()
+        self._turns: dict[str, ClaimMade] = {}
+        """Login -> the last time they were told to wait for a place."""
+        self._served: dict[str, tuple[datetime, datetime]] = {}
+        """Login -> slot for which they have waited, and when that ended."""
 
     def watch(self, story: Story, event: ev.AnyEvent, effects: Sequence[do.AnyEffect | AnyFact]) -> None:
         if isinstance(event, ev.Started):
             self._start_anew(story)
         for effect in effects:
             self._note(story, effect)
+        check_claims(story.center)
         for login, changed in self._states.items():
             if changed.state == State.BREAK:
                 self._check_covered(story, login, changed)
@@ -46,6 +64,8 @@ class BreakPromises:
         log = story.log
         self._open, self._used, self._states, self._orders = {}, {}, {}, {}
         self._started = story.clock.now()
+        self._with_callers = WithCallers(log)
+        self._turns, self._served = {}, {}
         for fact in log.breaks.facts:
             if isinstance(fact, PermissionGiven):
                 self._given(fact)
@@ -55,6 +75,10 @@ class BreakPromises:
                 self._orders[fact.order] = fact
             elif isinstance(fact, OrderWithdrawn):
                 del self._orders[fact.order]
+            elif isinstance(fact, ClaimMade):
+                self._turns[fact.login] = fact
+            elif isinstance(fact, ClaimEnded):
+                self._turn_over(fact)
         for login, intervals in log.intervals.items():
             last = intervals[-1]
             if last.ended is None:
@@ -78,8 +102,16 @@ class BreakPromises:
                 del self._orders[effect.order]
             case PermissionEnded():
                 self._ended(effect)
+            case CallOpened():
+                self._with_callers.opened(effect)
+            case ClaimMade():
+                self._check_in_time(story, effect.login, effect.slot, effect.at)
+                self._turns[effect.login] = effect
+            case ClaimEnded():
+                self._turn_over(effect)
             case OperatorChanged():
                 self._states[effect.login] = effect
+                self._with_callers.changed(effect)
             case do.CreateLeg() if "GUDOK_OPERATOR" in effect.variables:
                 agent = story.center.agents[effect.variables["GUDOK_OPERATOR"]]
                 assert agent.state is not State.BREAK, f"I3: {agent.login} is rung on a break"
@@ -94,7 +126,18 @@ class BreakPromises:
         if ended.how == "unused" and given.slot is not None:
             del self._used[given.login, given.slot]
 
+    def _turn_over(self, ended: ClaimEnded) -> None:
+        login, turn = next((login, turn) for login, turn in self._turns.items() if turn.claim == ended.claim)
+        del self._turns[login]
+        self._served[login] = (turn.slot, ended.at)
+
     # -- the checks
+
+    def _check_in_time(self, story: Story, login: str, slot: datetime, at: datetime) -> None:
+        """Not after the slot's time, but for what callers took of it."""
+        tolerance = timedelta(seconds=story.plan.breaks.tolerance)
+        deadline = self._with_callers.deadline(login, slot + tolerance, tolerance, at)
+        assert at <= deadline, f"I4: {login} goes after the time, which was {deadline}"
 
     def _check_covered(self, story: Story, login: str, changed: OperatorChanged) -> None:
         given = self._open.get(changed.permission or "")
@@ -119,9 +162,14 @@ class BreakPromises:
         slot = next((one for one in mine if one.begin == given.slot), None)
         assert slot is not None, f"I4: {given.login} has no planned break at {given.slot}"
         assert (given.login, slot.begin) not in self._used, f"I4: {given.login} takes a break twice"
+        shift = next(one for one in story.shifts if one.login == given.login and slot in one.slots)
+        taken = [begin for login, begin in self._used if login == given.login and shift.begin <= begin < shift.end]
+        assert len(taken) < len(shift.slots), f"I4: {given.login} takes more breaks than are planned"
         assert given.until - given.begins == slot.end - slot.begin
         tolerance = timedelta(seconds=story.plan.breaks.tolerance)
         assert given.begins >= slot.begin - tolerance, f"I4: {given.login} goes before the time"
+        if self._served.get(given.login) != (slot.begin, given.at):
+            self._check_in_time(story, given.login, slot.begin, given.at)
 
     def _check_cap(self, story: Story, given: PermissionGiven) -> None:
         """Counted anew: of those at work who serve a queue, how many have a technical permission."""
@@ -134,6 +182,16 @@ class BreakPromises:
             if given.login in serving:
                 taken = [login for login in serving if login in away]
                 assert len(taken) <= most, f"I4: {taken} are away of {serving} in {queue.name}"
+
+
+def check_claims(center: Center) -> None:
+    """Those who wait stand in line in each queue they serve, and none of them where there is a place for them."""
+    lines: dict[str, list[tuple[datetime, str]]] = {queue: [] for queue in center.claimed}
+    for claim in center.claims.values():
+        for queue in first_queues(center.agents[claim.login]):
+            lines[queue].append((claim.slot, claim.login))
+        assert not place_for(center, center.agents[claim.login], claim.slot), f"I4: {claim.login} waits for nothing"
+    assert center.claimed == {queue: sorted(line) for queue, line in lines.items()}
 
 
 def check_pauses_shown(story: Story) -> None:

@@ -61,6 +61,7 @@ class BreakLog:
                     begins=fact.begins,
                     until=fact.until,
                     why=fact.why,
+                    at_once=fact.at_once,
                 )
             case that.OrderWithdrawn():
                 del self.orders[fact.order]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from telephony.core.events import LoggedOut, OpenOperator
 from telephony.core.facts import CallKind
-from telephony.core.operators import ENGAGED
+from telephony.core.operators import ENGAGED, NO_CALLER
 from telephony.testing.calllog import CallLog
 
 
@@ -26,7 +26,7 @@ def free_until(log: CallLog) -> dict[str, datetime]:
     ended: dict[str, datetime] = {}
     for login, intervals in log.intervals.items():
         for one in intervals:
-            if one.ended is not None and one.state not in ENGAGED:
+            if one.ended is not None and (one.state not in ENGAGED or one.reason in NO_CALLER):
                 ended[login] = one.ended
     return ended
 
@@ -53,10 +53,10 @@ def open_operators(log: CallLog) -> tuple[OpenOperator, ...]:
 
 
 def logged_out(log: CallLog) -> tuple[LoggedOut, ...]:
-    """Whose last leaving was by their own wish."""
+    """Whose last leaving was by their own wish, or a colleague's who took the phone."""
     last = {login: intervals[-1] for login, intervals in log.intervals.items()}
     return tuple(
-        LoggedOut(login=login, at=one.ended)
+        LoggedOut(login=login, at=one.ended, put_out=one.how == "phone_taken_over")
         for login, one in last.items()
-        if one.ended is not None and one.how == "logged_out"
+        if one.ended is not None and one.how in ("logged_out", "phone_taken_over")
     )

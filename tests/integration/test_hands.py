@@ -124,6 +124,18 @@ async def test_keys_raise_a_hand_and_the_caller_hears_nothing_of_it(
     await keys.shows("hand-3002", "off")
 
 
+async def test_keys_pressed_in_a_call_of_ones_own_reach_whoever_was_called(world: World, olga: Softphone) -> None:
+    """A menu, a door, an extension."""
+    async for boris in at_work(world, "boris", "phone03", ANNA):
+        call = await olga.dial("3003")
+        await boris.answer()
+        await olga.established(call)
+        await boris.hears_tone(OLGA)
+        await olga.send_digits("*17#", call)
+        await boris.hears_keys("*17#")
+        await olga.hang_up(call)
+
+
 async def test_a_senior_listens_whispers_and_joins(
     world: World, olga: Softphone, caller: Softphone, anna: Softphone, talk: Dialog, keys: LampKeys
 ) -> None:

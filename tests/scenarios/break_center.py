@@ -14,7 +14,7 @@ from telephony.testing.people import Operator
 from telephony.testing.story import Story
 from tests.scenarios.small_center import PLAN
 
-EMERGENCY, MANAGEMENT = BreakKind.EMERGENCY, BreakKind.MANAGEMENT
+EMERGENCY, MANAGEMENT, TECHNICAL = BreakKind.EMERGENCY, BreakKind.MANAGEMENT, BreakKind.TECHNICAL
 RULES = BreakRules(seniors="seniors", heads="heads", emergency_reasons={"1": "Fire", "2": "Sick"})
 BREAK_PLAN = replace(PLAN, breaks=RULES, groups=(*PLAN.groups, Group(name="heads", logins=("olga",))))
 

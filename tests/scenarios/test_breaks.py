@@ -8,8 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from telephony.core.break_facts import (
+    BreakAsked,
     BreakKind,
     PermissionGiven,
+    Verdict,
     ViolationKind,
 )
 from telephony.core.commands import TakeBreak
@@ -18,6 +20,8 @@ from telephony.testing.story import Story
 from tests.scenarios.break_center import (
     BREAK_PLAN,
     EMERGENCY,
+    MANAGEMENT,
+    TECHNICAL,
     anna_at_work,
     how_it_ended,
     it_is,
@@ -70,6 +74,37 @@ def test_what_is_heard_is_when_it_ends_and_when_the_next_one_is(story: Story) ->
     assert last_said(story) == ("state-break", "break-until", "hour-19", "minute-25")
 
 
+def test_every_refusal_tells_when_the_next_break_is(story: Story) -> None:
+    anna = anna_at_work(story)
+    story.calls("1302")
+    refused = [anna.asks_break(kind, digit) for kind, digit in ((MANAGEMENT, ""), (EMERGENCY, "7"), (TECHNICAL, ""))]
+    anna.answers()
+    anna.asks_break(EMERGENCY, "1")
+    refused.append(anna.asks_break(EMERGENCY, "1"))
+    assert refused == ["refused-no-order", "refused-no-reason", "refused-not-in-slot", "refused-already"]
+    story.journal.commit()
+    asked = [one for one in story.log.breaks.of(BreakAsked, "anna") if one.verdict is Verdict.REFUSED]
+    assert [one.next_slot for one in asked] == [MORNING + timedelta(minutes=10)] * 4
+    assert last_said(story)[1:] == ("next-slot-at", "hour-19", "minute-10")
+
+
+def test_a_screen_is_told_in_words_what_a_phone_hears(story: Story) -> None:
+    anna = anna_at_work(story)
+
+    def asks() -> str:
+        ask = TakeBreak(command="", kind=TECHNICAL, login="anna", door="cli")
+        return story.asks(lambda name: replace(ask, command=name)).text
+
+    refused = "refused: no planned break begins now; the next planned break begins at 2030-01-07 19:10"
+    assert asks() == refused
+    it_is(story, "0:10")
+    assert asks() == "granted until 2030-01-07 19:25"
+    anna.logs_out()
+    assert asks() == "refused: the operator is not logged in; the next planned break begins at 2030-01-07 21:00"
+    story.shift("anna", "0:00", "8:00")
+    assert asks() == "refused: the operator is not logged in; no planned break is ahead"
+
+
 @pytest.mark.parametrize(
     ("time", "said"),
     [
@@ -101,6 +136,32 @@ def test_a_slot_is_used_once(story: Story) -> None:
     assert how_it_ended(story) == ["used"]
     assert anna.asks_break() == "refused-slot-used"
     assert last_answer(story, "anna").next_slot == MORNING + timedelta(hours=2)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_used_slot_does_not_come_back_when_the_roster_is_corrected(story: Story, *, restart: bool) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    anna.comes_back()
+    story.shift("anna", "0:00", "8:00", "0:20-0:35", "2:00-2:15")
+    if restart:
+        story.restart_router()
+    it_is(story, "0:20")
+    assert anna.asks_break() == "refused-slot-used"
+    assert last_answer(story, "anna").next_slot == MORNING + timedelta(hours=2)
+    it_is(story, "2:00")
+    assert anna.asks_break() == "break-granted"
+
+
+def test_a_break_more_in_the_roster_is_a_break_more(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    anna.comes_back()
+    story.shift("anna", "0:00", "8:00", "0:10-0:25", "1:00-1:10", "2:00-2:15")
+    it_is(story, "1:00")
+    assert anna.asks_break() == "break-granted"
 
 
 def test_without_a_shift_there_is_no_break(story: Story) -> None:
@@ -248,6 +309,39 @@ def test_who_waits_for_a_place_can_change_their_mind(story: Story) -> None:
     assert anna.comes_back() == "break-cancelled"
     boris.comes_back()
     assert anna.state == "ready"
+
+
+def test_a_call_of_ones_own_moves_no_slot(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:09")
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    it_is(story, "0:30")
+    assert anna.asks_break() == "refused-not-in-slot"
+    anna.hangs_up()
+    assert anna.asks_break() == "refused-not-in-slot"
+
+
+def test_nor_does_one_with_a_colleague(story: Story) -> None:
+    anna, boris = anna_at_work(story), story.operator("boris")
+    boris.logs_in("phone02")
+    it_is(story, "0:09")
+    boris.dials("2001")
+    anna.answers()
+    it_is(story, "0:30")
+    assert anna.asks_break() == "refused-not-in-slot"
+
+
+def test_a_caller_on_hold_while_a_colleague_is_asked_is_still_a_caller(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:09")
+    story.calls("1302")
+    anna.answers()
+    anna.holds()
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    it_is(story, "0:30")
+    assert anna.asks_break() == "break-deferred"
 
 
 # -- asked in a call, and while ringing

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from msgspec.structs import replace
 
+import handlers
+from telephony.core import breaks
 from telephony.core.break_facts import BreakKind
 from telephony.core.breaks import Request, decide
 from telephony.core.commands import ComeBack, GiveOrder, ReviewEmergency, TakeBreak, WithdrawOrder
@@ -18,8 +21,10 @@ from telephony.core.plan import BreakRules, Group
 from telephony.core.roster import Shift, Slot
 from telephony.testing.break_promises import check_pauses_shown
 from telephony.testing.people import dial_code
-from telephony.testing.promises import state_of
+from telephony.testing.promises import Promises, state_of
+from telephony.testing.story import Story
 from tests.scenarios import test_promises as day
+from tests.scenarios.break_center import BREAK_PLAN, anna_at_work, it_is
 from tests.scenarios.small_center import PLAN
 
 RULES = BreakRules(
@@ -30,7 +35,7 @@ RULES = BreakRules(
     warning=20,
     emergency=90,
     emergency_reasons={"1": "Fire"},
-    relogin=60,
+    seat_change=60,
 )
 QUICK_PLAN = replace(PLAN, breaks=RULES, groups=(*PLAN.groups, Group(name="heads", logins=("vera",))))
 kinds = st.sampled_from(list(BreakKind))
@@ -55,7 +60,7 @@ class Breaks(day.Center):
         now = self.story.clock.now()
         begins = [now + timedelta(seconds=first, minutes=n * (every + minutes)) for n in range(10)]
         slots = tuple(Slot(begin=begin, end=begin + timedelta(minutes=minutes)) for begin in begins)
-        begin, end = now - timedelta(hours=1), slots[-1].end + timedelta(seconds=45)
+        begin, end = begins[0] - timedelta(minutes=1), slots[-1].end + timedelta(seconds=45)
         self.story.correct(Shift(login=login, begin=begin, end=end, slots=slots))
 
     @rule(minutes=st.sampled_from([1, 2, 5, 40]))
@@ -156,3 +161,14 @@ TestBreaks = Breaks.TestCase
 TestBreaks.settings = SETTINGS
 TestStormyBreaks = StormyBreaks.TestCase
 TestStormyBreaks.settings = SETTINGS
+
+
+def test_the_checks_see_a_break_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were the rules to let a slot begin whenever its time had come, the checks would say so."""
+    story = Story(handlers.handle, BREAK_PLAN, seed=1, watch=Promises(handlers.handle).watch)
+    anna = anna_at_work(story)
+    it_is(story, "0:13")
+    with monkeypatch.context() as wrong:
+        wrong.setattr(breaks, "_is_open", lambda center, agent, slot, now: now >= slot.begin - timedelta(minutes=2))
+        with pytest.raises(AssertionError, match="anna goes after the time"):
+            anna.asks_break()

@@ -12,6 +12,8 @@ from telephony.core.break_facts import (
     ViolationKind,
 )
 from telephony.core.commands import GiveOrder, ReviewEmergency, WithdrawOrder
+from telephony.core.effects import Effects
+from telephony.core.events import AnyEvent
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
     BREAK_PLAN,
@@ -21,6 +23,7 @@ from tests.scenarios.break_center import (
     how_it_ended,
     it_is,
     last_answer,
+    last_said,
     order,
     three_on_one_slot,
     violations,
@@ -81,6 +84,79 @@ def test_a_group_is_ordered_at_once_in_small_turns(story: Story) -> None:
     assert anna.state == "break"
     assert olga.login not in story.center.orders[reply.text].logins
     assert len(story.center.orders[reply.text].logins) == 120
+
+
+def test_on_another_break_the_pause_of_the_order_comes_after_it(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    it_is(story, "0:10")
+    anna.asks_break()
+    name = order(story, olga, "anna", minutes=60)
+    assert anna.interval.reason == "technical"
+    it_is(story, "0:26")
+    assert (anna.state, anna.interval.reason) == ("break", "management")
+    assert story.log.breaks.of(PermissionGiven, "anna")[-1].order == name
+    assert anna.states == ["ready", "break", "break"]
+    assert anna.comes_back() == "you-are-ready"  # once is enough
+    story.passes(minutes=1)
+    assert anna.state == "ready"
+
+
+def test_who_ends_the_break_early_is_told_of_the_order(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    anna.asks_break(EMERGENCY, "1")
+    order(story, olga, "anna", minutes=60)
+    assert anna.comes_back() == "break-granted"
+    assert last_said(story) == ("break-granted", "break-until", "hour-20", "minute-0")
+    assert anna.interval.reason == "management"
+
+
+def test_who_logs_in_while_an_order_holds_is_paused_then(story: Story) -> None:
+    anna, olga = story.operator("anna", booking=1), story.operator("olga")
+    order(story, olga, "anna")
+    caller = story.calls("1302")
+    anna.logs_in("phone01")
+    assert (anna.state, anna.interval.reason) == ("break", "management")
+    anna.logs_out()
+    anna.logs_in("phone01")
+    assert anna.state == "break"
+    assert not anna.rings()
+    assert anna.comes_back() == "you-are-ready"
+    assert anna.rings_for(caller)
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+def test_a_router_killed_in_the_middle_of_a_group_goes_on_with_the_rest(
+    story: Story, monkeypatch: pytest.MonkeyPatch, *, at_work: bool
+) -> None:
+    for n in range(120):
+        story.operator(f"op{n}", senior=1)
+    first, last = story.operator("op0", senior=1), story.operator("op99", senior=1)
+    story.operator("olga")
+    first.logs_in("phone01")
+    if at_work:
+        last.logs_in("phone02")
+    until = story.clock.now() + timedelta(minutes=30)
+    decided = story.decided
+
+    def stop_after_the_first_turn(event: AnyEvent, effects: Effects) -> None:
+        decided(event, effects)
+        story.life.frozen = isinstance(event, GiveOrder)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(story, "decided", stop_after_the_first_turn)
+        story.tell(GiveOrder(command="c", by="olga", group="seniors", until=until, why="drill"))
+    story.journal.commit()
+    story.kill_router()
+    assert (first.state, last.state == "break") == ("break", False)
+    story.start_router()
+    story.passes(1)
+    if not at_work:
+        last.logs_in("phone02")
+    assert [first.state, last.state] == ["break", "break"]
+    first.comes_back()
+    story.restart_router()
+    story.passes(1)
+    assert [first.state, last.state] == ["ready", "break"]
 
 
 def test_an_order_withdrawn_brings_back_who_is_on_it(story: Story) -> None:

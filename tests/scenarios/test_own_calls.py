@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from telephony.core.break_facts import HandRaised
+from telephony.core.effects import Connect
 from telephony.core.facts import CallKind
 from telephony.testing.calllog import Call
 from telephony.testing.people import Operator
@@ -155,3 +157,21 @@ def test_somebody_calls_an_operator_the_moment_a_caller_comes(story: Story) -> N
     assert caller.hears == "music"
     story.passes(40)
     assert max(len(operator.phone.channels) for operator in (anna, boris)) <= 1
+
+
+def kept_from_the_other_side(story: Story) -> list[int]:
+    """Of how many channels, in each bridge that was asked for."""
+    return [len(one.staff) for _, effects in story.journal.entries for one in effects if isinstance(one, Connect)]
+
+
+def test_keys_pressed_in_a_call_of_ones_own_reach_the_menu_at_the_other_side(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    anna.presses("**")
+    assert kept_from_the_other_side(story) == [0]
+    story.calls("1302")
+    boris.answers()
+    assert kept_from_the_other_side(story) == [0, 1]
+    story.journal.commit()
+    assert story.log.breaks.of(HandRaised) == []

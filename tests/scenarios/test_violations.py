@@ -9,8 +9,11 @@ import pytest
 from telephony.core.break_facts import (
     Verdict,
     ViolationKind,
+    ViolationSeen,
 )
 from telephony.core.commands import TakeBreak
+from telephony.core.events import RosterChanged
+from telephony.core.roster import Shift
 from telephony.testing.clock import MORNING
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
@@ -47,6 +50,17 @@ def test_a_ring_that_is_not_answered_or_rejected_is_a_violation(story: Story) ->
     ]
 
 
+def test_a_phone_that_answers_the_ring_with_a_failure_is_one_too(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    assert anna.ringing is not None
+    story.switch.refuse(anna.ringing, (58, 488))
+    story.moment()
+    assert violations(story, "anna") == [ViolationKind.REJECTED]
+    assert anna.state == "unreachable"
+    assert caller.hears == "music"
+
+
 def test_a_phone_gone_between_calls_is_one_as_long_as_it_lasts(story: Story) -> None:
     anna = anna_at_work(story)
     anna.is_lost()
@@ -61,14 +75,37 @@ def test_a_phone_gone_between_calls_is_one_as_long_as_it_lasts(story: Story) -> 
 
 def test_logging_out_for_a_while_within_the_shift(story: Story) -> None:
     anna = anna_at_work(story)
+    for minutes in (0, 3, 90):
+        anna.logs_out()
+        story.passes(minutes=minutes)
+        anna.logs_in("phone01")
+    assert violations(story, "anna") == [ViolationKind.RELOGIN] * 3
+    assert story.log.breaks.of(ViolationSeen, "anna")[-1].detail == "away for 5402 s"
+
+
+def test_who_comes_back_for_the_next_shift_has_gone_home_between(story: Story) -> None:
+    anna = anna_at_work(story)
+    later = Shift(login="anna", begin=MORNING + timedelta(hours=12), end=MORNING + timedelta(hours=20))
+    story.shifts = (*story.shifts, later)
+    story.tell(RosterChanged(shifts=story.shifts))
+    it_is(story, "7:59")
     anna.logs_out()
-    story.passes(minutes=3)
+    it_is(story, "12:00")
     anna.logs_in("phone01")
-    assert violations(story, "anna") == [ViolationKind.RELOGIN]
-    anna.logs_out()
-    story.passes(minutes=11)
-    anna.logs_in("phone01")
-    assert violations(story, "anna") == [ViolationKind.RELOGIN]
+    assert violations(story, "anna") == []
+
+
+@pytest.mark.parametrize(("seconds", "phone", "seen"), [(30, "phone02", []), (61, "phone01", [ViolationKind.RELOGIN])])
+def test_a_colleague_on_my_phone_is_no_excuse_for_being_away(
+    story: Story, seconds: int, phone: str, seen: list[ViolationKind]
+) -> None:
+    anna, boris = anna_at_work(story), story.operator("boris", booking=1)
+    boris.logs_in("phone01")
+    boris.logs_out()
+    story.restart_router()
+    story.passes(seconds)
+    anna.logs_in(phone)
+    assert violations(story, "anna") == seen
 
 
 def test_a_call_of_ones_own_that_stretches_the_wrap_up(story: Story) -> None:

@@ -1,0 +1,51 @@
+"""When operators were with callers, from first ring to the end of the wrap-up, as their states on record tell it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from telephony.core.facts import CallKind, CallOpened, OperatorChanged
+from telephony.core.operators import IN_CALL, State
+from telephony.testing.calllog import CallLog
+
+
+class WithCallers:
+    """Told of every fact, in order."""
+
+    def __init__(self, log: CallLog | None = None) -> None:
+        """As far as `log` knows: what a new life of the router can know."""
+        self._kinds: dict[str, CallKind] = {}
+        self._spans: dict[str, list[tuple[datetime, datetime | None]]] = {}
+        """Login -> spans of time, the last of them open (None) or not."""
+        if log is not None:
+            self._kinds = {call.id: call.kind for call in log.calls.values()}
+            for login, intervals in log.intervals.items():
+                for one in intervals:
+                    self._note(login, State(one.state), one.reason, one.call, one.since)
+                    if one.ended is not None and one is intervals[-1]:
+                        self._note(login, State.OFFLINE, "", None, one.ended)
+
+    def opened(self, fact: CallOpened) -> None:
+        self._kinds[fact.call] = fact.kind
+
+    def changed(self, fact: OperatorChanged) -> None:
+        self._note(fact.login, State(fact.state), fact.reason, fact.call, fact.at)
+
+    def _note(self, login: str, state: State, reason: str, call: str | None, at: datetime) -> None:
+        spans = self._spans.setdefault(login, [])
+        open_now = bool(spans) and spans[-1][1] is None
+        asks_a_colleague = open_now and state in IN_CALL and reason == "own_call"  # the caller is on hold meanwhile
+        caller = call is None or self._kinds.get(call) is not CallKind.OWN
+        busy = state is State.WRAP_UP or (state in (State.RINGING, *IN_CALL) and (caller or asks_a_colleague))
+        if busy and not open_now:
+            spans.append((at, None))
+        elif open_now and not busy:
+            spans[-1] = (spans[-1][0], at)
+
+    def deadline(self, login: str, until: datetime, tolerance: timedelta, now: datetime) -> datetime:
+        """Until when a break may begin that may begin until `until`: each time with callers that holds them then lets
+        them have it right after."""
+        for begun, ended in self._spans.get(login, ()):
+            if begun <= until <= (ended or now):
+                until = (ended or now) + tolerance
+        return until
