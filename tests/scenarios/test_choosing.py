@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from handlers import legs
 from telephony.core.plan import Plan, Strategy
+from telephony.testing.people import Operator
 from telephony.testing.story import Story
 from tests.scenarios.small_center import BOOKING, PLAN, NewStory
 
@@ -111,6 +112,43 @@ def test_fewest_calls_rings_who_has_taken_least(new_story: NewStory) -> None:
         boris.answers()
         caller.hangs_up()
     assert anna.rings_for(story.calls("1300"))
+
+
+def test_round_robin_survives_the_router(new_story: NewStory) -> None:
+    story = new_story(with_strategy(Strategy.ROUND_ROBIN))
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    first, second = story.calls("1300"), story.calls("1300")
+    anna.answers()
+    boris.answers()
+    second.hangs_up()
+    story.passes(5)
+    first.hangs_up()
+    story.restart_router()
+    assert anna.rings_for(story.calls("1300"))  # boris has been idle for longer, but was rung last
+
+
+def test_fewest_calls_survives_the_router(new_story: NewStory) -> None:
+    """Only the calls of this shift count, as before."""
+    story = new_story(with_strategy(Strategy.FEWEST_CALLS))
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+
+    def takes(operator: Operator, calls: int) -> None:
+        for _ in range(calls):
+            caller = story.calls("1300")
+            operator.answers()
+            caller.hangs_up()
+
+    boris.logs_in("phone02")
+    takes(boris, 3)
+    boris.logs_out()
+    anna.logs_in("phone01")
+    takes(anna, 2)
+    boris.logs_in("phone02")
+    takes(boris, 1)
+    story.restart_router()
+    assert boris.rings_for(story.calls("1300"))  # anna has been idle for longer
 
 
 # -- the highest claim
