@@ -9,15 +9,21 @@ import signal
 import sys
 
 INTERRUPTED = 130
+MISTAKE = 2
 
 
 def main() -> int:
     # Importing takes a second, in which there is nothing yet to take down: leave at once.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    try:
+        seconds = int(os.environ.get("DEMO_SECONDS") or "60")
+    except ValueError:
+        print(f"DEMO_SECONDS={os.environ['DEMO_SECONDS']!r} is no number of seconds, such as 60", file=sys.stderr)
+        return MISTAKE
     from benchmarks.demo_day import run
 
     try:
-        return run(int(os.environ.get("DEMO_SECONDS", "60")))
+        return run(seconds)
     except KeyboardInterrupt:  # when all has been taken down
         return INTERRUPTED
 

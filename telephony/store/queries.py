@@ -55,6 +55,8 @@ OPEN_CALLS = sa.select(
     calls.attempts,
 ).where(calls.ended.is_(None))
 """Not ordered: an order could make SQLite prefer an index of the whole history."""
+LOGIN = sa.func.coalesce(states.login, sa.literal_column("''"))
+"""To group by, for the same reason: an expression has no index."""
 
 
 async def open_operators(
@@ -82,9 +84,9 @@ async def open_operators(
 async def _free_until(engine: AsyncEngine, since: datetime) -> dict[str, datetime]:
     """Login -> end of the last interval without a caller; it began at or after `since`."""
     query = (
-        sa.select(states.login, sa.func.max(states.ended).label("ended"))
+        sa.select(LOGIN.label("login"), sa.func.max(states.ended).label("ended"))
         .where(states.since >= since, states.ended.is_not(None), states.state.not_in(sorted(ENGAGED)))
-        .group_by(states.login)
+        .group_by(LOGIN)
     )
     return {row["login"]: row["ended"] for row in await all_rows(engine, query)}
 
@@ -114,9 +116,9 @@ async def _talked(engine: AsyncEngine, since: datetime) -> dict[str, str]:
 async def _answered(engine: AsyncEngine, since: datetime) -> dict[str, int]:
     """Login -> how many callers they have answered since `since`, and since they last went."""
     left = (
-        sa.select(states.login, sa.func.max(states.ended).label("ended"))
+        sa.select(LOGIN.label("login"), sa.func.max(states.ended).label("ended"))
         .where(states.ended >= since, states.how.is_not(None))
-        .group_by(states.login)
+        .group_by(LOGIN)
         .subquery()
     )
     query = (

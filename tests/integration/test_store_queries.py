@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from msgspec.structs import replace
 
 from telephony.core import commands
@@ -185,6 +186,20 @@ async def test_a_long_past_is_what_the_center_would_have_written(tmp_path: Path)
     assert len(filled["calls"]) == 300
     assert len(filled["attempts"]) == 270
     assert filled["calls"][-1]["ended"] < NOON
+
+
+async def test_what_a_start_reads_of_the_last_hours_is_found_by_time(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/gudok.db", tmp_path) as store:
+        asked: list[tuple[str, object]] = []
+        engine = store.database.engine
+        sa.event.listen(engine.sync_engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+        await queries.open_operators(engine, at(0), at(-100))
+        await queries.last_rings(engine, at(0))
+        async with engine.connect() as connection:
+            for sql, values in list(asked):
+                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)  # type: ignore[arg-type]
+                steps = [row[3] for row in plan if "anon" not in row[3] and "_open" not in row[3]]
+                assert not [step for step in steps if step.startswith("SCAN")]
 
 
 async def test_a_start_reads_no_history(database_url: str, tmp_path: Path) -> None:
