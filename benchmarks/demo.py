@@ -1,7 +1,8 @@
 """`make demo`: a day of the center in a minute, on a real PBX with real SIP calls.
 
 It ends with the day's figures and a comparison of three witnesses, call by call: what the phones saw, the PBX's own
-record, Gudok's log. Exit status 0: they agree; 1: they do not; 130: interrupted. DEMO_SECONDS: length of the day.
+record, Gudok's log. Exit status 0: they agree; 1: they do not, or a day of 45 s or more lacked something of its plot;
+2: DEMO_SECONDS, the length of the day, is no number; 130: interrupted.
 """
 
 import os

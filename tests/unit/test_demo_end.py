@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
 
 from benchmarks.demo_cast import Staff
+from benchmarks.demo_day import happened, missed
 from benchmarks.world import World
+from telephony.core.facts import AttemptResult, Outcome
+from telephony.store.rows import AttemptRow, CallRow
 
 
 class Desk:
@@ -70,3 +75,33 @@ def test_interrupted_while_it_is_being_imported_it_leaves_quietly() -> None:
     assert demo.returncode == 130
     assert out == ""
     assert "Traceback" not in told
+
+
+def test_a_length_of_the_day_that_is_no_number_is_a_line() -> None:
+    demo = subprocess.run(
+        [sys.executable, "-m", "benchmarks.demo"],
+        env={**os.environ, "DEMO_SECONDS": "abc"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert demo.returncode == 2
+    assert demo.stderr == "DEMO_SECONDS='abc' is no number of seconds, such as 60\n"
+
+
+def test_a_whole_day_must_have_had_all_of_its_plot() -> None:
+    arrived = datetime(2026, 3, 2, tzinfo=UTC)
+    call = CallRow(
+        **{**dict.fromkeys(CallRow.__struct_fields__), "arrived": arrived, "outcome": Outcome.ABANDONED, "transfers": 1}
+    )
+    rings = [
+        AttemptRow(**{**dict.fromkeys(AttemptRow.__struct_fields__), "result": result})
+        for result in (AttemptResult.BUSY, AttemptResult.NO_ANSWER)
+    ]
+    assert missed(60, happened([call], rings, kills=1), []) == []
+    nothing = happened([], [], kills=0)
+    assert len(missed(60, nothing, ["it has ended"])) == 6
+    assert "rejected rings 0" in "\n".join(missed(60, nothing, []))
+    assert missed(60, happened([call], rings, kills=1), ["it has ended"]) == ["a simulated phone failed: it has ended"]
+    assert missed(30, nothing, []) == []
