@@ -7,7 +7,7 @@ import contextlib
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,6 +33,9 @@ from telephony.watch import View, render
 LEAST_SECONDS = 25
 SETTLED = timedelta(seconds=0.5)
 """After a router serves: its first picture is taken and acted upon."""
+WHOLE_DAY_SECONDS = 45
+"""So long a day has all of its plot."""
+MUST_HAPPEN = ("abandoned", "rejected rings", "rings without answer", "transfers", "SIGKILL of the router")
 PLAIN_SECONDS = 5
 """Between two lines of progress where there is no terminal."""
 
@@ -47,6 +50,8 @@ class Demo:
         self.view = View()
         self.notes: list[str] = []
         self.outages: list[Outage] = []
+        self.failed: list[str] = []
+        """What the simulated phones could not do."""
         self._began = time.monotonic()
 
     def note(self, text: str) -> None:
@@ -82,7 +87,8 @@ class Demo:
             await callers.wait(12)
             await crowd.idle(12)
             for problem in problems:
-                self.note(f"a simulated phone failed: {problem}")
+                self.failed.append(str(problem) or type(problem).__name__)
+                self.note(f"a simulated phone failed: {self.failed[-1]}")
             seen = [*early.calls(), *callers.calls(), *crowd.calls()]
             return [*seen, *(call for phone in staff.phones for call in phone.calls)]
 
@@ -189,18 +195,25 @@ def figures(world: World, calls: Sequence[CallRow]) -> Table:
     return table
 
 
-def happened(calls: Sequence[CallRow], attempts: Sequence[AttemptRow]) -> str:
+def happened(calls: Sequence[CallRow], attempts: Sequence[AttemptRow], kills: int) -> dict[str, int]:
     """The day's incidents, as the log has them."""
     results = [attempt.result for attempt in attempts]
-    counts = {
+    return {
         "abandoned": sum(row.outcome == Outcome.ABANDONED for row in calls),
         "rejected rings": results.count(AttemptResult.REJECTED) + results.count(AttemptResult.BUSY),
         "rings without answer": results.count(AttemptResult.NO_ANSWER),
         "transfers": sum(row.transfers for row in calls),
         "calls through the fallback queue": sum(row.via_fallback for row in calls),
-        "SIGKILL of the router": 1,
+        "SIGKILL of the router": kills,
     }
-    return "On this day: " + ", ".join(f"{what} {count}" for what, count in counts.items())
+
+
+def missed(seconds: int, counts: Mapping[str, int], failed: Sequence[str]) -> list[str]:
+    """What a whole day must have had and this one had not, a line each. A short day may lack anything."""
+    if seconds < WHOLE_DAY_SECONDS:
+        return []
+    lines = [f"on this day something was missing: {what} 0" for what in MUST_HAPPEN if not counts[what]]
+    return lines + [f"a simulated phone failed: {problem}" for problem in failed]
 
 
 async def play(seconds: int, console: Console) -> int:
@@ -222,13 +235,17 @@ async def play(seconds: int, console: Console) -> int:
             if console.is_terminal:
                 console.print("\n".join(demo.notes))
             console.print(figures(world, calls))
-            console.print(happened(calls, attempts))
+            counts = happened(calls, attempts, kills=len(demo.outages))
+            console.print("On this day: " + ", ".join(f"{what} {count}" for what, count in counts.items()))
             doubles = overlaps(call for call in seen if call.direction == "in")
             console.print("\nThree witnesses, call by call:")
             console.print(result.table(), highlight=False)
             if doubles:
                 console.print(f"{len(doubles)} times an operator was given two calls at once")
-            return 0 if result.equal and not doubles and not result.unreached else 1
+            lacking = missed(seconds, counts, demo.failed)
+            for line in lacking:
+                console.print(line, markup=False, highlight=False)
+            return 0 if result.equal and not doubles and not result.unreached and not lacking else 1
 
 
 async def guarded(seconds: int, console: Console) -> int:

@@ -114,15 +114,21 @@ class World:
             await world.start_service()
             yield world
         finally:
-            await world.stop()
-            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                await world.stop()
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     async def stop(self) -> None:
-        """End everything that was started, phones first."""
-        await asyncio.gather(*(phone.stop() for phone in self.phones), return_exceptions=True)
-        self.phones.clear()
-        await self.stop_service()
-        await asyncio.to_thread(self.pbx.stop)
+        """End everything that was started, phones first. Raises ExceptionGroup, after all, of what phones raised."""
+        try:
+            ends = await asyncio.gather(*(phone.stop() for phone in self.phones), return_exceptions=True)
+            self.phones.clear()
+        finally:
+            await self.stop_service()
+            await asyncio.to_thread(self.pbx.stop)
+        if failures := [end for end in ends if isinstance(end, Exception)]:
+            raise ExceptionGroup("phones did not stop in order", failures)
 
     async def gudok(self, *words: str) -> int:
         """Run a `gudok` command on this center, its output with the service's; its exit status."""

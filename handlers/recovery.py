@@ -35,6 +35,8 @@ def started(turn: Turn, event: Started) -> None:
     hands.remember(turn, event.hands)
     for talk in event.last_talks:
         center.last_talks[talk.caller] = (talk.login, talk.ended)
+    for ring in event.last_rings:
+        center.matcher.took_turn(ring.queue, ring.login)
     for row in event.open_operators:
         agent = center.agents.get(row.login)
         if agent is not None and row.phone in center.phones and row.phone not in center.at_phone:
@@ -61,7 +63,7 @@ def _restore(agent: Agent, row: OpenOperator) -> None:
     with_caller = agent.state in ENGAGED and agent.reason not in NO_CALLER
     agent.engaged_since = (row.free_until or row.since) if with_caller else None
     agent.after_call = agent.state is State.WRAP_UP
-    agent.talked = row.talked
+    agent.talked, agent.calls = row.talked, row.calls
 
 
 # -- the PBX goes

@@ -31,7 +31,7 @@ from telephony.exits import Exit
 from telephony.secrets import SecretsError
 from telephony.service import Service
 from telephony.settings import ConfigErrors, Settings
-from telephony.store.database import DatabaseUrlError
+from telephony.store.database import DatabaseUnusableError, DatabaseUrlError
 from telephony.store.lock import LockedError
 from telephony.store.migrate import FutureSchemaError
 
@@ -55,7 +55,7 @@ async def serve(config: Settings, beat: int | None, *, first: bool, began: float
     except LockedError as error:
         log.error("not started", reason=str(error))
         return Exit.REPLACED
-    except (SQLAlchemyError, OSError) as error:
+    except (DatabaseUnusableError, SQLAlchemyError, OSError) as error:
         log.error("not started", reason=str(error).partition("\n")[0])
         return Exit.UNAVAILABLE
     finally:

@@ -80,7 +80,7 @@ def _masked_value(key: str, value: Any) -> Any:
     return mask(repr(value), pattern)
 
 
-TALKATIVE = ("picows", "aiosqlite", "asyncio", "panoramisk")
+TALKATIVE = ("picows", "aiosqlite", "asyncio", "panoramisk", "alembic")
 """Libraries whose daily business is no news."""
 
 

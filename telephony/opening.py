@@ -25,6 +25,8 @@ USED_SLOTS = timedelta(hours=24)
 LATELY = timedelta(hours=2)
 """So far back is looked for an operator's last talk, and for when they were last free: it is the rows of so many hours
 that a start reads."""
+SHIFT = timedelta(hours=16)
+"""Nobody is at work for longer without a new login: so far back are calls counted for the strategies."""
 LOCK_PATIENCE = 5.0
 """So long a router waits for one that is just ending, in seconds."""
 
@@ -55,7 +57,7 @@ async def read_start(database: Database, plan: Plan) -> Started:
     now = datetime.now(UTC)
     engine = database.engine
     operators = await queries.operators(engine)
-    open_operators = await queries.open_operators(engine, now - LATELY)
+    open_operators = await queries.open_operators(engine, now - LATELY, now - SHIFT)
     open_calls = await queries.open_calls(engine)
     sticky = max((queue.sticky for queue in plan.queues), default=0)
     talks = await queries.last_talks(engine, now - timedelta(seconds=sticky)) if sticky else ()
@@ -66,6 +68,7 @@ async def read_start(database: Database, plan: Plan) -> Started:
         open_operators=open_operators,
         open_calls=open_calls,
         last_talks=talks,
+        last_rings=await queries.last_rings(engine, now - SHIFT),
         shifts=shifts,
         permissions=await break_queries.open_permissions(engine, now - USED_SLOTS),
         claims=await break_queries.open_claims(engine),

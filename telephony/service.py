@@ -81,17 +81,18 @@ class Service:
     # --- its life ------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Raises ConfigErrors, LockedError, SecretsError, FutureSchemaError, or what the database raises."""
+        """Raises ConfigErrors, LockedError, SecretsError, FutureSchemaError, DatabaseUnusableError."""
         config, stack = self._settings, self.stack
         config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._database = Database(config.database_url)
         stack.push_async_callback(self._database.close)
-        await stack.enter_async_context(opening.alone(self._database))
-        spool = Spool(config.state_dir / "journal.spool")
-        self._journal = JournalWriter(self._database, spool, alarm=self._alarm)
-        last = await self._journal.open()
-        stack.push_async_callback(self._journal.close)
-        started = await opening.read_start(self._database, config.plan)
+        with self._database.in_use():
+            await stack.enter_async_context(opening.alone(self._database))
+            spool = Spool(config.state_dir / "journal.spool")
+            self._journal = JournalWriter(self._database, spool, alarm=self._alarm)
+            last = await self._journal.open()
+            stack.push_async_callback(self._journal.close)
+            started = await opening.read_start(self._database, config.plan)
         self._check_roster(started.operators)
         self._tokens = Tokens(config.secrets.token_key, keep=self._journal.remember_number)
         self._pbx = self._make_pbx()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from telephony.commands.common import Problem, config_dir_of, counted, settings_of, told, with_database
 from telephony.exits import Exit
+
+if TYPE_CHECKING:
+    from telephony.settings import Settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +21,7 @@ def run(args: argparse.Namespace) -> int:
     from telephony.store.operators import list_operators
 
     settings = settings_of(args)
+    _look_at_secrets(settings)
     checked = "the roster too"
     try:
         operators = with_database(settings, list_operators)
@@ -33,3 +38,14 @@ def run(args: argparse.Namespace) -> int:
         f"{counted(plan.trunks, 'trunk')} ({checked})"
     )
     return Exit.OK
+
+
+def _look_at_secrets(settings: Settings) -> None:
+    """What would keep the service from starting. Where there are none yet, it makes them."""
+    from telephony.secrets import FILE, SecretsError
+
+    if (settings.state_dir / FILE).exists():
+        try:
+            settings.secrets  # noqa: B018 - read for what it raises
+        except (SecretsError, OSError) as error:
+            raise Problem(str(error), Exit.MISTAKE) from error

@@ -94,19 +94,18 @@ def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], 
 
     Raises Problem when there is none, or it cannot be used.
     """
-    import sqlalchemy.exc
-
-    from telephony.store.database import Database, DatabaseUrlError
+    from telephony.store.database import Database, DatabaseUnusableError, DatabaseUrlError
     from telephony.store.migrate import FutureSchemaError, ensure_current
 
     async def run() -> T:
         database = Database(settings.database_url)
         try:
-            if create:
-                await ensure_current(database)
-            elif database.file is not None and not database.file.exists():
-                raise Problem(f"there is no database yet ({database.file}): gudok run makes it")
-            return await work(database)
+            with database.in_use():
+                if create:
+                    await ensure_current(database)
+                elif database.file is not None and not database.file.exists():
+                    raise Problem(f"there is no database yet ({database.file}): gudok run makes it")
+                return await work(database)
         finally:
             await database.close()
 
@@ -114,7 +113,9 @@ def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], 
         return asyncio.run(run())
     except DatabaseUrlError as error:
         raise Problem(f"database_url: {error}", Exit.MISTAKE) from error
-    except (sqlalchemy.exc.SQLAlchemyError, FutureSchemaError, OSError) as error:
+    except DatabaseUnusableError as error:
+        raise Problem(str(error)) from error
+    except (FutureSchemaError, OSError) as error:
         raise Problem(f"the database cannot be used: {first_line(error)}") from error
 
 

@@ -48,6 +48,8 @@ class OpenOperator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     callers."""
     talked: CallId | None = None
     """Their last conversation with a caller, if it ended not long ago."""
+    calls: int = 0
+    """How many they have answered since they logged in."""
 
 
 class OpenAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -89,6 +91,14 @@ class LastTalk(msgspec.Struct, frozen=True, kw_only=True):
     ended: datetime
 
 
+class LastRing(msgspec.Struct, frozen=True, kw_only=True):
+    """When a queue last rang an operator: the memory behind round robin."""
+
+    queue: str
+    login: str
+    at: datetime
+
+
 class Started(Event, frozen=True, kw_only=True):
     """The router has started. Carries all it took from config and the database, so that replay starts equal."""
 
@@ -97,6 +107,8 @@ class Started(Event, frozen=True, kw_only=True):
     open_operators: tuple[OpenOperator, ...] = ()
     open_calls: tuple[OpenCall, ...] = ()
     last_talks: tuple[LastTalk, ...] = ()
+    last_rings: tuple[LastRing, ...] = ()
+    """Oldest first."""
     shifts: tuple[Shift, ...] = ()
     permissions: tuple[OpenPermission, ...] = ()
     claims: tuple[OpenClaim, ...] = ()

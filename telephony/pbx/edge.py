@@ -67,6 +67,7 @@ class AsteriskPbx:
         self._acting = True
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails when the PBX will not have us (wrong password, wrong version, replaced)."""
+        self.ended.add_done_callback(_looked_at)  # a life that ends before it waits for this has its own reason
 
     # -- life
 
@@ -275,6 +276,6 @@ CONFLICT = 409
 
 
 def _looked_at(answer: asyncio.Future[Any]) -> None:
-    """A beat that fails is told by the lost connection."""
+    """Nobody has to ask: a beat that fails is told by the lost connection."""
     if not answer.cancelled():
         answer.exception()

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -27,6 +28,10 @@ BUSY_MILLISECONDS = 500
 """How long SQLite waits for another writer before a transaction fails."""
 CONNECT_SECONDS = 3.0
 COMMAND_SECONDS = 10.0
+
+
+class DatabaseUnusableError(Exception):
+    """The database cannot be used now. One line: which it is, without its password, and why."""
 
 
 class DatabaseUrlError(ValueError):
@@ -65,6 +70,22 @@ class Database:
                 self.url, hide_parameters=True, pool_size=2, max_overflow=2, connect_args=_pg_arguments()
             )
             self._writer = _PostgresWriter(self.engine)
+
+    @property
+    def name(self) -> str:
+        """Which database it is, for people: its file, or its server without the password."""
+        return f"the database {self.file or self.url.render_as_string(hide_password=True)}"
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Raises DatabaseUnusableError for what the database, its file or its server raise inside."""
+        driver = sys.modules.get("asyncpg")  # it refuses a login past SQLAlchemy
+        refusals = () if driver is None else (driver.PostgresError,)
+        try:
+            yield
+        except (sa.exc.SQLAlchemyError, OSError, *refusals) as error:
+            why = (str(error) or type(error).__name__).splitlines()[0]
+            raise DatabaseUnusableError(f"{self.name} cannot be used: {why}") from error
 
     @property
     def dialect(self) -> Dialect:

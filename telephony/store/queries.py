@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from telephony.core.events import LastTalk, OpenAttempt, OpenCall, OpenOperator, Operator
+from telephony.core.events import LastRing, LastTalk, OpenAttempt, OpenCall, OpenOperator, Operator
 from telephony.core.operators import ENGAGED, NO_CALLER
 from telephony.store import tables
 from telephony.store.break_rows import Row
@@ -55,11 +55,17 @@ OPEN_CALLS = sa.select(
     calls.attempts,
 ).where(calls.ended.is_(None))
 """Not ordered: an order could make SQLite prefer an index of the whole history."""
+LOGIN = sa.func.coalesce(states.login, sa.literal_column("''"))
+"""To group by, for the same reason: an expression has no index."""
 
 
-async def open_operators(engine: AsyncEngine, since: datetime) -> tuple[OpenOperator, ...]:
-    """Who is logged in, by login: the open interval of each, with what is remembered of the time from `since` on."""
+async def open_operators(
+    engine: AsyncEngine, since: datetime, shift: datetime | None = None
+) -> tuple[OpenOperator, ...]:
+    """Who is logged in, by login: the open interval of each, with what is remembered of the time from `since` on.
+    Nobody has logged in before `shift` (the same as `since` where it is not given)."""
     talks, free = await _talked(engine, since), await _free_until(engine, since)
+    answered = await _answered(engine, shift or since)
     found = [
         OpenOperator(
             **{
@@ -67,6 +73,7 @@ async def open_operators(engine: AsyncEngine, since: datetime) -> tuple[OpenOper
                 "phone": row["phone"] or "",
                 "talked": talks.get(row["login"]),
                 "free_until": free.get(row["login"]),
+                "calls": answered.get(row["login"], 0),
             }
         )
         for row in await all_rows(engine, OPEN_STATES)
@@ -78,9 +85,9 @@ async def _free_until(engine: AsyncEngine, since: datetime) -> dict[str, datetim
     """Login -> end of the last interval without a caller; it began at or after `since`."""
     without_caller = sa.or_(states.state.not_in(sorted(ENGAGED)), states.reason.in_(sorted(NO_CALLER)))
     query = (
-        sa.select(states.login, sa.func.max(states.ended).label("ended"))
+        sa.select(LOGIN.label("login"), sa.func.max(states.ended).label("ended"))
         .where(states.since >= since, states.ended.is_not(None), without_caller)
-        .group_by(states.login)
+        .group_by(LOGIN)
     )
     return {row["login"]: row["ended"] for row in await all_rows(engine, query)}
 
@@ -105,6 +112,37 @@ async def _talked(engine: AsyncEngine, since: datetime) -> dict[str, str]:
         .where(with_callers)
     )
     return {row["operator"]: row["call"] for row in await all_rows(engine, query)}
+
+
+async def _answered(engine: AsyncEngine, since: datetime) -> dict[str, int]:
+    """Login -> how many callers they have answered since `since`, and since they last went."""
+    left = (
+        sa.select(LOGIN.label("login"), sa.func.max(states.ended).label("ended"))
+        .where(states.ended >= since, states.how.is_not(None))
+        .group_by(LOGIN)
+        .subquery()
+    )
+    query = (
+        sa.select(attempts.operator, sa.func.count().label("calls"))
+        .select_from(sa.outerjoin(call_log.attempts, left, left.c.login == attempts.operator))
+        .where(attempts.made >= since, attempts.answered.is_not(None), attempts.why != "own")
+        .where(sa.or_(left.c.ended.is_(None), attempts.made >= left.c.ended))
+        .group_by(attempts.operator)
+    )
+    return {row["operator"]: row["calls"] for row in await all_rows(engine, query)}
+
+
+async def last_rings(engine: AsyncEngine, since: datetime) -> tuple[LastRing, ...]:
+    """When each queue has last rung each operator, from `since` on, oldest first."""
+    at = sa.func.max(attempts.made).label("at")
+    query = (
+        sa.select(attempts.queue, attempts.operator.label("login"), at)
+        .where(attempts.made >= since, attempts.why == "queue")
+        .where(attempts.queue.is_not(None), attempts.operator.is_not(None))
+        .group_by(attempts.queue, attempts.operator)
+    )
+    found = [LastRing(**row) for row in await all_rows(engine, query)]
+    return tuple(sorted(found, key=lambda ring: (ring.at, ring.queue, ring.login)))
 
 
 async def open_calls(engine: AsyncEngine) -> tuple[OpenCall, ...]:

@@ -25,6 +25,7 @@ class Attempt:
     answered: datetime | None = None
     ended: datetime | None = None
     result: AttemptResult | None = None
+    queue: str | None = None
 
 
 def _missed(n: int, missed: facts.MissedAttempt) -> Attempt:
@@ -192,7 +193,7 @@ class CallLog:
                 if fact.n in call.attempts:
                     return False
                 call.attempts[fact.n] = Attempt(
-                    fact.n, fact.channel, fact.why, fact.operator, fact.phone, fact.number, fact.at
+                    fact.n, fact.channel, fact.why, fact.operator, fact.phone, fact.number, fact.at, queue=fact.queue
                 )
             case facts.AttemptAnswered() | facts.AttemptEnded():
                 return self._in_attempt(call, fact)

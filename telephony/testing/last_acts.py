@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 
-from telephony.core.events import LoggedOut, OpenOperator
+from telephony.core.events import LastRing, LoggedOut, OpenOperator
 from telephony.core.facts import CallKind
 from telephony.core.operators import ENGAGED, NO_CALLER
 from telephony.testing.calllog import CallLog
@@ -31,9 +32,37 @@ def free_until(log: CallLog) -> dict[str, datetime]:
     return ended
 
 
+def answered(log: CallLog) -> Counter[str]:
+    """Login -> how many callers they have answered since they last went."""
+    left = {login: [one.ended for one in rows if one.how and one.ended] for login, rows in log.intervals.items()}
+    return Counter(
+        one.operator
+        for call in log.calls.values()
+        for one in call.attempts.values()
+        if one.operator is not None and one.answered is not None and one.why != "own"
+        if all(one.made >= at for at in left.get(one.operator, ()))
+    )
+
+
+def last_rings(log: CallLog) -> tuple[LastRing, ...]:
+    """When each queue has last rung each operator, oldest first."""
+    rings = sorted(
+        (one.made, one.queue, one.operator)
+        for call in log.calls.values()
+        for one in call.attempts.values()
+        if one.why == "queue" and one.queue is not None and one.operator is not None
+    )
+    last = {(queue, login): at for at, queue, login in rings}
+    return tuple(LastRing(queue=queue, login=login, at=at) for (queue, login), at in sorted(last.items(), key=_at))
+
+
+def _at(ring: tuple[tuple[str, str], datetime]) -> datetime:
+    return ring[1]
+
+
 def open_operators(log: CallLog) -> tuple[OpenOperator, ...]:
     """Who is logged in, with all that is remembered of them."""
-    talks, free = talked(log), free_until(log)
+    talks, free, calls = talked(log), free_until(log), answered(log)
     last = [intervals[-1] for intervals in log.intervals.values() if intervals[-1].ended is None]
     return tuple(
         OpenOperator(
@@ -47,6 +76,7 @@ def open_operators(log: CallLog) -> tuple[OpenOperator, ...]:
             until=row.until,
             talked=talks.get(row.login),
             free_until=free.get(row.login),
+            calls=calls[row.login],
         )
         for row in last
     )

@@ -30,7 +30,7 @@ from telephony.core.roster import Shift, Slot
 from telephony.testing.calllog import CallLog
 from telephony.testing.clock import MORNING, VirtualClock
 from telephony.testing.journal import MemoryJournal
-from telephony.testing.last_acts import logged_out, open_operators
+from telephony.testing.last_acts import last_rings, logged_out, open_operators
 from telephony.testing.life import Life
 from telephony.testing.parts import Channel
 from telephony.testing.pbx import MemoryPbx
@@ -210,6 +210,7 @@ class Story:
                 open_operators=open_operators(self.log),
                 open_calls=self.log.open_calls(),
                 last_talks=tuple(self.log.last_talks.values()),
+                last_rings=last_rings(self.log),
                 shifts=self.shifts,
                 permissions=self.log.breaks.open_permissions(),
                 claims=tuple(self.log.breaks.claims.values()),

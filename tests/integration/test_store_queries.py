@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from msgspec.structs import replace
 
 from telephony.core import commands
 from telephony.core import events as ev
@@ -49,9 +52,11 @@ async def test_a_start_finds_who_works_and_which_calls_live(database_url: str, t
         assert await queries.open_operators(engine, at(0)) == (
             ev.OpenOperator(
                 login="ivanova", phone="phone-ivanova", state="ready", since=at(78), idle_since=at(78),
-                talked="gudok-1.1",
+                talked="gudok-1.1", calls=1,
             ),
-            ev.OpenOperator(login="petrova", phone="phone-petrova", state="talking", since=at(108), call="gudok-1.2"),
+            ev.OpenOperator(login="petrova", phone="phone-petrova", state="talking", since=at(108), call="gudok-1.2",
+                calls=1,
+            ),
         )  # fmt: skip
 
 
@@ -90,6 +95,30 @@ async def test_the_last_talk_of_each_operator_at_work(database_url: str, tmp_pat
         assert {one.login: one.talked for one in found} == {"ivanova": calls[-1].id, "sidorova": None}
         found = await queries.open_operators(engine, at(8000))
         assert {one.login: one.talked for one in found} == {"ivanova": None, "sidorova": None}
+
+
+async def test_the_calls_of_this_shift_and_whom_a_queue_rang_last(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url, tmp_path) as store:
+        for n, (login, start) in enumerate(
+            (("ivanova", 0), ("petrova", 1000), ("ivanova", 2000), ("petrova", 3000)), 1
+        ):
+            store.tell(answered_call(n, login, start=start))
+        gone = that.OperatorChanged(login="petrova", state="offline", reason="logged_out", at=at(2500))
+        store.append(ev.PbxLost(reason="any"), [gone])
+        store.append(
+            ev.PbxLost(reason="any"), [replace(gone, state="ready", reason="logged_in", phone="p2", at=at(2600))]
+        )
+        await store.durable()
+        engine = store.database.engine
+        found = await queries.open_operators(engine, at(4000), at(0))
+        assert {one.login: one.calls for one in found} == {"ivanova": 2, "petrova": 1}
+        found = await queries.open_operators(engine, at(4000), at(1500))
+        assert {one.login: one.calls for one in found} == {"ivanova": 1, "petrova": 1}
+        rings = await queries.last_rings(engine, at(0))
+        assert [(ring.queue, ring.login, ring.at) for ring in rings] == [
+            ("registry", "ivanova", at(2005)),
+            ("registry", "petrova", at(3005)),
+        ]
 
 
 async def test_the_last_talk_of_each_caller_and_not_older_ones(database_url: str, tmp_path: Path) -> None:
@@ -158,6 +187,21 @@ async def test_a_long_past_is_what_the_center_would_have_written(tmp_path: Path)
     assert len(filled["calls"]) == 300
     assert len(filled["attempts"]) == 270
     assert filled["calls"][-1]["ended"] < NOON
+
+
+async def test_what_a_start_reads_of_the_last_hours_is_found_by_time(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/gudok.db", tmp_path) as store:
+        asked: list[tuple[str, Any]] = []
+        engine = store.database.engine
+        sa.event.listen(engine.sync_engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+        await queries.open_operators(engine, at(0), at(-100))
+        await queries.last_rings(engine, at(0))
+        async with engine.connect() as connection:
+            for sql, values in list(asked):
+                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+                steps = [str(row.detail) for row in plan]
+                steps = [step for step in steps if "anon" not in step and "_open" not in step]
+                assert not [step for step in steps if step.startswith("SCAN")]
 
 
 async def test_a_start_reads_no_history(database_url: str, tmp_path: Path) -> None:

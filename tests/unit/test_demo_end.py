@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import cast
 import pytest
 
 from benchmarks.demo_cast import Staff
+from benchmarks.demo_day import MUST_HAPPEN, happened, missed
 from benchmarks.world import World
 
 
@@ -70,3 +72,25 @@ def test_interrupted_while_it_is_being_imported_it_leaves_quietly() -> None:
     assert demo.returncode == 130
     assert out == ""
     assert "Traceback" not in told
+
+
+def test_a_length_of_the_day_that_is_no_number_is_a_line() -> None:
+    demo = subprocess.run(
+        [sys.executable, "-m", "benchmarks.demo"],
+        env={**os.environ, "DEMO_SECONDS": "abc"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert demo.returncode == 2
+    assert demo.stderr == "DEMO_SECONDS='abc' is no number of seconds, such as 60\n"
+
+
+def test_a_whole_day_must_have_had_all_of_its_plot() -> None:
+    nothing, all_of_it = happened([], [], kills=0), dict.fromkeys(MUST_HAPPEN, 1)
+    assert missed(60, all_of_it, []) == []
+    assert missed(60, all_of_it, ["it has ended"]) == ["a simulated phone failed: it has ended"]
+    assert missed(60, {**all_of_it, "transfers": 0}, []) == ["on this day something was missing: transfers 0"]
+    assert len(missed(60, nothing, [])) == len(MUST_HAPPEN) == 5
+    assert missed(30, nothing, []) == []

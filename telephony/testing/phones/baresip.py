@@ -202,7 +202,7 @@ class Baresip:
             try:
                 await asyncio.wait_for(self._process.wait(), grace or 5.0)
             except TimeoutError:
-                self._process.kill()
+                self.kill()  # it may have ended in a loop too busy to tell
                 await self._process.wait()
         if self._writer is not None:
             self._writer.close()

@@ -13,6 +13,7 @@ have a time limit and raise TimeoutError with what was awaited.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import shutil
 import tempfile
@@ -79,9 +80,13 @@ class Softphone:
         await self.stop()
 
     async def stop(self) -> None:
-        """Hang up, unregister, end the process, delete its folder with the recordings."""
-        await self._baresip.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Hang up, unregister, end the process, delete its folder with the recordings, thousands of entries. Raises
+        OSError when that is not possible."""
+        try:
+            await self._baresip.stop()
+        finally:
+            with contextlib.suppress(FileNotFoundError):  # stopped before
+                await asyncio.to_thread(shutil.rmtree, self.folder)
 
     def kill(self) -> None:
         """The phone loses power: no BYE, no unregistration."""
