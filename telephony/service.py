@@ -91,7 +91,7 @@ class Service:
         self._journal = JournalWriter(self._database, spool, alarm=self._alarm)
         last = await self._journal.open()
         stack.push_async_callback(self._journal.close)
-        started = await opening.read_start(self._database, config.plan)
+        started = await opening.read_start(self._database, config.plan, await self._journal.spooled())
         self._check_roster(started.operators)
         self._tokens = Tokens(config.secrets.token_key, keep=self._journal.remember_number)
         self._pbx = self._make_pbx()
