@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import time
-from collections.abc import Awaitable, Callable, Sized
+from collections.abc import Awaitable, Callable, Iterable, Sized
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo
 
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
+    from telephony.board_rows import LockRow
     from telephony.control_client import ControlClient
     from telephony.core.commands import AnyCommand
     from telephony.settings import Settings
@@ -143,9 +145,15 @@ def noted(pending: str, hand: str) -> str:
     return ", ".join(notes)
 
 
-def clock(at: float | None) -> str:
-    """Seconds since 1970 as this machine's clock shows them; nothing for None."""
-    return "" if at is None else time.strftime("%H:%M", time.localtime(at))
+def clock(at: float | None, zone: str) -> str:
+    """Seconds since 1970 as the center's clocks show them, in the time zone of this name; nothing for None."""
+    return "" if at is None else datetime.fromtimestamp(at, ZoneInfo(zone)).strftime("%H:%M")
+
+
+def locks_told(locked: Iterable[LockRow], zone: str, now: float) -> str:
+    """The extensions that are locked at `now`, in a line; nothing when there is none."""
+    told = ", ".join(f"{lock.extension} until {clock(lock.until, zone)}" for lock in locked if lock.until > now)
+    return told and f"LOCKED after wrong PINs: {told}"
 
 
 def duration(seconds: float) -> str:

@@ -19,7 +19,15 @@ from telephony.core.events import (
     OpenPermission,
     OpenViolation,
 )
-from telephony.store.break_rows import ClaimRow, HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
+from telephony.store.break_rows import (
+    ClaimRow,
+    DispositionRow,
+    HandRow,
+    OrderRow,
+    PermissionRow,
+    RequestRow,
+    ViolationRow,
+)
 from telephony.store.queries import all_rows, rows_of
 from telephony.store.rows import StateRow
 from telephony.store.tables import call_log, operators
@@ -29,6 +37,7 @@ PERMISSIONS, ORDERS, VIOLATIONS, HANDS, REQUESTS = (
     call_log.by_name[name] for name in ("permissions", "break_orders", "violations", "hands", "break_requests")
 )
 permissions, orders, violations, hands, requests = PERMISSIONS.c, ORDERS.c, VIOLATIONS.c, HANDS.c, REQUESTS.c
+DISPOSITIONS = call_log.by_name["dispositions"]
 CLAIMS = call_log.by_name["claims"]
 claims = CLAIMS.c
 denied, locked = call_log.denied_logins.c, call_log.by_name["locked_logins"].c
@@ -188,10 +197,22 @@ async def permissions_now(engine: AsyncEngine) -> list[PermissionRow]:
     return sorted(rows_of(PermissionRow, found), key=lambda row: (row.begins, row.id))
 
 
-async def to_review(engine: AsyncEngine, since: datetime) -> list[PermissionRow]:
-    """Emergency pauses begun at or after `since` that nobody has confirmed or rejected, by their begin."""
-    found = await all_rows(engine, sa.select(PERMISSIONS).where(UNREVIEWED, permissions.begins >= since))
+async def to_review(engine: AsyncEngine, begin: datetime, end: datetime) -> list[PermissionRow]:
+    """Emergency pauses begun at or after `begin` and before `end` that nobody has confirmed or rejected, in order."""
+    query = sa.select(PERMISSIONS).where(UNREVIEWED, permissions.begins >= begin, permissions.begins < end)
+    found = await all_rows(engine, query)
     return sorted(rows_of(PermissionRow, found), key=lambda row: (row.begins, row.id))
+
+
+async def dispositions_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[DispositionRow]:
+    """How conversations ended, as operators have said of calls that arrived at or after `begin` and before `end`, in
+    order: of the same call the last word counts."""
+    query = (
+        sa.select(DISPOSITIONS)
+        .join(call_log.calls, call_log.calls.c.id == DISPOSITIONS.c.call)
+        .where(call_log.calls.c.arrived >= begin, call_log.calls.c.arrived < end)
+    )
+    return rows_of(DispositionRow, await all_rows(engine, query.order_by(DISPOSITIONS.c.seq, DISPOSITIONS.c.n)))
 
 
 async def claims_now(engine: AsyncEngine) -> list[ClaimRow]:
