@@ -93,7 +93,7 @@ def _order(args: argparse.Namespace) -> int:
         logins=tuple(args.logins),
         group=args.group,
         until=until,
-        why=args.why,
+        why=" ".join(args.why.split()),
         at_once=not args.on_request,
     )
     return ask_service(args, order)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from telephony.board_rows import LockRow
     from telephony.control_client import ControlClient
     from telephony.core.commands import AnyCommand
+    from telephony.core.effects import Reply
     from telephony.settings import Settings
     from telephony.store.database import Database
 
@@ -86,9 +87,32 @@ def ask_service(args: argparse.Namespace, command: AnyCommand) -> int:
         except (ServiceAway, ServiceRefused) as error:
             raise Problem(first_line(error)) from error
     if not reply.ok:
-        raise Problem(reply.text or reply.code)
-    print(reply.text or reply.code)
+        raise Problem(in_words(reply))
+    print(in_words(reply))
     return Exit.OK
+
+
+REFUSALS = {
+    "not-in-shift": "the roster has no shift for them now",
+    "not-in-slot": "no planned break begins now",
+    "slot-used": "the planned break was taken already",
+    "cap": "too many are on a break",
+    "no-order": "no order names them",
+    "no-reason": "an emergency needs the digit of its reason",
+    "ringing": "a caller waits at their phone",
+    "already": "they have a break, or one begins after their call",
+}
+
+
+def in_words(reply: Reply) -> str:
+    """The service's own text; where it has none, a sentence for its code."""
+    if reply.text:
+        return reply.text
+    refused = reply.code.removeprefix("refused-")
+    if refused != reply.code:
+        return f"no break: {REFUSALS.get(refused, refused.replace('-', ' '))}"
+    said = f"the service says: {reply.code.replace('-', ' ')}"
+    return f"not done; {said}" if not reply.ok else said
 
 
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], *, create: bool = False) -> T:

@@ -337,7 +337,16 @@ async def test_each_act_is_one_command_of_the_running_service(home: Path, capsys
 
 async def test_a_refusal_is_told_and_is_a_failure(home: Path, capsys: Captured) -> None:
     capsys.readouterr()
-    no = Reply(command="", ok=False, code="refused-cap")
-    status, _ = await served(home, ["breaks", "request", "anna", "technical"], no)
-    assert status == Exit.FAILED
-    assert capsys.readouterr().err == "gudok: refused-cap\n"
+    asked = ["breaks", "request", "anna", "technical"]
+    for code, text, told in (
+        ("refused-cap", "", "no break: too many are on a break"),
+        (
+            "refused-cap",
+            "too many are on a break; the next one is at 12:00",
+            "too many are on a break; the next one is at 12:00",
+        ),
+        ("not-logged-in", "", "not done; the service says: not logged in"),
+    ):
+        status, _ = await served(home, asked, Reply(command="", ok=False, code=code, text=text))
+        assert status == Exit.FAILED
+        assert capsys.readouterr().err == f"gudok: {told}\n"
