@@ -70,6 +70,7 @@ class Service:
         self.stack = contextlib.AsyncExitStack()
         self._clock = Clock()
         self._board = Board(self._clock.epoch())
+        self._center = Center()
         self._closed = ClosedCalls()
         self.begins_serving: Callable[[], None] = lambda: None
         self._early_alarms: list[Alarm] = []
@@ -128,7 +129,7 @@ class Service:
         self.stack.callback(timers.close)
         router = Router(
             handle=handlers.handle,
-            center=Center(),
+            center=self._center,
             pbx=pbx,
             journal=self._journal,
             timers=timers,
@@ -149,6 +150,7 @@ class Service:
             ask=router.ask,
             verify=lambda extension, pin: verify_pin(self._database, extension, pin),
             plan=config.plan,
+            locked=lambda extension: self._center.log_ins.locked(extension, self._clock.now()),
         )
         self._roster = RosterKeeper(self._database, config.plan.timezone, router.deliver, self._clock.now)
         self._agi = AgiServer(self._codes.serve, on_problem=_agi_problem)
