@@ -87,8 +87,8 @@ def ask_service(args: argparse.Namespace, command: AnyCommand) -> int:
         except (ServiceAway, ServiceRefused) as error:
             raise Problem(first_line(error)) from error
     if not reply.ok:
-        raise Problem(in_words(reply))
-    print(in_words(reply))
+        raise Problem(refusal(reply))
+    print(reply.text or reply.code)
     return Exit.OK
 
 
@@ -104,15 +104,14 @@ REFUSALS = {
 }
 
 
-def in_words(reply: Reply) -> str:
-    """The service's own text; where it has none, a sentence for its code."""
+def refusal(reply: Reply) -> str:
+    """The service's own words; where it has none, a sentence for its code."""
     if reply.text:
         return reply.text
-    refused = reply.code.removeprefix("refused-")
-    if refused != reply.code:
-        return f"no break: {REFUSALS.get(refused, refused.replace('-', ' '))}"
-    said = f"the service says: {reply.code.replace('-', ' ')}"
-    return f"not done; {said}" if not reply.ok else said
+    reason = reply.code.removeprefix("refused-")
+    if reason != reply.code:
+        return f"no break: {REFUSALS.get(reason, reason.replace('-', ' '))}"
+    return f"not done; the service says: {reply.code.replace('-', ' ')}"
 
 
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], *, create: bool = False) -> T:
