@@ -26,7 +26,8 @@ def helper_arrived(turn: Turn, event: HelperArrived) -> None:
     if event.channel in center.channels:
         return
     code = next((code.code for code in center.plan.codes if code.action == event.mode), event.mode)
-    opened = own_calls.open_call(turn, event.channel, event.phone, code + event.extension, "helping")
+    number = code + event.extension
+    opened = own_calls.open_call(turn, event.channel, event.phone, number, "helping", say="help-ringing")
     if opened is None:
         return
     opened.helps = True

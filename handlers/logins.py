@@ -31,7 +31,7 @@ def turned_away(turn: Turn, event: LogIn) -> bool:
 def refused(turn: Turn, event: LogInRefused) -> None:
     """The answer comes late, so that trying many PINs takes long; nobody else waits for it."""
     log_ins, rules = turn.center.log_ins, turn.center.plan.logins
-    if log_ins.locked(event.extension, turn.now):
+    if event.reason == "locked" or log_ins.locked(event.extension, turn.now):
         _deny_locked(turn, event.extension, event.phone, event.command)
         return
     turn.do(LogInDenied(extension=event.extension, phone=event.phone, reason=event.reason, at=turn.now))

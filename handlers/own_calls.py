@@ -31,9 +31,9 @@ def own_call_started(turn: Turn, event: OwnCallStarted) -> None:
         _place(turn, call, turn.center.resolve(event.number, event.trunk))
 
 
-def open_call(turn: Turn, channel: ChannelId, phone: str, number: str, reason: str) -> Call | None:
-    """Put the call on record and keep its operator busy, TALKING for `reason`; None when it was refused: the call that
-    rings comes first."""
+def open_call(turn: Turn, channel: ChannelId, phone: str, number: str, reason: str, *, say: str = "") -> Call | None:
+    """Put the call on record and keep its operator busy, TALKING for `reason`; None when it was refused, by the words
+    of the prompt `say` where there is one: the call that rings comes first."""
     center = turn.center
     agent = center.at_phone.get(phone)
     call = Call(
@@ -53,6 +53,10 @@ def open_call(turn: Turn, channel: ChannelId, phone: str, number: str, reason: s
     if agent is not None:
         ringing = agent.state is State.RINGING
         agents.occupy(turn, agent, call.party, watch=False)
+        if ringing and say:
+            turn.do(Answer(call=call.id, channel=call.party))
+            scripts.run(turn, call, farewell(say, Outcome.NOT_REACHED))
+            return None
         if ringing:
             refuse(turn, call, HangUpReason.BUSY)
             return None

@@ -16,7 +16,13 @@ def restore_breaks(turn: Turn, event: Started) -> None:
     at once."""
     center = turn.center
     center.roster = Roster(event.shifts)
-    for known in event.permissions:
+    open_of: dict[str, OpenPermission] = {}
+    for known in sorted(event.permissions, key=lambda one: one.begins):
+        _remember(turn, known)
+        if known.ended is None:
+            _displace(turn, open_of.get(known.login), known)
+            open_of[known.login] = known
+    for known in open_of.values():
         _restore(turn, known)
     for agent in list(center.agents.values()):
         if agent.state is State.BREAK and agent.permission is None:
@@ -50,14 +56,23 @@ def _move_slots(turn: Turn, row: OpenOperator) -> None:
         breaks.follow_calls(turn, agent, row.since)
 
 
-def _restore(turn: Turn, known: OpenPermission) -> None:
+def _remember(turn: Turn, known: OpenPermission) -> None:
     center = turn.center
     if known.slot is not None:
         center.used_slots.setdefault(known.login, set()).add(known.slot)
     if known.kind is BreakKind.EMERGENCY and not known.reviewed:
         center.emergencies[known.permission] = known.login
-    if known.ended is not None:
-        return
+
+
+def _displace(turn: Turn, earlier: OpenPermission | None, later: OpenPermission) -> None:
+    """An operator has one permission: of two that stand open the later counts, and the earlier was over by then."""
+    if earlier is not None:
+        at = max(earlier.begins, min(earlier.until, later.begins))
+        turn.do(PermissionEnded(permission=earlier.permission, how="over", at=at))
+
+
+def _restore(turn: Turn, known: OpenPermission) -> None:
+    center = turn.center
     agent = center.agents.get(known.login)
     if agent is None or not agent.at_work:  # their phone is not in the plan any more
         turn.do(PermissionEnded(permission=known.permission, how="offline", at=turn.now))

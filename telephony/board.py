@@ -44,9 +44,11 @@ class Board:
         self._dirty_queues: set[str] = set()
         self._dirty_operators: set[str] = set()
         self._alarms: list[AlarmRow] = []
+        self._timezone = "UTC"
 
     def start(self, started: Started) -> None:
         """Begin where the last life of the router ended."""
+        self._timezone = started.plan.timezone
         for queue in started.plan.queues:
             self._queues[queue.name] = _row(queue)
             self._in_queue[queue.name] = {}
@@ -106,6 +108,8 @@ class Board:
             totals=self._count(),
             queues=list(self._queues.values()),
             operators=[self._shown(login) for login in self._operators],
+            locked=self.pauses.locked(),
+            timezone=self._timezone,
         )
 
     def changes(self) -> Snapshot:
@@ -119,6 +123,8 @@ class Board:
             operators=[self._shown(login) for login in logins if login in self._operators],
             gone=[login for login in logins if login not in self._operators],
             alarms=self._alarms,
+            locked=self.pauses.locked(),
+            timezone=self._timezone,
         )
         self._dirty_queues, self._dirty_operators, self._alarms = set(), set(), []
         return answer

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from telephony.board_rows import OperatorRow, Totals
+from datetime import datetime
+
+from telephony.board_rows import LockRow, OperatorRow, Totals
 from telephony.core import break_facts as fact
 from telephony.core.break_facts import BreakKind, Verdict
 from telephony.core.events import Started
@@ -22,6 +24,7 @@ class Pauses:
         """Raised hand -> whose it is."""
         self._helper: dict[str, str] = {}
         self._to_review: set[str] = set()
+        self._locked: dict[str, LockRow] = {}
 
     def start(self, started: Started) -> None:
         """Begin where the last life of the router ended."""
@@ -33,6 +36,8 @@ class Pauses:
                     self._pending[permission.login] = permission.kind.value
             if permission.kind is BreakKind.EMERGENCY and not permission.reviewed:
                 self._to_review.add(permission.permission)
+        for lock in started.locked_log_ins:
+            self._lock(lock.extension, lock.until)
         for hand in started.hands:
             self._hands[hand.hand] = hand.login
 
@@ -55,6 +60,9 @@ class Pauses:
                 return login
             case fact.EmergencyReviewed():
                 self._to_review.discard(one.permission)
+            case fact.LogInLocked():
+                self._forget_locks(one.at)
+                self._lock(one.extension, one.until)
             case fact.ViolationSeen():
                 self.violations += 1
             case fact.HandRaised():
@@ -69,6 +77,16 @@ class Pauses:
             case _:
                 pass
         return None
+
+    def _lock(self, extension: str, until: datetime) -> None:
+        self._locked[extension] = LockRow(extension=extension, until=until.timestamp())
+
+    def _forget_locks(self, now: datetime) -> None:
+        self._locked = {name: lock for name, lock in self._locked.items() if lock.until > now.timestamp()}
+
+    def locked(self) -> list[LockRow]:
+        """The extensions that were locked, by the end of that; it may have come."""
+        return sorted(self._locked.values(), key=lambda lock: lock.until)
 
     def show(self, row: OperatorRow) -> None:
         """Fill in what is not in the operator's state."""

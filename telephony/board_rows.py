@@ -73,11 +73,21 @@ class AlarmRow(msgspec.Struct, kw_only=True):
     subject: str = ""
 
 
+class LockRow(msgspec.Struct, kw_only=True):
+    """An extension on which nobody can log in before `until`: too many wrong PINs. It may be over by now."""
+
+    extension: str
+    until: float
+
+
 class Snapshot(msgspec.Struct, kw_only=True):
-    """All there is, or (in a change) what is different. `gone`: logins of operators who went home."""
+    """All there is, or (in a change) what is different; `timezone` (the center's) and `locked` are always there whole.
+    `gone`: logins of operators who went home."""
 
     totals: Totals
     queues: list[QueueRow]
     operators: list[OperatorRow]
     gone: list[str] = []
     alarms: list[AlarmRow] = []
+    locked: list[LockRow] = []
+    timezone: str = "UTC"

@@ -6,17 +6,21 @@ import asyncio
 import base64
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from telephony.core.events import Started
 from telephony.core.logins import memory
 from telephony.core.plan import Plan
+from telephony.core.roster import Shift
 from telephony.store import break_queries, migrate, queries, roster_entries
+from telephony.store.calllog import Line
 from telephony.store.database import Database
 from telephony.store.lock import LockedError, hold
+from telephony.store.spooled import with_spooled
 
 log = structlog.get_logger(__name__)
 
@@ -52,16 +56,28 @@ async def alone(database: Database) -> AsyncIterator[None]:
         yield
 
 
-async def read_start(database: Database, plan: Plan) -> Started:
-    """The event every life of the router begins with. Raises what the database raises."""
+async def read_start(database: Database, plan: Plan, spooled: Sequence[Line] = ()) -> Started:
+    """The event every life of the router begins with; `spooled` are durable entries that the database may not have.
+    Raises what the database raises."""
     now = datetime.now(UTC)
-    engine = database.engine
+    shifts = await roster_entries.shifts_around(database.engine, now, plan.timezone)
+    async with with_spooled(database, spooled, now - _remembered(plan)) as engine:
+        return await _read(engine, plan, now, shifts)
+
+
+def _remembered(plan: Plan) -> timedelta:
+    """The longest time back that any question of a start but that for emergencies asks for."""
+    sticky = max((queue.sticky for queue in plan.queues), default=0)
+    seconds = timedelta(seconds=max(sticky, plan.breaks.relogin))
+    return max(USED_SLOTS, LATELY, memory(plan.logins), seconds)
+
+
+async def _read(engine: AsyncEngine, plan: Plan, now: datetime, shifts: tuple[Shift, ...]) -> Started:
     operators = await queries.operators(engine)
     open_operators = await queries.open_operators(engine, now - LATELY, now - SHIFT)
     open_calls = await queries.open_calls(engine)
     sticky = max((queue.sticky for queue in plan.queues), default=0)
     talks = await queries.last_talks(engine, now - timedelta(seconds=sticky)) if sticky else ()
-    shifts = await roster_entries.shifts_around(engine, now, plan.timezone)
     return Started(
         plan=plan,
         operators=operators,
@@ -70,7 +86,7 @@ async def read_start(database: Database, plan: Plan) -> Started:
         last_talks=talks,
         last_rings=await queries.last_rings(engine, now - SHIFT),
         shifts=shifts,
-        permissions=await break_queries.open_permissions(engine, now - USED_SLOTS),
+        permissions=await break_queries.open_permissions(engine, now - USED_SLOTS, now - break_queries.REVIEW_WITHIN),
         claims=await break_queries.open_claims(engine),
         log_outs=await break_queries.logged_out(engine, now - USED_SLOTS),
         orders=await break_queries.open_orders(engine, now),

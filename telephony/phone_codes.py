@@ -22,7 +22,7 @@ from telephony.pbx.agi import AgiRequest
 
 log = structlog.get_logger(__name__)
 
-Denied = Literal["wrong_pin", "unknown", "disabled"]
+Denied = Literal["wrong_pin", "unknown", "disabled", "locked"]
 Verify = Callable[[str, str], Awaitable[ev.Operator | Denied]]
 """(extension, PIN) -> the operator who proved who they are, or why not. Must not keep the loop busy."""
 
@@ -43,6 +43,8 @@ ASKED: dict[str, Ask] = {
     "hand": lambda name, phone, channel: commands.RaiseHand(command=name, phone=phone, channel=channel),
 }
 
+MOST_VERIFYING = 40
+"""PINs that are being looked at, one after the other: whoever came later would not hear the answer in time."""
 ANSWER_SECONDS = 1.5
 """The FastAGI server gives us two seconds, the dialplan five."""
 SERVICE_AWAY = "service-away"
@@ -66,9 +68,13 @@ class PhoneCodes:
         ask: Callable[[AnyCommand | ev.LogInRefused, float], Awaitable[Reply]],
         verify: Verify,
         plan: Plan,
+        locked: Callable[[str], bool] = lambda extension: False,
     ) -> None:
+        """`locked`: whether nobody can log in by this extension now, so that its PIN is not worth the work."""
         self._ask = ask
         self._verify = verify
+        self._locked = locked
+        self._verifying = 0
         self._sounds = {prompt.name: prompt.sound for prompt in plan.prompts if prompt.sound is not None}
         self._numbers = itertools.count(1)
         self.counters: Counter[str] = Counter()
@@ -104,10 +110,13 @@ class PhoneCodes:
 
     async def _log_in(self, extension: str, pin: str, phone: str, channel: str | None) -> Spoken:
         try:
-            verdict = await self._verify(extension, pin)
+            verdict = await self._verdict(extension, pin)
         except Exception:
             self.counters["verify_failed"] += 1
             log.exception("PIN not verified")
+            return Spoken(False, (SERVICE_AWAY,))
+        if verdict is None:
+            self.counters["too_many_logins"] += 1
             return Spoken(False, (SERVICE_AWAY,))
         if isinstance(verdict, str):
             self.counters[f"login_{verdict}"] += 1
@@ -117,6 +126,18 @@ class PhoneCodes:
         return await self._told(
             commands.LogIn(command=name, login=login, phone=phone, channel=channel, extension=extension)
         )
+
+    async def _verdict(self, extension: str, pin: str) -> ev.Operator | Denied | None:
+        """None: too many others are before this one."""
+        if self._locked(extension):
+            return "locked"
+        if self._verifying >= MOST_VERIFYING:
+            return None
+        self._verifying += 1
+        try:
+            return await self._verify(extension, pin)
+        finally:
+            self._verifying -= 1
 
     async def _told(self, command: AnyCommand | ev.LogInRefused) -> Spoken:
         try:

@@ -70,6 +70,7 @@ class Service:
         self.stack = contextlib.AsyncExitStack()
         self._clock = Clock()
         self._board = Board(self._clock.epoch())
+        self._center = Center()
         self._closed = ClosedCalls()
         self.begins_serving: Callable[[], None] = lambda: None
         self._early_alarms: list[Alarm] = []
@@ -92,7 +93,7 @@ class Service:
             self._journal = JournalWriter(self._database, spool, alarm=self._alarm)
             last = await self._journal.open()
             stack.push_async_callback(self._journal.close)
-            started = await opening.read_start(self._database, config.plan)
+            started = await opening.read_start(self._database, config.plan, await self._journal.spooled())
         self._check_roster(started.operators)
         self._tokens = Tokens(config.secrets.token_key, keep=self._journal.remember_number)
         self._pbx = self._make_pbx()
@@ -129,7 +130,7 @@ class Service:
         self.stack.callback(timers.close)
         router = Router(
             handle=handlers.handle,
-            center=Center(),
+            center=self._center,
             pbx=pbx,
             journal=self._journal,
             timers=timers,
@@ -150,6 +151,7 @@ class Service:
             ask=router.ask,
             verify=lambda extension, pin: verify_pin(self._database, extension, pin),
             plan=config.plan,
+            locked=lambda extension: self._center.log_ins.locked(extension, self._clock.now()),
         )
         self._roster = RosterKeeper(self._database, config.plan.timezone, router.deliver, self._clock.now)
         self._agi = AgiServer(self._codes.serve, on_problem=_agi_problem)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from telephony.board_rows import AlarmRow, OperatorRow, QueueRow, Totals
+from telephony.board_rows import AlarmRow, LockRow, OperatorRow, QueueRow, Totals
 from telephony.commands import common
 from telephony.commands.common import duration, noted
 from telephony.wire import WatchAnswer
@@ -39,6 +41,8 @@ class View:
         self.queues: dict[str, QueueRow] = {}
         self.operators: dict[str, OperatorRow] = {}
         self.alarms: list[AlarmRow] = []
+        self.locked: list[LockRow] = []
+        self.timezone = "UTC"
 
     def apply(self, answer: WatchAnswer) -> None:
         picture = answer.picture
@@ -46,6 +50,7 @@ class View:
             self.queues.clear()
             self.operators.clear()
         self.totals = picture.totals
+        self.locked, self.timezone = picture.locked, picture.timezone
         self.queues.update((row.name, row) for row in picture.queues)
         self.operators.update((row.login, row) for row in picture.operators)
         for login in picture.gone:
@@ -74,7 +79,8 @@ def print_lines(answers: Iterable[WatchAnswer]) -> None:
 
 
 def lines(answer: WatchAnswer, now: float) -> Iterator[str]:
-    clock = time.strftime("%H:%M:%S", time.localtime(now))
+    zone = answer.picture.timezone
+    clock = wall_clock(now, zone)
     for queue in answer.picture.queues:
         longest = f", longest {duration(now - queue.oldest)}" if queue.oldest is not None else ""
         yield (
@@ -83,27 +89,36 @@ def lines(answer: WatchAnswer, now: float) -> Iterator[str]:
         )
     for row in answer.picture.operators:
         notes = noted(row.pending, row.hand)
-        until = f" until {common.clock(row.until)}" if row.until is not None else ""
+        until = f" until {common.clock(row.until, zone)}" if row.until is not None else ""
         said = f"{row.state}{f' ({row.reason})' if row.reason else ''}{until}{f', {notes}' if notes else ''}"
         yield f"{clock} operator {row.login}: {said}"
     for login in answer.picture.gone:
         yield f"{clock} operator {login}: offline"
+    if answer.whole and (told := common.locks_told(answer.picture.locked, zone, now)):
+        yield f"{clock} {told}"
     for alarm in answer.picture.alarms:
         yield f"{clock} ALARM {alarm.code}: {alarm.text} {alarm.subject}".rstrip()
 
 
 def render(view: View, now: float) -> RenderableType:
     """The whole picture at `now`, seconds since 1970."""
-    parts: list[RenderableType] = [_head(view.totals, now), _queues(view, now), _operators(view, now)]
+    parts: list[RenderableType] = [_head(view, now), _queues(view, now), _operators(view, now)]
+    if told := common.locks_told(view.locked, view.timezone, now):
+        parts.append(Text(told, style="bold red"))
     parts += [Text(f"{alarm.code}: {alarm.text} {alarm.subject}", style="bold red") for alarm in view.alarms]
     return Group(*parts)
 
 
-def _head(totals: Totals, now: float) -> Text:
+def wall_clock(now: float, zone: str) -> str:
+    return datetime.fromtimestamp(now, ZoneInfo(zone)).strftime("%H:%M:%S")
+
+
+def _head(view: View, now: float) -> Text:
+    totals = view.totals
     lost = totals.abandoned + totals.sent_away
     return Text.assemble(
         (" Gudok ", "bold reverse"),
-        f" {time.strftime('%H:%M:%S', time.localtime(now))}   waiting ",
+        f" {wall_clock(now, view.timezone)}   waiting ",
         (str(totals.waiting), "bold yellow" if totals.waiting else "bold"),
         "   talking ",
         (str(totals.talking), "bold cyan"),
@@ -169,7 +184,7 @@ def _operators(view: View, now: float) -> Table:
             Text(row.state.replace("_", " "), style=COLOURS.get(row.state, "")),
             duration(now - row.since),
             row.reason.replace("_", " "),
-            common.clock(row.until),
+            common.clock(row.until, view.timezone),
             Text(noted(row.pending, row.hand), style="bold red" if row.hand == "raised" else ""),
         )
     return table

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from telephony.commands.common import duration, table
 from telephony.store import break_queries as read
+from telephony.store import queries
 from telephony.store.break_rows import ClaimRow, HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
 from telephony.store.rows import StateRow
 
@@ -17,16 +18,17 @@ if TYPE_CHECKING:
 
     from telephony.commands.days import Days
 
-REVIEW_WITHIN = timedelta(days=7)
-"""Emergencies of so many days back are still to be looked at."""
-
 
 @dataclass(frozen=True, slots=True)
 class Breaks:
-    """All that the list is made of; `granted` begin on the day or shortly before."""
+    """All that the list is made of: how it is now, and what was asked, ordered and seen on the day."""
 
     on_break: list[StateRow]
-    granted: list[PermissionRow]
+    permitted: list[PermissionRow]
+    """Permissions that have not ended."""
+    to_review: list[PermissionRow]
+    locked: list[tuple[str, str, datetime]]
+    """Extension, whose it is ("" for nobody's), locked until."""
     claims: list[ClaimRow]
     """Open: whose turn is kept until a place is free."""
     requests: list[RequestRow]
@@ -37,23 +39,20 @@ class Breaks:
     def pending(self) -> list[tuple[datetime, str, str, str]]:
         """Since when, who, what kind and why: granted for after the call, or waiting for a place."""
         held = {row.permission for row in self.on_break}
-        found = [
-            (one.given, one.login, one.kind, "after the call")
-            for one in self.granted
-            if one.ended is None and one.id not in held
-        ]
+        found = [(one.given, one.login, one.kind, "after the call") for one in self.permitted if one.id not in held]
         found += [(one.made, one.login, "technical", "cap") for one in self.claims]
         return sorted(found)
 
-    def to_review(self) -> list[PermissionRow]:
-        return [one for one in self.granted if one.kind == "emergency" and one.reviewed is None]
 
-
-async def read_breaks(engine: AsyncEngine, day: Days) -> Breaks:
+async def read_breaks(engine: AsyncEngine, day: Days, now: datetime) -> Breaks:
     """Raises what the database raises."""
+    who = {person.extension: person.login for person in await queries.operators(engine)}
+    locks = await read.locked_log_ins(engine, now)
     return Breaks(
         on_break=await read.breaks_now(engine),
-        granted=await read.permissions_between(engine, day.begin - REVIEW_WITHIN, day.end),
+        permitted=await read.permissions_now(engine),
+        to_review=await read.to_review(engine, day.begin - read.REVIEW_WITHIN, day.end),
+        locked=[(one.extension, who.get(one.extension, ""), one.until) for one in locks],
         claims=await read.claims_now(engine),
         requests=await read.requests_between(engine, day.begin, day.end),
         orders=await read.orders_between(engine, day.begin, day.end),
@@ -68,6 +67,11 @@ def described(breaks: Breaks, zone: ZoneInfo, now: datetime) -> str:
     def clock(at: datetime | None) -> str:
         return "-" if at is None else at.astimezone(zone).strftime("%H:%M")
 
+    def moment(at: datetime) -> str:
+        """With its day, where that is not today."""
+        there = at.astimezone(zone)
+        return clock(at) if there.date() == now.astimezone(zone).date() else there.strftime("%d.%m.%Y %H:%M")
+
     parts = (
         (
             ["ON A BREAK", "KIND", "SINCE", "UNTIL"],
@@ -79,7 +83,11 @@ def described(breaks: Breaks, zone: ZoneInfo, now: datetime) -> str:
         ),
         (
             ["EMERGENCY TO REVIEW", "OPERATOR", "BEGAN", "REASON"],
-            [[one.id, one.login, clock(one.begins), one.reason] for one in breaks.to_review()],
+            [[one.id, one.login, moment(one.begins), one.reason] for one in breaks.to_review],
+        ),
+        (
+            ["LOCKED EXTENSION", "OPERATOR", "UNTIL"],
+            [[extension, login or "-", clock(until)] for extension, login, until in breaks.locked],
         ),
         (
             ["RAISED HAND", "SINCE", "TAKEN BY"],

@@ -63,10 +63,12 @@ def _list(args: argparse.Namespace) -> int:
     zone = ZoneInfo(settings.plan.timezone)
     day = local_day(args.day, zone)
 
-    async def read(database: Database) -> Breaks:
-        return await read_breaks(database.engine, day)
+    now = datetime.now(UTC)
 
-    print(described(with_database(settings, read), zone, datetime.now(UTC)))
+    async def read(database: Database) -> Breaks:
+        return await read_breaks(database.engine, day, now)
+
+    print(described(with_database(settings, read), zone, now))
     return Exit.OK
 
 
@@ -91,7 +93,7 @@ def _order(args: argparse.Namespace) -> int:
         logins=tuple(args.logins),
         group=args.group,
         until=until,
-        why=args.why,
+        why=" ".join(args.why.split()),
         at_once=not args.on_request,
     )
     return ask_service(args, order)

@@ -17,7 +17,7 @@ from telephony.exits import Exit
 if TYPE_CHECKING:
     from telephony.store.rows import CallRow
 
-HEAD = ["ARRIVED", "CALL", "KIND", "NUMBER", "QUEUE", "WAITED", "TALKED", "OUTCOME", "OPERATOR", "RINGS"]
+HEAD = ["ARRIVED", "CALL", "KIND", "NUMBER", "QUEUE", "WAITED", "TALKED", "OUTCOME", "OPERATOR", "RINGS", "DISPOSITION"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,26 +29,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from telephony.store.break_queries import dispositions_between
     from telephony.store.database import Database
     from telephony.store.queries import calls_between
 
     if args.number_of is not None:
         return _tell_number(args)
 
-    async def read(database: Database) -> list[CallRow]:
+    async def read(database: Database) -> tuple[list[CallRow], dict[str, str]]:
         now = datetime.now(UTC)
-        return await calls_between(database.engine, now - timedelta(hours=args.hours), now)
+        day = now - timedelta(hours=args.hours), now
+        given = {row.call: row.disposition for row in await dispositions_between(database.engine, *day)}
+        return await calls_between(database.engine, *day), given
 
     settings = settings_of(args)
-    rows = with_database(settings, read)[-args.last :]
+    rows, given = with_database(settings, read)
+    rows = rows[-args.last :]
     if args.json:
         import msgspec
 
         for row in rows:
-            print(msgspec.json.encode(row).decode())
+            whole = msgspec.structs.asdict(row) | {"disposition": given.get(row.id)}
+            print(msgspec.json.encode(whole).decode())
         return Exit.OK
     zone = ZoneInfo(settings.plan.timezone)
-    print(table([cells(row, zone) for row in rows], HEAD))
+    print(table([[*cells(row, zone), given.get(row.id, "-")] for row in rows], HEAD))
     return Exit.OK
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import time
-from collections.abc import Awaitable, Callable, Sized
+from collections.abc import Awaitable, Callable, Iterable, Sized
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo
 
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
+    from telephony.board_rows import LockRow
     from telephony.control_client import ControlClient
     from telephony.core.commands import AnyCommand
+    from telephony.core.effects import Reply
     from telephony.settings import Settings
     from telephony.store.database import Database
 
@@ -84,9 +87,31 @@ def ask_service(args: argparse.Namespace, command: AnyCommand) -> int:
         except (ServiceAway, ServiceRefused) as error:
             raise Problem(first_line(error)) from error
     if not reply.ok:
-        raise Problem(reply.text or reply.code)
+        raise Problem(refusal(reply))
     print(reply.text or reply.code)
     return Exit.OK
+
+
+REFUSALS = {
+    "not-in-shift": "the roster has no shift for them now",
+    "not-in-slot": "no planned break begins now",
+    "slot-used": "the planned break was taken already",
+    "cap": "too many are on a break",
+    "no-order": "no order names them",
+    "no-reason": "an emergency needs the digit of its reason",
+    "ringing": "a caller waits at their phone",
+    "already": "they have a break, or one begins after their call",
+}
+
+
+def refusal(reply: Reply) -> str:
+    """The service's own words; where it has none, a sentence for its code."""
+    if reply.text:
+        return reply.text
+    reason = reply.code.removeprefix("refused-")
+    if reason != reply.code:
+        return f"no break: {REFUSALS.get(reason, reason.replace('-', ' '))}"
+    return f"not done; the service says: {reply.code.replace('-', ' ')}"
 
 
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], *, create: bool = False) -> T:
@@ -144,9 +169,15 @@ def noted(pending: str, hand: str) -> str:
     return ", ".join(notes)
 
 
-def clock(at: float | None) -> str:
-    """Seconds since 1970 as this machine's clock shows them; nothing for None."""
-    return "" if at is None else time.strftime("%H:%M", time.localtime(at))
+def clock(at: float | None, zone: str) -> str:
+    """Seconds since 1970 as the center's clocks show them, in the time zone of this name; nothing for None."""
+    return "" if at is None else datetime.fromtimestamp(at, ZoneInfo(zone)).strftime("%H:%M")
+
+
+def locks_told(locked: Iterable[LockRow], zone: str, now: float) -> str:
+    """The extensions that are locked at `now`, in a line; nothing when there is none."""
+    told = ", ".join(f"{lock.extension} until {clock(lock.until, zone)}" for lock in locked if lock.until > now)
+    return told and f"LOCKED after wrong PINs: {told}"
 
 
 def duration(seconds: float) -> str:

@@ -19,7 +19,7 @@ from telephony.exits import Exit
 from telephony.kpi.adherence import Figures, Span, measure
 from telephony.store import break_queries as read
 from telephony.store import queries
-from telephony.store.break_rows import HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
+from telephony.store.break_rows import DispositionRow, HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
 from telephony.store.roster_entries import entries_between
 from telephony.store.rows import StateRow
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from telephony.store.database import Database
 
 ONE_DAY = timedelta(days=1)
-Owned = TypeVar("Owned", PermissionRow, RequestRow, ViolationRow, HandRow)
+Owned = TypeVar("Owned", PermissionRow, RequestRow, ViolationRow, HandRow, DispositionRow)
 Clock = Callable[[datetime], str]
 """A time of the day as the center's clocks show it."""
 
@@ -49,6 +49,7 @@ class OperatorDay:
     orders: list[OrderRow]
     violations: list[ViolationRow]
     hands: list[HandRow]
+    dispositions: list[DispositionRow]
 
     def figures(self, now: datetime) -> Figures:
         return measure(self.shifts, self.states, self.permissions, Span(self.days.begin, self.days.end), now)
@@ -84,6 +85,11 @@ async def read_day(engine: AsyncEngine, login: str, days: Days) -> OperatorDay:
         [one for one in await read.orders_between(engine, begin, end) if login in one.logins.split()],
         _of(login, await read.violations_between(engine, begin, end)),
         _of(login, await read.hands_between(engine, begin, end)),
+        [
+            one
+            for one in _of(login, await read.dispositions_between(engine, begin - ONE_DAY, end))
+            if begin <= one.at < end
+        ],
     )
 
 
@@ -150,6 +156,8 @@ def _lines(day: OperatorDay, clock: Clock, now: datetime) -> Iterator[Line]:
         yield violation.seen, 3, lasted, f"VIOLATION {violation.kind.replace('_', ' ')}{detail}"
     for hand in day.hands:
         yield hand.raised, 4, "", _hand(hand, now)
+    for given in day.dispositions:
+        yield given.at, 5, "", f"outcome of call {given.call}: {given.disposition}"
 
 
 def _state(row: StateRow, permission: PermissionRow | None, clock: Clock) -> str:

@@ -118,8 +118,9 @@ def _correct(args: argparse.Namespace) -> int:
 
 def _author(args: argparse.Namespace, why: str) -> Author:
     from telephony.store.planning import Author
+    from telephony.store.shift_file import one_line
 
-    return Author(by=args.by, at=datetime.now(UTC), why=why.strip())
+    return Author(by=args.by, at=datetime.now(UTC), why=one_line(why))
 
 
 def _change(settings: Settings, work: Callable[[Database], object], source: str) -> int:
@@ -157,7 +158,7 @@ def _corrections(args: argparse.Namespace, settings: Settings) -> Changes:
     lines = []
     for day in _days(first, _day(given.get("last") or args.first)):
         entry, wrong = entry_of_row(row | {"date": day.isoformat()}, _zone(settings))
-        if entry is None:
+        if entry is None or wrong:
             raise Problem("nothing was changed:\n" + "\n".join(wrong), Exit.MISTAKE)
         lines.append(ShiftLine(0, entry))
     return Changes(lines)

@@ -14,7 +14,7 @@ from telephony.core.work_rules import breaches
 from telephony.exits import Exit
 from telephony.production_calendar import ProductionCalendar
 from telephony.store.local_time import clock_text
-from telephony.store.shift_file import slots_text
+from telephony.store.shift_file import one_line, slots_text
 
 HEAD = ["DAY", "LOGIN", "NAME", "FROM", "TO", "BREAKS", ""]
 
@@ -101,7 +101,9 @@ def history(entries: Sequence[RosterEntry], zone: tzinfo) -> str:
     rows = []
     for entry in entries:
         at = entry.at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if entry.at else ""
-        rows.append([str(entry.version), at, entry.by, str(entry.day), entry.login, _said(entry, zone), entry.why])
+        rows.append(
+            [str(entry.version), at, entry.by, str(entry.day), entry.login, _said(entry, zone), one_line(entry.why)]
+        )
     return table(rows, ["VERSION", "AT", "BY", "DAY", "LOGIN", "WHAT", "WHY"])
 
 

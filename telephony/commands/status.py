@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import time
 
-from telephony.board_rows import Snapshot, Totals
-from telephony.commands.common import Problem, clock, duration, noted, service_of, table
+from telephony.board_rows import Snapshot
+from telephony.commands.common import Problem, clock, duration, locks_told, noted, service_of, table
 from telephony.control_client import ServiceAway, ServiceRefused
 from telephony.exits import Exit
 from telephony.wire import StatusAnswer
@@ -43,7 +43,7 @@ def describe(answer: StatusAnswer, now: float) -> str:
             f"calls {totals.calls}: {totals.waiting} waiting, {totals.talking} talking; "
             f"answered {totals.answered}, abandoned {totals.abandoned}, sent away {totals.sent_away}"
         ),
-        *_attention(totals),
+        *_attention(answer.picture, now),
         "",
         queues_table(answer.picture, now),
         "",
@@ -61,15 +61,16 @@ def describe(answer: StatusAnswer, now: float) -> str:
     return "\n".join(parts)
 
 
-def _attention(totals: Totals) -> list[str]:
+def _attention(picture: Snapshot, now: float) -> list[str]:
     """What a senior should look at, where there is anything."""
+    totals = picture.totals
     counts = (
         ("hands up", totals.hands),
         ("emergencies to review", totals.to_review),
         ("violations", totals.violations),
     )
     found = ", ".join(f"{count} {name}" for name, count in counts if count)
-    return [found] if found else []
+    return [line for line in (found, locks_told(picture.locked, picture.timezone, now)) if line]
 
 
 def queues_table(picture: Snapshot, now: float) -> str:
@@ -93,7 +94,7 @@ def operators_table(picture: Snapshot, now: float) -> str:
     rows = [
         [
             *(row.login, row.name, row.phone or "-", row.state, duration(now - row.since), row.reason),
-            *(clock(row.until), noted(row.pending, row.hand)),
+            *(clock(row.until, picture.timezone), noted(row.pending, row.hand)),
         ]
         for row in sorted(picture.operators, key=lambda row: row.login)
     ]

@@ -440,13 +440,14 @@ class Continued(Event, frozen=True, kw_only=True):
 
 
 class LogInRefused(Command, frozen=True, kw_only=True):
-    """A wrong PIN or an unknown extension: on record and counted; what is said to it is the answer."""
+    """A wrong PIN or an unknown extension: on record and counted; what is said to it is the answer. `locked`: the PIN
+    was not even looked at."""
 
     command: str = ""
     """Empty: nobody waits for an answer."""
     extension: str
     phone: str
-    reason: Literal["wrong_pin", "unknown", "disabled"]
+    reason: Literal["wrong_pin", "unknown", "disabled", "locked"]
 
 
 class HangUpReason(StrEnum):

@@ -41,9 +41,7 @@ class LogIns:
 
     def locked(self, extension: str, now: datetime) -> bool:
         until = self._locked.get(extension)
-        if until is not None and until <= now:
-            del self._locked[extension]
-        return extension in self._locked
+        return until is not None and until > now
 
     def fail(self, extension: str, now: datetime, rules: LogInRules) -> tuple[int, datetime | None]:
         """A wrong PIN: how many there were in a row, and until when the extension is locked, if this locks it."""

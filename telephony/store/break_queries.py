@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,7 +19,15 @@ from telephony.core.events import (
     OpenPermission,
     OpenViolation,
 )
-from telephony.store.break_rows import ClaimRow, HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
+from telephony.store.break_rows import (
+    ClaimRow,
+    DispositionRow,
+    HandRow,
+    OrderRow,
+    PermissionRow,
+    RequestRow,
+    ViolationRow,
+)
 from telephony.store.queries import all_rows, rows_of
 from telephony.store.rows import StateRow
 from telephony.store.tables import call_log, operators
@@ -28,9 +37,13 @@ PERMISSIONS, ORDERS, VIOLATIONS, HANDS, REQUESTS = (
     call_log.by_name[name] for name in ("permissions", "break_orders", "violations", "hands", "break_requests")
 )
 permissions, orders, violations, hands, requests = PERMISSIONS.c, ORDERS.c, VIOLATIONS.c, HANDS.c, REQUESTS.c
+DISPOSITIONS = call_log.by_name["dispositions"]
 CLAIMS = call_log.by_name["claims"]
 claims = CLAIMS.c
 denied, locked = call_log.denied_logins.c, call_log.by_name["locked_logins"].c
+
+REVIEW_WITHIN = timedelta(days=90)
+"""An emergency pause can be confirmed or rejected for so long after its begin."""
 
 # --- at a start --------------------------------------------------------------------------------------------
 
@@ -39,6 +52,7 @@ _PERMISSION = (
     permissions.slot, permissions.order_id.label("order"), permissions.reason, permissions.ended, permissions.reviewed,
 )  # fmt: skip
 OPEN_PERMISSIONS = sa.select(*_PERMISSION).where(permissions.ended.is_(None))
+UNREVIEWED = sa.and_(permissions.kind == sa.literal_column("'emergency'"), permissions.reviewed.is_(None))
 OPEN_VIOLATIONS = sa.select(
     violations.id.label("violation"), violations.login, violations.kind, violations.seen.label("at")
 ).where(violations.ended.is_(None))
@@ -48,17 +62,27 @@ OPEN_HANDS = sa.select(hands.id.label("hand"), hands.login, hands.call, hands.ra
 )
 
 
-async def open_permissions(engine: AsyncEngine, since: datetime) -> tuple[OpenPermission, ...]:
-    """Permissions that have not ended, and those made use of that ended at or after `since`, by their begin."""
+async def open_permissions(
+    engine: AsyncEngine, since: datetime, emergencies_since: datetime
+) -> tuple[OpenPermission, ...]:
+    """Permissions that have not ended, those made use of that ended at or after `since`, and emergency pauses from
+    `emergencies_since` on that wait for their review, by their begin."""
     lately = sa.select(*_PERMISSION).where(
         permissions.ended.is_not(None), permissions.ended >= since, permissions.how != "unused"
     )
-    found = [*await all_rows(engine, OPEN_PERMISSIONS), *await all_rows(engine, lately)]
-    made = [
-        OpenPermission(**{**row, "kind": BreakKind(row["kind"]), "reviewed": row["reviewed"] is not None})
-        for row in found
-    ]
-    return tuple(sorted(made, key=lambda one: (one.begins, one.permission)))
+    made = {
+        row["permission"]: OpenPermission(
+            **{**row, "kind": BreakKind(row["kind"]), "reviewed": row["reviewed"] is not None}
+        )
+        for query in (OPEN_PERMISSIONS, lately, unreviewed(emergencies_since))
+        for row in await all_rows(engine, query)
+    }
+    return tuple(sorted(made.values(), key=lambda one: (one.begins, one.permission)))
+
+
+def unreviewed(since: datetime) -> sa.Select[Any]:
+    """Emergency pauses that are over and that nobody has confirmed or rejected, begun at or after `since`."""
+    return sa.select(*_PERMISSION).where(UNREVIEWED, permissions.ended.is_not(None), permissions.begins >= since)
 
 
 async def open_claims(engine: AsyncEngine) -> tuple[OpenClaim, ...]:
@@ -179,6 +203,30 @@ async def hands_between(engine: AsyncEngine, begin: datetime, end: datetime) -> 
     """Hands raised at or after `begin` and before `end`, in order."""
     query = sa.select(HANDS).where(hands.raised >= begin, hands.raised < end)
     return rows_of(HandRow, await all_rows(engine, query.order_by(hands.raised, hands.id)))
+
+
+async def permissions_now(engine: AsyncEngine) -> list[PermissionRow]:
+    """Permissions that have not ended, by their begin."""
+    found = await all_rows(engine, sa.select(PERMISSIONS).where(permissions.ended.is_(None)))
+    return sorted(rows_of(PermissionRow, found), key=lambda row: (row.begins, row.id))
+
+
+async def to_review(engine: AsyncEngine, begin: datetime, end: datetime) -> list[PermissionRow]:
+    """Emergency pauses begun at or after `begin` and before `end` that nobody has confirmed or rejected, in order."""
+    query = sa.select(PERMISSIONS).where(UNREVIEWED, permissions.begins >= begin, permissions.begins < end)
+    found = await all_rows(engine, query)
+    return sorted(rows_of(PermissionRow, found), key=lambda row: (row.begins, row.id))
+
+
+async def dispositions_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[DispositionRow]:
+    """How conversations ended, as operators have said of calls that arrived at or after `begin` and before `end`, in
+    order: of the same call the last word counts."""
+    query = (
+        sa.select(DISPOSITIONS)
+        .join(call_log.calls, call_log.calls.c.id == DISPOSITIONS.c.call)
+        .where(call_log.calls.c.arrived >= begin, call_log.calls.c.arrived < end)
+    )
+    return rows_of(DispositionRow, await all_rows(engine, query.order_by(DISPOSITIONS.c.seq, DISPOSITIONS.c.n)))
 
 
 async def claims_now(engine: AsyncEngine) -> list[ClaimRow]:

@@ -13,6 +13,7 @@ BREAK_INDEXES: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
     ("permissions", ("id",), OPEN),
     ("permissions", ("ended",), "ended IS NOT NULL"),
     ("permissions", ("begins",), None),
+    ("permissions", ("reviewed", "begins"), "kind = 'emergency' AND reviewed IS NULL"),
     ("claims", ("id",), OPEN),
     ("break_orders", ("until",), None),
     ("violations", ("id",), OPEN),

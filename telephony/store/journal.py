@@ -109,6 +109,16 @@ class JournalWriter:
         self._committer = asyncio.create_task(self._commit_groups(), name="journal-commit")
         return self.durable_seq
 
+    async def spooled(self) -> list[Line]:
+        """The entries that are durable and that the database may not have, in order: those in the spool."""
+        lines: list[Line] = []
+        offset = self._spool.start
+        async with self._turn:
+            while offset < self._spool.end:
+                more, offset = await asyncio.to_thread(self._spool.read, offset, RETURN_ENTRIES)
+                lines += more
+        return lines
+
     # --- the router's side -----------------------------------------------------------------------------
 
     def append(self, seq: int, at: datetime, event: AnyEvent, effects: Sequence[AnyEffect | AnyFact]) -> None:

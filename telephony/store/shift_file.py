@@ -5,8 +5,8 @@
     petrova,02.03.2026,,,,vacation,,по графику
     orlova,02.03.2026,,,,substitution,petrova,
 
-Separated by commas or semicolons, in UTF-8 or Windows-1251. Times are local; an end that is not after its begin is of
-the next day. What `export_shifts` writes, `parse_shifts` takes.
+Separated by commas or semicolons, in UTF-8 or Windows-1251. Times are local; an end before its begin is of the
+next day. What `export_shifts` writes, `parse_shifts` takes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ import msgspec
 from telephony.core.roster import Slot, SlotKind
 from telephony.core.roster_versions import EntryKind, RosterEntry
 from telephony.store.csv_text import Mistake, RosterError, decoded, rows_of
-from telephony.store.local_time import Clock, clock_text, parse_clock, parse_day, span
+from telephony.store.local_time import FIRST_YEAR, Clock, clock_text, parse_clock, parse_day, span
 
 REQUIRED = ("login", "date", "begin", "end")
 COLUMNS = (*REQUIRED, "breaks", "kind", "instead_of", "why")
@@ -41,8 +41,8 @@ class ShiftLine(msgspec.Struct, frozen=True):
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What a file (or a command) wants of the roster: rows that could be read, what is wrong with the others, and the
-    logins those name, by line."""
+    """What a file (or a command) wants of the roster: its rows as far as they could be read, so that one mistake does
+    not hide another; what is wrong with them; and the logins that the unreadable ones name, by line."""
 
     lines: Sequence[ShiftLine]
     mistakes: Sequence[Mistake] = ()
@@ -56,6 +56,7 @@ def parse_shifts(data: bytes, zone: tzinfo) -> Changes:
     if wrong := _head_mistakes(head):
         raise RosterError([*mistakes, *wrong])
     lines: list[ShiftLine] = []
+    named: list[ShiftLine] = []
     misread: list[tuple[int, str]] = []
     for line, cells in rows[1:]:
         if len(cells) != len(head):
@@ -65,20 +66,23 @@ def parse_shifts(data: bytes, zone: tzinfo) -> Changes:
         entry, found = entry_of_row(row, zone)
         mistakes += [Mistake(line, text) for text in found]
         if entry is not None:
+            named.append(ShiftLine(line, entry))
+        if entry is not None and not _lacks_times(entry):
             lines.append(ShiftLine(line, entry))
         else:
             misread += [(line, login) for name in ("login", "instead_of") if (login := row.get(name, "").strip())]
-    return Changes(lines, mistakes + _repeated(lines), misread)
+    return Changes(lines, mistakes + _repeated(named), misread)
 
 
 def entry_of_row(row: Mapping[str, str], zone: tzinfo) -> tuple[RosterEntry | None, list[str]]:
-    """The entry of one row, by column, and all that is wrong with it; None where anything is."""
+    """The entry of one row, by column, and all that is wrong with it. Where anything is, the entry says what could be
+    read all the same; None where it is not even known what it is about."""
     cells = {column: row.get(column, "").strip() for column in COLUMNS}
     wrong: list[str] = []
     day = _read(parse_day, cells["date"], wrong)
     if not cells["login"]:
         wrong.append("the login is missing")
-    kind = EntryKind.SHIFT
+    kind: EntryKind | None = None
     try:
         kind = EntryKind(cells["kind"].lower() or "shift")
     except ValueError:
@@ -87,24 +91,45 @@ def entry_of_row(row: Mapping[str, str], zone: tzinfo) -> tuple[RosterEntry | No
         wrong += _misplaced(kind, cells)
     times = _times(cells, day, zone, wrong)
     slots = _slots(cells, day, times, zone, wrong) if cells["breaks"] else ()
-    if wrong or day is None:
+    if day is None or kind is None or not cells["login"]:
         return None, wrong
-    begin, end = times or (None, None)
-    who = cells["login"], cells["instead_of"] or None
+    if kind is EntryKind.SUBSTITUTION and not cells["instead_of"]:
+        return None, wrong
+    begin, end = (kind in WITH_TIMES and times) or (None, None)
     entry = RosterEntry(
-        kind=kind, login=who[0], day=day, begin=begin, end=end, slots=slots, instead_of=who[1], why=cells["why"]
+        kind=kind,
+        login=cells["login"],
+        day=day,
+        begin=begin,
+        end=end,
+        slots=slots if begin is not None else (),
+        instead_of=cells["instead_of"] if kind is EntryKind.SUBSTITUTION else None,
+        why=one_line(cells["why"]),
     )
-    return entry, []
+    return entry, wrong
+
+
+def one_line(text: str) -> str:
+    """As lists show it: a reason typed over several lines would break them."""
+    return " ".join(text.split())
+
+
+def _lacks_times(entry: RosterEntry) -> bool:
+    return entry.kind is EntryKind.SHIFT and entry.begin is None
 
 
 def parse_slots(text: str) -> tuple[list[tuple[SlotKind, Clock, Clock]], list[str]]:
     """`10:00-10:15 lunch 13:00-14:00`: kinds, begins and ends on the wall; and all that is wrong."""
     found: list[tuple[SlotKind, Clock, Clock]] = []
     wrong: list[str] = []
-    kind = SlotKind.BREAK
-    for word in re.split(r"[\s,;]+", text.strip(" \t,;")):
-        if word.lower() in tuple(SlotKind):
+    kind, named = SlotKind.BREAK, ""
+    for word in [*re.split(r"[\s,;]+", text.strip(" \t,;")), ""]:
+        if named and _RANGE.fullmatch(word) is None:
+            wrong.append(f"break {named!r}: has no times; expected {named.lower()} HH:MM-HH:MM")
+        named = word if word.lower() in tuple(SlotKind) else ""
+        if named:
             kind = SlotKind(word.lower())
+        if named or not word:
             continue
         ends = _RANGE.fullmatch(word)
         if ends is None:
@@ -187,6 +212,9 @@ def _times(
     clocks = [_read(parse_clock, cells[column], wrong) if cells[column] else None for column in ("begin", "end")]
     if day is None or clocks[0] is None or clocks[1] is None:
         return None
+    if clocks[0] == clocks[1]:
+        wrong.append(f"begin and end are both {_shown(clocks[0])}: give two that differ")
+        return None
     return _span(day, clocks[0], clocks[1], zone, wrong)
 
 
@@ -209,6 +237,7 @@ def _slots(
     listed, mistaken = parse_slots(cells["breaks"])
     wrong += mistaken
     if day is None or times is None:
+        _overlapping([_on_any_day(kind, begin, end) for kind, begin, end in listed if begin < end], UTC, wrong)
         return ()
     first = times[0].astimezone(zone)
     crosses = times[1].astimezone(zone).date() > day
@@ -222,11 +251,22 @@ def _slots(
             if placed[0] < times[0] or placed[1] > times[1]:
                 wrong.append(f"{shown}: is outside the shift {cells['begin']}-{cells['end']}")
             slots.append(Slot(begin=placed[0], end=placed[1], kind=kind))
-    slots.sort(key=lambda slot: slot.begin)
-    for before, after in pairwise(slots):
+    return tuple(_overlapping(slots, zone, wrong))
+
+
+def _on_any_day(kind: SlotKind, begin: Clock, end: Clock) -> Slot:
+    """Of a shift whose own times are wrong: only good to be compared with its other breaks."""
+    first, last = (datetime(FIRST_YEAR, 1, 1, *clock, tzinfo=UTC) for clock in (begin, end))
+    return Slot(begin=first, end=last, kind=kind)
+
+
+def _overlapping(slots: Iterable[Slot], zone: tzinfo, wrong: list[str]) -> list[Slot]:
+    """In order of time, having told which overlap."""
+    ordered = sorted(slots, key=lambda slot: slot.begin)
+    for before, after in pairwise(ordered):
         if after.begin < before.end:
             wrong.append(f"breaks {slots_text([before], zone)} and {slots_text([after], zone)} overlap")
-    return tuple(slots)
+    return ordered
 
 
 def _shown(clock: Clock) -> str:
@@ -240,6 +280,7 @@ def _repeated(lines: Iterable[ShiftLine]) -> list[Mistake]:
         subject = one.entry.subject
         before = first.setdefault(subject, one.line)
         if before != one.line:
-            what = f"{subject.login!r} has a {subject.about} on {subject.day} already in line {before}"
+            article = "an" if subject.about == "absence" else "a"
+            what = f"{subject.login!r} has {article} {subject.about} on {subject.day} already in line {before}"
             mistakes.append(Mistake(one.line, what))
     return mistakes

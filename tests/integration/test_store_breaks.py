@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from telephony.core import break_facts as pause
 from telephony.core import events as ev
 from telephony.core import facts as that
@@ -40,7 +42,7 @@ async def test_a_start_knows_open_permissions_and_slots_used_lately(database_url
         tell(store, pause.EmergencyReviewed(permission="help", by="head", confirmed=True, at=at(2200)))
         tell(store, given("deferred", 2300))
         await store.durable()
-        found = await break_queries.open_permissions(store.database.engine, at(1000))
+        found = await break_queries.open_permissions(store.database.engine, at(1000), at(-1000))
     assert [(one.permission, one.begins, one.ended) for one in found] == [
         ("used", at(1000), at(1500)),
         ("help", at(2100), None),
@@ -49,6 +51,18 @@ async def test_a_start_knows_open_permissions_and_slots_used_lately(database_url
     assert [one.reviewed for one in found] == [False, True, False]
     assert found[1].kind is EMERGENCY
     assert found[2].until == at(2900)
+
+
+async def test_an_emergency_waits_for_its_review_however_many_days(database_url: str, tmp_path: Path) -> None:
+    day = 24 * 3600
+    async with opened(database_url, tmp_path) as store:
+        for name, begin in (("ancient", -100 * day), ("forgotten", -20 * day), ("reviewed", -10 * day)):
+            tell(store, given(name, begin, EMERGENCY), ended(name, begin + 100))
+        tell(store, given("ordinary", -15 * day), ended("ordinary", -14 * day))
+        tell(store, pause.EmergencyReviewed(permission="reviewed", by="head", confirmed=False, at=at(-9 * day)))
+        await store.durable()
+        found = await break_queries.open_permissions(store.database.engine, at(-day), at(-90 * day))
+    assert [(one.permission, one.reviewed) for one in found] == [("forgotten", False)]
 
 
 async def test_a_start_knows_orders_hands_and_violations_that_last(database_url: str, tmp_path: Path) -> None:
@@ -181,6 +195,7 @@ async def test_a_start_finds_open_breaks_by_their_own_indexes(database_url: str,
                 await connection.exec_driver_sql("SET enable_seqscan = off")
             for query, index in (
                 (break_queries.OPEN_PERMISSIONS, "ix_permissions_open"),
+                (sa.select(break_queries.PERMISSIONS).where(break_queries.UNREVIEWED), "ix_permissions_reviewed"),
                 (break_queries.OPEN_VIOLATIONS, "ix_violations_open"),
                 (break_queries.OPEN_HANDS, "ix_hands_open"),
                 (break_queries.OPEN_CLAIMS, "ix_claims_open"),

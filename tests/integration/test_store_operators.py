@@ -100,7 +100,7 @@ async def test_a_change_is_checked_and_the_pin_kept_as_a_hash(database: Database
         await change_operator(database, "petrova", pin="12")
     async with database.engine.connect() as connection:
         kept = (await connection.execute(sa.select(tables.operators.c.pin_hash))).scalars().all()
-    assert all(pin_hash.startswith("$argon2id$") for pin_hash in kept)
+    assert all(pin_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for pin_hash in kept), "OWASP's least, and fast"
 
 
 async def test_a_file_from_an_office_program_on_windows(database: Database, tmp_path: Path) -> None:

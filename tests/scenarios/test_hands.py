@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from msgspec.structs import replace
 
@@ -266,3 +268,19 @@ def test_no_talk_no_outcome(story: Story, anna: Operator) -> None:
     assert anna.gives_outcome("1") == "outcome-no-call"
     assert anna.logs_out() == "logged-out"
     assert anna.gives_outcome("1") == "not-logged-in"
+
+
+@pytest.mark.parametrize("mode", ["listen", "join"])
+def test_a_senior_at_whom_a_call_rings_is_told_to_take_it_first(mode: Literal["listen", "join"], story: Story) -> None:
+    senior = story.operator("senior", senior=1, booking=1)
+    senior.logs_in("phone02")
+    caller = story.calls("1300")
+    assert senior.rings_for(caller)
+    channel = senior.helps(mode)
+    assert senior.hears == "prompt"
+    story.passes(4)
+    assert channel.gone
+    assert story.log.calls[channel.id].outcome == "not_reached"
+    assert senior.state == "ringing"
+    senior.answers()
+    assert caller.hears == "senior"

@@ -9,7 +9,7 @@ from telephony.board_rows import Tally
 from telephony.core import break_facts as pause
 from telephony.core import facts as fact
 from telephony.core.effects import Alarm
-from telephony.core.events import OpenCall, OpenHand, OpenOperator, OpenPermission, Operator, Started
+from telephony.core.events import LockedLogIn, OpenCall, OpenHand, OpenOperator, OpenPermission, Operator, Started
 from telephony.core.plan import Plan, Queue, ServiceLevel
 
 EIGHT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -204,6 +204,18 @@ def test_emergencies_to_review_and_the_violations_of_the_day() -> None:
     assert (board.snapshot().totals.to_review, board.snapshot().totals.violations) == (1, 4)
     board.publish([pause.EmergencyReviewed(permission="p1", by="vera", confirmed=True, at=at(10))], [])
     assert board.snapshot().totals.to_review == 0
+
+
+def test_extensions_that_are_locked() -> None:
+    board = Board(now=EIGHT.timestamp())
+    board.start(
+        Started(plan=Plan(timezone="Asia/Sakhalin"), locked_log_ins=(LockedLogIn(extension="12", until=at(60)),))
+    )
+    assert board.snapshot().timezone == "Asia/Sakhalin"
+    board.publish([pause.LogInLocked(extension="13", phone="101", until=at(900), at=at(30))], [])
+    assert [lock.extension for lock in board.changes().locked] == ["12", "13"]
+    board.publish([pause.LogInLocked(extension="14", phone="101", until=at(990), at=at(90))], [])
+    assert [lock.extension for lock in board.snapshot().locked] == ["13", "14"]
 
 
 def test_a_new_life_shows_breaks_and_hands_as_before() -> None:

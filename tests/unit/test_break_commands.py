@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -149,6 +150,9 @@ DAY: list[that.AnyFact] = [
     pause.HandTaken(hand="h1", by="senior", mode="whisper", at=at("10:52")),
     pause.HandLowered(hand="h1", how="helped", at=at("10:55")),
     state("ready", "11:00"),
+    that.CallOpened(call="c1", kind=that.CallKind.INBOUND, number="1300", caller="t", arrived=at("10:50")),
+    pause.OutcomeGiven(call="c1", login="anna", outcome="wrong-number", at=at("11:00")),
+    pause.OutcomeGiven(call="c1", login="anna", outcome="booked", at=at("11:01")),
     may("p3", EMERGENCY, "11:30", "11:45", reason="плохо"),
     state("break", "11:30", "emergency", "p3"),
     asked("11:40", pause.Verdict.DEFERRED, "cap"),
@@ -175,6 +179,7 @@ def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
         "10:30:00 15:00 break (management): permission p2, 10:30-10:45, order o1",
         "10:46:00 2:00 VIOLATION overrun: late",
         "10:51:00 raised a hand: senior came after 1:00 (whisper), helped",
+        "11:01:00 outcome of call c1: booked",
         "11:30:00 30:00 break (emergency): permission p3, 11:30-11:45, reason: плохо",
         "ready 1:35:00",
         "logged in 2:45:00",
@@ -216,12 +221,37 @@ def test_the_list_of_a_day(recorded: Path, capsys: Captured) -> None:
     for row in (
         "anna emergency 11:30 -",
         "anna technical 11:40 cap",
-        "p3 anna 11:30 плохо",
+        "p3 anna 02.03.2026 11:30 плохо",
         "o1 head anna 10:45 совещание over",
         "09:30 anna technical phone refused not_in_slot 10:00",
         "10:46 anna overrun 2:00 late",
     ):
         assert row in rows, row
+
+
+def test_the_last_outcome_that_was_said_stands_beside_the_call(recorded: Path, capsys: Captured) -> None:
+    hours = str((datetime.now(UTC) - at("9:00")) / timedelta(hours=1))
+    assert cli.main(["calls", "--hours", hours]) == Exit.OK
+    head, call = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert (head[-1], call[2], call[-1]) == ("DISPOSITION", "c1", "booked")
+    assert cli.main(["calls", "--hours", hours, "--json"]) == Exit.OK
+    assert json.loads(capsys.readouterr().out)["disposition"] == "booked"
+
+
+def test_extensions_that_are_locked_now_are_in_the_list(recorded: Path, capsys: Captured) -> None:
+    until = datetime.now(UTC) + timedelta(minutes=10)
+    locks = [
+        pause.LogInLocked(extension=extension, phone="phone01", until=until, at=at("10:00"))
+        for extension in ("12", "99")
+    ]
+    past = pause.LogInLocked(extension="13", phone="phone01", until=at("10:10"), at=at("10:00"))
+    asyncio.run(put_on_record(recorded / "state", [*locks, past]))
+    assert cli.main(["breaks", "list"]) == Exit.OK
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    clock = f"{until.astimezone(MOSCOW):%H:%M}"
+    assert ["12", "boris", clock] in rows
+    assert ["99", "-", clock] in rows
+    assert not [row for row in rows if row[:1] == ["13"]]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +337,16 @@ async def test_each_act_is_one_command_of_the_running_service(home: Path, capsys
 
 async def test_a_refusal_is_told_and_is_a_failure(home: Path, capsys: Captured) -> None:
     capsys.readouterr()
-    no = Reply(command="", ok=False, code="refused-cap")
-    status, _ = await served(home, ["breaks", "request", "anna", "technical"], no)
-    assert status == Exit.FAILED
-    assert capsys.readouterr().err == "gudok: refused-cap\n"
+    asked = ["breaks", "request", "anna", "technical"]
+    for code, text, told in (
+        ("refused-cap", "", "no break: too many are on a break"),
+        (
+            "refused-cap",
+            "too many are on a break; the next one is at 12:00",
+            "too many are on a break; the next one is at 12:00",
+        ),
+        ("not-logged-in", "", "not done; the service says: not logged in"),
+    ):
+        status, _ = await served(home, asked, Reply(command="", ok=False, code=code, text=text))
+        assert status == Exit.FAILED
+        assert capsys.readouterr().err == f"gudok: {told}\n"

@@ -8,9 +8,9 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -18,7 +18,7 @@ from rich.console import Console
 
 import handlers
 from telephony import cli, watch, wire
-from telephony.board_rows import AlarmRow, OperatorRow, QueueRow, Snapshot, Totals
+from telephony.board_rows import AlarmRow, LockRow, OperatorRow, QueueRow, Snapshot, Totals
 from telephony.commands.common import duration
 from telephony.commands.status import describe
 from telephony.core import commands
@@ -335,7 +335,7 @@ def test_watch_without_a_terminal_is_a_line_for_each_change() -> None:
 
 
 def test_what_a_senior_should_look_at_stands_out() -> None:
-    until = time.mktime((2026, 3, 2, 10, 15, 0, 0, 0, -1))
+    until = datetime(2026, 3, 2, 10, 15, tzinfo=ZoneInfo("Asia/Sakhalin")).timestamp()
     shown = Snapshot(
         totals=Totals(since=1000, hands=1, to_review=2, violations=7),
         queues=[],
@@ -344,15 +344,20 @@ def test_what_a_senior_should_look_at_stands_out() -> None:
             OperatorRow(login="boris", name="Борис", state="talking", since=1, hand="raised", pending="management"),
             OperatorRow(login="vera", name="Вера", state="talking", since=1, hand="anna"),
         ],
+        locked=[LockRow(extension="17", until=until), LockRow(extension="18", until=1050)],
+        timezone="Asia/Sakhalin",
     )
     view = watch.View()
     view.apply(wire.WatchAnswer(id=1, whole=True, picture=shown))
     console = Console(width=180, record=True, file=io.StringIO())
     console.print(watch.render(view, now=1100))
     answer = wire.StatusAnswer(id=1, pid=7, run="r1", handled=1, inbox=0, picture=shown, counters={}, latency={})
-    plain = "\n".join(watch.lines(wire.WatchAnswer(id=1, picture=shown), now=1100))
+    plain = "\n".join(watch.lines(wire.WatchAnswer(id=1, whole=True, picture=shown), now=1100))
     for said in (console.export_text(), describe(answer, now=1100), plain):
-        assert "10:15" in said
+        assert "break" in said
+        assert said.count("10:15") == 2, "the break and the lock, by the center's clock"
+        assert "LOCKED after wrong PINs: 17 until 10:15" in said
+        assert "18 until" not in said
         assert "management break after the call, RAISED HAND" in said
         assert "helped by anna" in said
     assert "1 hands up, 2 emergencies to review, 7 violations" in describe(answer, now=1100)

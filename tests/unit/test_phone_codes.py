@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from telephony.core import commands
@@ -11,7 +13,7 @@ from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 from telephony.core.plan import Plan, Prompt
 from telephony.pbx.agi import AgiRequest
-from telephony.phone_codes import Denied, PhoneCodes, Spoken
+from telephony.phone_codes import MOST_VERIFYING, Denied, PhoneCodes, Spoken
 
 PLAN = Plan(prompts=(Prompt(name="logged-in", sound="beep"), Prompt(name="wrong-pin", text="Неверно")))
 ANNA = ev.Operator(login="anna", name="Анна", extension="11")
@@ -63,6 +65,38 @@ async def test_what_is_said_to_a_wrong_pin_is_the_router_s_to_decide(extension: 
     [asked] = center.asked
     assert asked == ev.LogInRefused(command=asked.command, extension=extension, phone="101", reason=reason)
     assert asked.command
+
+
+async def test_the_pin_of_a_locked_extension_is_not_looked_at() -> None:
+    center = Center()
+    looked_at: list[str] = []
+
+    async def verify(extension: str, pin: str) -> ev.Operator | Denied:
+        looked_at.append(extension)
+        return await center.verify(extension, pin)
+
+    codes = PhoneCodes(ask=center.ask, verify=verify, plan=PLAN, locked={"11"}.__contains__)
+    assert not (await codes.answer("login", ("11", "4321", "101"), None)).ok
+    assert not (await codes.answer("login", ("12", "4321", "101"), None)).ok
+    assert [asked.reason for asked in center.asked if isinstance(asked, ev.LogInRefused)] == ["locked", "disabled"]
+    assert looked_at == ["12"]
+
+
+async def test_who_would_not_hear_the_answer_in_time_is_told_at_once() -> None:
+    center = Center()
+    free = asyncio.Event()
+
+    async def verify(extension: str, pin: str) -> ev.Operator | Denied:
+        await free.wait()
+        return ANNA
+
+    codes = PhoneCodes(ask=center.ask, verify=verify, plan=PLAN)
+    early = [asyncio.create_task(codes.answer("login", ("11", "4321", "101"), None)) for _ in range(MOST_VERIFYING)]
+    await asyncio.sleep(0)
+    assert await codes.answer("login", ("11", "4321", "101"), None) == Spoken(False, ("service-away",))
+    free.set()
+    assert all(spoken.ok for spoken in await asyncio.gather(*early))
+    assert (await codes.answer("login", ("11", "4321", "101"), None)).ok
 
 
 async def test_each_other_code_is_one_command_of_the_phone() -> None:
