@@ -68,8 +68,7 @@ async def read_start(database: Database, plan: Plan, spooled: Sequence[Line] = (
 def _remembered(plan: Plan) -> timedelta:
     """The longest time back that any question of a start but that for emergencies asks for."""
     sticky = max((queue.sticky for queue in plan.queues), default=0)
-    seconds = timedelta(seconds=max(sticky, plan.breaks.relogin))
-    return max(USED_SLOTS, LATELY, memory(plan.logins), seconds)
+    return max(USED_SLOTS, LATELY, SHIFT, memory(plan.logins), timedelta(seconds=sticky))
 
 
 async def _read(engine: AsyncEngine, plan: Plan, now: datetime, shifts: tuple[Shift, ...]) -> Started:
