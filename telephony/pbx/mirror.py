@@ -295,5 +295,5 @@ def _found(row: Mapping[str, str], known: Standing | None) -> Standing:
     foreign = False
     if known is not None and known.paused != paused:
         since = 0.0 if known.since is None else known.since.timestamp()
-        foreign = last > since if paused else last >= since - SLACK
+        foreign = last + SLACK >= since
     return Standing(row["MemberName"], paused, row.get("PausedReason", ""), foreign=foreign)
