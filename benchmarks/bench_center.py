@@ -1,4 +1,5 @@
-"""The center that is measured: one queue, two hundred phones, and app_queue beside it on the same PBX.
+"""The center that is measured: one queue and one more that nobody calls, two hundred phones,
+and app_queue beside it on the same PBX.
 
 The native queues get the operators as static members and have nothing to do with Gudok: their callers never enter
 Stasis. Everything else, phones, trunk, codecs and the PBX's own record, is the same for both.
@@ -31,6 +32,11 @@ queues:
   line:
     label: Bench
     numbers: [{NUMBER}]
+    strategy: longest_idle
+    wrap_up: 0
+  second:
+    label: Nobody calls here
+    numbers: [1399]
     strategy: longest_idle
     wrap_up: 0
 """

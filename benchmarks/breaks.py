@@ -2,7 +2,8 @@
 
 Each of the phones dials once, within its operator's planned break. Its clock starts with its first INVITE, the one
 that is sent back for the password; it ends when the last of three has come: the router's decision (as recorded), the
-native queue's event at an AMI line of our own, the NOTIFY at a phone that watches the lamp. One clock serves all.
+native queues' events at an AMI line of our own, the NOTIFY at a phone that watches the lamp. Each operator serves
+two queues: the native side is done when the last membership is. One clock serves all.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from telephony.testing.phones.load import CodePlan, start_codes, start_operators
 
 TIMES = 150
 PER_SECOND = 5.0
+QUEUES = 2
+"""Of each operator, and so of native memberships."""
 MOST_MS = 100.0
 """The figure of p99."""
 
@@ -83,14 +86,20 @@ def _lit(keys: LampKeys, number: int) -> float | None:
 
 
 async def _watch_queue(world: World, paused: dict[str, float]) -> None:
-    """Phone -> when the PBX told that its first membership is paused."""
+    """Phone -> when the PBX told that the last of its memberships is paused."""
     settings = world.settings
     events = (QueueMemberPause,)
     ami = Ami(settings.ami_host, settings.ami_port, settings.ami_user, settings.secrets.ami_password, events=events)
 
+    memberships: dict[str, set[str]] = {}
+
     def heard(message: Message) -> None:
         if isinstance(message, QueueMemberPause) and message.paused:
-            paused.setdefault(message.interface.removeprefix("PJSIP/"), time.time())
+            phone = message.interface.removeprefix("PJSIP/")
+            queues = memberships.setdefault(phone, set())
+            queues.add(message.queue)
+            if len(queues) == QUEUES:
+                paused.setdefault(phone, time.time())
 
     ami.listen(heard)
     try:

@@ -122,6 +122,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     commands.ReviewEmergency: orders.review_emergency,
     events.RosterChanged: breaks.roster_changed,
     events.NativePauseSeen: violations.native_pause_seen,
+    events.NativeMemberSeen: violations.native_member_seen,
     commands.RaiseHand: hands.raise_hand,
     commands.GiveOutcome: outcomes.give_outcome,
     events.LogInRefused: logins.refused,

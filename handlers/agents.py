@@ -61,7 +61,7 @@ def set_state(
     )
     violations.follow(turn, agent, at)
     if before in SHOWN or state in SHOWN:
-        if (before in PAUSED) != (state in PAUSED) and agent.at_work:
+        if (before in PAUSED or state in PAUSED) and agent.at_work:
             mirror(turn, agent)
         lamps.follow(turn, agent, shown, was_at_work=before is not State.OFFLINE)
 
@@ -72,7 +72,11 @@ def mirror(turn: Turn, agent: Agent) -> None:
         return
     queues = tuple(lane.queue.name for lane in agent.lanes if lane.step == 0)
     paused = agent.state in PAUSED
-    turn.do(MirrorMember(login=agent.login, phone=agent.phone, queues=queues, paused=paused, reason=agent.reason))
+    turn.do(
+        MirrorMember(
+            login=agent.login, phone=agent.phone, queues=queues, paused=paused, reason=agent.reason, since=agent.since
+        )
+    )
 
 
 def occupy(turn: Turn, agent: Agent, channel: ChannelId, *, watch: bool) -> None:

@@ -99,10 +99,21 @@ def not_bridged(turn: Turn, event: PbxRefused) -> None:
         call.bridge = None
         for leg in list(call.legs.values()):
             if leg.state is LegState.UP and leg.channel not in call.in_bridge:
-                leg.result = AttemptResult.FAILED
-                if call.queue is not None and call.answered is None and call.offer is None:
-                    call.offer = leg.channel
-                turn.hang_up(call, leg.channel)
+                _part(turn, call, leg)
+
+
+def _part(turn: Turn, call: Call, leg: Leg) -> None:
+    """The two do not come together (again): the leg ends. Which of them was gone is not said: a caller who is still
+    there after a while goes back to the queue."""
+    talked = leg.login is not None and leg.login == call.talked_to
+    leg.result = AttemptResult.ANSWERED if talked else AttemptResult.FAILED
+    turn.hang_up(call, leg.channel)
+    if call.queue is not None:
+        call.offer = call.offer or leg.channel
+        waiting.doubt(turn, call)
+    elif call.answered is not None:
+        call.ended_by = "center"
+        turn.hang_up(call, call.party)
 
 
 # -- the end of a call

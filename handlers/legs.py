@@ -36,8 +36,9 @@ CHANNEL_LEFT = frozenset({400, 422})
 STICKY_MEMORY = 200_000
 """Callers whose last operator is remembered."""
 
-GIVE_BACK = timedelta(seconds=1)
-"""A phone that hangs up sooner after its transfer has failed did not take the caller back."""
+GIVE_BACK = timedelta(seconds=3)
+"""A phone that hangs up sooner after its transfer has failed did not take the caller back. SIP repeats a lost message
+after 0.5, 1 and 2 s (RFC 3261, timer E), so one second would be too short for it."""
 
 
 def leg_ready(turn: Turn, event: LegReady) -> None:

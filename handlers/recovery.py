@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Set
 from datetime import datetime, timedelta
 
-from handlers import adoption, hands, operators, records, restoration, resumption
+from handlers import adoption, agents, hands, operators, records, restoration, resumption
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
@@ -42,6 +42,7 @@ def started(turn: Turn, event: Started) -> None:
         if agent is not None and row.phone in center.phones and row.phone not in center.at_phone:
             center.seat(agent, row.phone)
             _restore(agent, row)
+            agents.mirror(turn, agent)  # as on record: what differs on the PBX is others' doing
         else:  # who or what they worked with has left the config: the shift ends here
             turn.do(OperatorChanged(login=row.login, state=State.OFFLINE, at=turn.now, reason="not_in_config"))
     for call in event.open_calls:

@@ -13,8 +13,8 @@ from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, Verdict, ViolationEnded, ViolationKind, ViolationSeen
 from telephony.core.breaks import next_slot, shift_at
 from telephony.core.event import CallId
-from telephony.core.events import NativePauseSeen, OpenViolation, TimerFired
-from telephony.core.facts import AttemptResult
+from telephony.core.events import NativeMemberSeen, NativePauseSeen, OpenViolation, TimerFired
+from telephony.core.facts import AttemptResult, Repaired
 from telephony.core.operators import IN_CALL, OVERRUN, PAUSED, PHONE_LOST, Agent, State
 
 TAIL_TIMER = "tail:"
@@ -29,6 +29,7 @@ LASTING = {
     OVERRUN: ViolationKind.OVERRUN,
 }
 """Reasons of UNREACHABLE that are a violation as long as they last."""
+ACTS = {"removed": "removed from", "added": "added to", "ring_in_use": "rung in calls in"}
 RINGS = {
     AttemptResult.NO_ANSWER: ViolationKind.NO_ANSWER,
     AttemptResult.BUSY: ViolationKind.REJECTED,
@@ -141,12 +142,28 @@ def native_pause_seen(turn: Turn, event: NativePauseSeen) -> None:
     if agent is None or event.paused == (agent.state in PAUSED):
         return
     agents.mirror(turn, agent)
-    if agent.back_door is None or turn.now - agent.back_door > SAME_ACT:
-        if event.paused:
-            _refuse(turn, agent)
-        detail = "paused" if event.paused else "un-paused"
-        see(turn, agent, ViolationKind.BACK_DOOR, detail=f"{detail} in {event.queue}")
+    detail = "paused" if event.paused else "un-paused"
+    if _at_back_door(turn, agent, f"{detail} in {event.queue}") and event.paused:
+        _refuse(turn, agent)
+
+
+def native_member_seen(turn: Turn, event: NativeMemberSeen) -> None:
+    """Somebody has changed who is in the native queue past us; the mirror undoes it."""
+    agent = turn.center.at_phone.get(event.phone)
+    if agent is None:
+        turn.do(Repaired(what="native-member", subject=event.phone, at=turn.now))
+    else:
+        _at_back_door(turn, agent, f"{ACTS[event.act]} {event.queue}")
+
+
+def _at_back_door(turn: Turn, agent: Agent, detail: str) -> bool:
+    """Put on record, unless it belongs to what was lately. That time is counted from the first, so that it ends for
+    those who go on and on, too."""
+    if agent.back_door is not None and turn.now - agent.back_door <= SAME_ACT:
+        return False
     agent.back_door = turn.now
+    see(turn, agent, ViolationKind.BACK_DOOR, detail=detail)
+    return True
 
 
 def _refuse(turn: Turn, agent: Agent) -> None:

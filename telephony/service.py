@@ -27,6 +27,7 @@ from telephony.exits import Exit
 from telephony.guard import rescue
 from telephony.pbx.agi import AgiProblem, AgiServer
 from telephony.pbx.ami import Ami, ContactStatus, QueueMemberPause
+from telephony.pbx.ami_types import QueueMemberAdded, QueueMemberRemoved, QueueMemberRinginuse
 from telephony.pbx.ari import AriError
 from telephony.pbx.edge import AsteriskPbx
 from telephony.phone_codes import PhoneCodes
@@ -109,7 +110,7 @@ class Service:
     def _make_pbx(self) -> AsteriskPbx:
         config = self._settings
         secrets = config.secrets
-        heard = (ContactStatus, QueueMemberPause)
+        heard = (ContactStatus, QueueMemberAdded, QueueMemberPause, QueueMemberRemoved, QueueMemberRinginuse)
         self._ami = Ami(config.ami_host, config.ami_port, config.ami_user, secrets.ami_password, events=heard)
         return AsteriskPbx(
             ari_url=config.ari_url,

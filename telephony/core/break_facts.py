@@ -45,7 +45,7 @@ class ViolationKind(StrEnum):
     LONG_WRAP_UP = "long_wrap_up"
     """After-call work beyond what is allowed, by any trick: a phone kept off the hook and the like."""
     BACK_DOOR = "back_door"
-    """Paused, or ended a pause, in the native queue past Gudok; undone."""
+    """Paused, ended a pause, or changed the membership in the native queue past Gudok; undone."""
     REJECTED_EMERGENCY = "rejected_emergency"
     """An emergency pause that a senior has rejected afterwards."""
 

@@ -174,6 +174,8 @@ class MirrorMember(Effect, frozen=True, kw_only=True):
     queues: tuple[str, ...]
     paused: bool = False
     reason: str = ""
+    since: datetime | None = None
+    """When they came into the state that this shows."""
 
 
 class SetLamp(Effect, frozen=True, kw_only=True):

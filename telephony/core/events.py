@@ -220,6 +220,14 @@ class NativePauseSeen(Event, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class NativeMemberSeen(Event, frozen=True, kw_only=True):
+    """Somebody has removed a member of the mirrored native queue past us, added one, or let one be rung in a call."""
+
+    phone: str
+    queue: str
+    act: Literal["removed", "added", "ring_in_use"]
+
+
 class SeenChannel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A channel as it stands in a picture of the PBX."""
 
@@ -462,6 +470,7 @@ AnyEvent = (
     | OperatorsChanged
     | RosterChanged
     | NativePauseSeen
+    | NativeMemberSeen
     | HelperArrived
     | PictureTaken
     | PbxLost

@@ -131,12 +131,17 @@ class Ami:
         fields: Fields = {"Interface": interface, "Paused": paused, "Queue": queue, "Reason": reason or None}
         await self.action("QueuePause", fields)
 
+    async def queue_ring_in_use(self, queue: str, interface: str, *, on: bool) -> None:
+        """Whether a member is rung also while in a call."""
+        fields: Fields = {"Interface": interface, "RingInUse": "yes" if on else "no", "Queue": queue}
+        await self.action("QueueMemberRingInUse", fields)
+
     async def queue_status(self, queue: str | None = None) -> list[Row]:
         """Rows with Event QueueParams, QueueMember or QueueEntry, of one native queue or of all."""
         return _rows(await self.action("QueueStatus", {"Queue": queue}))
 
     async def queue_members(self, queue: str | None = None) -> list[Row]:
-        """The members of native queues: Queue, Interface, MemberName, Paused ("0", "1"), PausedReason, …"""
+        """The members of native queues: Queue, Interface, MemberName, Paused ("0", "1"), PausedReason, LastPause, …"""
         rows = await self.queue_status(queue)
         return [
             {**row, "Interface": row["Location"], "MemberName": row["Name"]}

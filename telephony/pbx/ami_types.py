@@ -105,6 +105,12 @@ class QueueMemberPenalty(_Member, frozen=True, kw_only=True):
     """A member's penalty has changed."""
 
 
+class QueueMemberRinginuse(_Member, frozen=True, kw_only=True):
+    """A member is rung also while in a call, or not any more."""
+
+    ringinuse: bool
+
+
 class QueueMemberStatus(_Member, frozen=True, kw_only=True):
     """A member's device state has changed; `status` is Asterisk's number of it."""
 
@@ -139,7 +145,7 @@ class QueueCallerAbandon(_Caller, frozen=True, kw_only=True):
 
 EVENTS: tuple[type[AmiEvent], ...] = (
     FullyBooted, ContactStatus, DeviceStateChange, QueueMemberAdded, QueueMemberRemoved, QueueMemberPause,
-    QueueMemberPenalty, QueueMemberStatus, QueueCallerJoin, QueueCallerLeave, QueueCallerAbandon,
+    QueueMemberPenalty, QueueMemberRinginuse, QueueMemberStatus, QueueCallerJoin, QueueCallerLeave, QueueCallerAbandon,
 )  # fmt: skip
 
 Message = AmiEvent | AmiConnected | AmiDisconnected

@@ -11,11 +11,11 @@ from typing import Any, Literal
 import structlog
 
 from telephony.core.effects import CallEffect, MirrorMember, SetLamp, TakeBack
-from telephony.core.events import AnyEvent, NativePauseSeen, PbxLost, PhoneChanged
+from telephony.core.events import AnyEvent, NativeMemberSeen, NativePauseSeen, PbxLost, PhoneChanged
 from telephony.core.plan import Plan
 from telephony.pbx import snapshot
 from telephony.pbx.ami import Ami, AmiConnected, AmiDisconnected, ContactStatus, QueueMemberPause
-from telephony.pbx.ami_types import LoginRejected
+from telephony.pbx.ami_types import LoginRejected, QueueMemberAdded, QueueMemberRemoved, QueueMemberRinginuse
 from telephony.pbx.ami_types import Message as AmiMessage
 from telephony.pbx.ari import AriClient, AriError, Connected, Disconnected, Message, Problem, Replaced, RequestFailed
 from telephony.pbx.ari.events import Event
@@ -57,7 +57,7 @@ class AsteriskPbx:
         self._ami = ami
         self._translator = Translator(plan, tokens.token, deliver)
         self._performer = Performer(self._ari, plan, self._translator, deliver, tokens.number, self._take_back)
-        self._mirror = Mirror(ami, self._paused_past_us)
+        self._mirror = Mirror(ami, self._past_us)
         self._lamps = Lamps(lambda device, state: self._ari.device_states.set(device, state))
         self._phones = {phone.name for phone in plan.phones}
         self._unreachable: set[str] = set()
@@ -142,6 +142,8 @@ class AsteriskPbx:
     def take_picture(self, why: Why) -> None:
         if self._acting:
             self._spawn(self._take_picture(why), f"picture-{why}")
+            if why == "audit":
+                self._spawn(self._audit_queues(), "audit-queues")
 
     def beat(self, epoch: int) -> None:
         if self._ari.connected:
@@ -206,18 +208,34 @@ class AsteriskPbx:
             self._mirror.lost()
         elif isinstance(message, ContactStatus) and message.aor in self._phones:
             self._phone_is(message.aor, reachable=message.contact_status not in GONE)
-        elif isinstance(message, QueueMemberPause):
-            self._mirror.heard(message.queue, message.interface, message.paused_reason, paused=message.paused)
+        else:
+            self._queues_heard(message)
 
-    def _paused_past_us(self, foreign: Foreign) -> None:
-        self._deliver(
-            NativePauseSeen(
-                phone=foreign.interface.removeprefix("PJSIP/"),
-                queue=foreign.queue.removeprefix(PREFIX),
-                paused=foreign.paused,
-                reason=foreign.reason,
-            )
-        )
+    def _queues_heard(self, message: AmiMessage) -> None:
+        match message:
+            case QueueMemberPause(queue=queue, interface=interface, paused=paused):
+                self._mirror.heard(queue, interface, message.paused_reason, paused=paused)
+            case QueueMemberAdded(queue=queue, interface=interface, paused=paused):
+                self._mirror.heard_added(queue, interface, message.member_name, paused=paused)
+            case QueueMemberRemoved(queue=queue, interface=interface):
+                self._mirror.heard_removed(queue, interface)
+            case QueueMemberRinginuse(queue=queue, interface=interface, ringinuse=on):
+                self._mirror.heard_ring_in_use(queue, interface, on=on)
+
+    def _past_us(self, foreign: Foreign) -> None:
+        phone, queue = foreign.interface.removeprefix("PJSIP/"), foreign.queue.removeprefix(PREFIX)
+        match foreign.act:
+            case "paused" | "unpaused" as act:
+                paused = act == "paused"
+                self._deliver(NativePauseSeen(phone=phone, queue=queue, paused=paused, reason=foreign.reason))
+            case act:
+                self._deliver(NativeMemberSeen(phone=phone, queue=queue, act=act))
+
+    async def _audit_queues(self) -> None:
+        try:
+            await self._mirror.audit()
+        except OSError as error:  # found again at the next AmiConnected, or by the next audit
+            log.warning("native queues not compared", error=str(error))
 
     async def _ami_found(self) -> None:
         try:

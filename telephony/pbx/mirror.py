@@ -1,30 +1,39 @@
 """The native fallback queues show the true operators, so that callers are answered while no router lives.
 
 Wanted and actual membership are kept apart; one task brings the PBX in line, the newest wish of a login last. After
-every (re)connect the actual side is read from the PBX, so members of a former life are found and removed.
+every (re)connect the actual side is read from the PBX, so members of a former life are found and removed. Whatever
+stands otherwise than we left it is somebody else's doing: told, and undone. No reason of a pause is trusted for that.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, Protocol
 
 import structlog
 
 from telephony.core.effects import MirrorMember
+from telephony.pbx.ami_types import ActionFailed
 
 log = structlog.get_logger(__name__)
 
 PREFIX = "gudok-"
 """Native queues are named after ours with this before it."""
-OURS = "gudok"
-"""Begins the reason of a pause that we have set. An unpausing carries no reason: see `heard`."""
+TRIES = 3
+"""A wish that is refused so often waits for the next audit, or for the next wish."""
+SLACK = 1
+"""Seconds: the PBX tells times of pauses without their fractions."""
+
+Act = Literal["paused", "unpaused", "removed", "added", "ring_in_use"]
 
 
 class Queues(Protocol):
-    """What the mirror needs of AMI. Each raises OSError or TimeoutError when the PBX cannot be asked."""
+    """What the mirror needs of AMI. Each raises ActionFailed when the PBX refuses, TimeoutError when it does not
+    answer in time, another OSError when it cannot be asked."""
 
     async def queue_add(self, queue: str, interface: str, *, name: str, paused: bool, reason: str) -> None: ...
 
@@ -32,8 +41,10 @@ class Queues(Protocol):
 
     async def queue_pause(self, queue: str, interface: str, *, paused: bool, reason: str) -> None: ...
 
+    async def queue_ring_in_use(self, queue: str, interface: str, *, on: bool) -> None: ...
+
     async def queue_members(self) -> list[Mapping[str, str]]:
-        """Rows with Queue, Interface, MemberName, Paused."""
+        """Rows with Queue, Interface, MemberName, Paused, PausedReason, LastPause (epoch seconds, 0: never)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,84 +62,164 @@ class Standing:
     login: str
     paused: bool
     reason: str = ""
+    since: datetime | None = None
+    """Of a wish: when the operator came into the state that it shows."""
     foreign: bool = False
     """Somebody else has paused or unpaused it."""
+    ring_in_use: bool = False
+    """Rung also while in a call: never our wish."""
+
+    def is_as(self, wanted: Standing) -> bool:
+        """Nothing is to be done. The reason counts, so that the PBX knows since when a pause of this kind lasts."""
+        same_reason = not wanted.paused or self.reason == wanted.reason
+        return (self.login, self.paused, self.ring_in_use) == (wanted.login, wanted.paused, False) and same_reason
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A pause that somebody set or took past us; it is undone."""
+    """What somebody did to a membership past us; it is undone."""
 
     queue: str
     interface: str
-    paused: bool
-    reason: str
+    act: Act
+    reason: str = ""
 
 
 class Mirror:
-    """Keeps the native queues' members equal to what the rules say; tells `intruded` of what it finds paused or
-    unpaused against them by others."""
+    """Keeps the native queues' members equal to what the rules say; tells `intruded` of what others did to them."""
 
     def __init__(self, ami: Queues, intruded: Callable[[Foreign], None] = lambda foreign: None) -> None:
         self._ami = ami
         self._intruded = intruded
-        self._asked: dict[Member, list[bool]] = {}
-        """Pausings and unpausings of ours whose events have not come yet."""
-        self._removed: dict[Member, Standing] = {}
-        """How members stood that nobody wanted: at a start they are read before the first wish comes."""
+        self._asked: dict[Member, list[Act]] = {}
+        """What we have asked for and not heard of yet."""
+        self._touched: set[Member] = set()
+        """Of which something was asked or heard since the members were last read for an audit."""
+        self._tries: Counter[Member] = Counter()
         self._wanted: dict[Member, Standing] = {}
         self._actual: dict[Member, Standing] = {}
+        """As far as we know; before the first look at the PBX: the first wishes, which are what is on record."""
         self._of_login: dict[str, set[Member]] = {}
         self._dirty: dict[Member, None] = {}
         self._wake = asyncio.Event()
         self._connected = False
+        self._looked = False
 
     def show(self, effect: MirrorMember) -> None:
         """The operator shall be a member of exactly these queues."""
         before = self._of_login.pop(effect.login, set())
         now = {Member(PREFIX + queue, f"PJSIP/{effect.phone}") for queue in effect.queues}
+        reason = f"gudok {effect.reason}".rstrip() if effect.paused else ""
         for member in before - now:
             self._wanted.pop(member, None)
         for member in now:
-            self._wanted[member] = Standing(effect.login, effect.paused, effect.reason)
+            self._wanted[member] = Standing(effect.login, effect.paused, reason, effect.since)
+            if not self._looked:
+                self._actual.setdefault(member, self._wanted[member])
         if now:
             self._of_login[effect.login] = now
-        self._dirty.update(dict.fromkeys((*before, *now)))
-        self._wake.set()
+        for member in before | now:
+            self._tries.pop(member, None)
+            self._set_right_soon(member)
 
     def lost(self) -> None:
         """AMI is gone: nothing can be shown until it is back."""
         self._connected = False
 
     async def found(self) -> None:
-        """AMI is back: read how the queues stand and set right what differs."""
-        rows = await self._ami.queue_members()
+        """AMI is back: read how the queues stand and set right what differs. Members that are missing are added again
+        and nobody is blamed: a PBX that has lost its database looks alike."""
+        rows = await self._rows()
         before, self._actual = self._actual, {}
+        for member, row in rows.items():
+            known = None if self._asked.get(member) else before.get(member)  # what was under way may have failed
+            self._actual[member] = _found(row, known)
         self._asked.clear()
-        for row in rows:
-            if row["Queue"].startswith(PREFIX):
-                member = Member(row["Queue"], row["Interface"])
-                self._actual[member] = _found(row, before.get(member))
-        self._dirty.update(dict.fromkeys((*self._actual, *self._wanted)))
-        self._connected = True
-        self._wake.set()
+        self._tries.clear()
+        self._connected = self._looked = True
+        for member in (*self._actual, *self._wanted):
+            self._set_right_soon(member)
+
+    async def audit(self) -> None:
+        """Compare what we know with the PBX; a difference is taken as if its event had come. What had been given up
+        is tried again. Raises OSError."""
+        if not self._connected:
+            await self.found()
+            return
+        self._touched.clear()
+        rows = await self._rows()
+        settled = {*rows, *self._actual} - self._touched - self._dirty.keys()
+        for member in (member for member in settled if not self._asked.get(member)):
+            row, actual = rows.get(member), self._actual.get(member)
+            if row is None:
+                self.heard_removed(member.queue, member.interface)
+            elif actual is None:
+                self.heard_added(member.queue, member.interface, row["MemberName"], paused=row["Paused"] == "1")
+            else:
+                self.heard(member.queue, member.interface, row.get("PausedReason", ""), paused=row["Paused"] == "1")
+        for member in self._tries:
+            self._set_right_soon(member)
+        self._tries.clear()
+
+    async def _rows(self) -> dict[Member, Mapping[str, str]]:
+        rows = await self._ami.queue_members()
+        return {Member(row["Queue"], row["Interface"]): row for row in rows if row["Queue"].startswith(PREFIX)}
+
+    # -- what the PBX tells. An event does not say by whom: it is ours when we have asked for just this.
 
     def heard(self, queue: str, interface: str, reason: str, *, paused: bool) -> None:
-        """A member was paused or unpaused. An event without a reason does not tell by whom: it is ours when we have
-        asked for just this and not heard of it yet."""
+        """A member was paused or unpaused."""
         member = Member(queue, interface)
         actual = self._actual.get(member)
+        if not self._was_ours(member, _act(paused)) and actual is not None and actual.paused != paused:
+            self._actual[member] = replace(actual, paused=paused, reason=reason, foreign=True)
+            self._set_right_soon(member)
+
+    def heard_added(self, queue: str, interface: str, name: str, *, paused: bool) -> None:
+        """A member was added."""
+        member = Member(queue, interface)
+        if not queue.startswith(PREFIX) or self._was_ours(member, "added") or member in self._actual:
+            return
+        self._actual[member] = Standing(name, paused, foreign=paused)
+        if member not in self._wanted:
+            self._intruded(Foreign(queue, interface, "added"))
+        self._set_right_soon(member)
+
+    def heard_removed(self, queue: str, interface: str) -> None:
+        """A member was removed."""
+        member = Member(queue, interface)
+        if self._was_ours(member, "removed") or self._actual.pop(member, None) is None:
+            return
+        if member in self._wanted:
+            self._intruded(Foreign(queue, interface, "removed"))
+            self._set_right_soon(member)
+
+    def heard_ring_in_use(self, queue: str, interface: str, *, on: bool) -> None:
+        """A member shall be rung also while in a call, or shall not any more."""
+        member = Member(queue, interface)
+        actual = self._actual.get(member)
+        if actual is not None and on != actual.ring_in_use:
+            self._actual[member] = replace(actual, ring_in_use=on)
+            if on:
+                self._intruded(Foreign(queue, interface, "ring_in_use"))
+                self._set_right_soon(member)
+
+    def _was_ours(self, member: Member, act: Act) -> bool:
+        self._touched.add(member)
         asked = self._asked.get(member, [])
-        if paused in asked:
-            asked.remove(paused)
-        elif actual is not None and actual.paused != paused:
-            foreign = not reason.startswith(OURS)
-            self._actual[member] = Standing(actual.login, paused, reason, foreign)
-            self._dirty[member] = None
-            self._wake.set()
+        if act in asked:
+            asked.remove(act)
+            return True
+        return False
+
+    # -- what is done
+
+    def _set_right_soon(self, member: Member) -> None:
+        self._dirty[member] = None
+        self._wake.set()
 
     async def run(self) -> None:
-        """Owned by the edge: carry out wishes, one after the other."""
+        """Owned by the edge: carry out wishes, one after the other. A refused one costs nothing but itself."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -136,46 +227,73 @@ class Mirror:
                 member = next(iter(self._dirty))
                 del self._dirty[member]
                 try:
-                    await self._set_right(member)
-                except (OSError, TimeoutError) as error:
+                    await self._try(member)
+                except OSError as error:
                     log.warning("fallback queue not updated", queue=member.queue, error=str(error))
                     self._dirty[member] = None
                     self._connected = False
 
-    async def _set_right(self, member: Member) -> None:
-        wanted, actual = self._wanted.get(member), self._actual.get(member)
-        if wanted is None:
-            if actual is not None:
-                await self._ami.queue_remove(member.queue, member.interface)
-                self._actual.pop(member, None)
-                self._removed[member] = actual
+    async def _try(self, member: Member) -> None:
+        """Where the PBX refuses, what we know of the member is wrong: look again, and try again. Raises OSError when it
+        cannot be asked at all."""
+        try:
+            await self._set_right(member)
             return
-        if actual is not None and actual.login != wanted.login:
+        except (ActionFailed, TimeoutError) as error:
+            log.warning("fallback queue refuses", queue=member.queue, error=str(error))
+        self._tries[member] += 1
+        row = (await self._rows()).get(member)
+        self._asked.pop(member, None)
+        self._actual.pop(member, None)
+        if row is not None:
+            self._actual[member] = _found(row, None)
+        if self._tries[member] < TRIES:
+            self._dirty[member] = None
+        else:
+            log.error("fallback queue not as it should be", queue=member.queue)
+
+    async def _set_right(self, member: Member) -> None:
+        """What we know of the member is changed before the PBX is asked: what others do meanwhile is seen."""
+        wanted, actual = self._wanted.get(member), self._actual.get(member)
+        if actual is not None and (wanted is None or actual.login != wanted.login):
+            del self._actual[member]
+            self._ask(member, "removed")
             await self._ami.queue_remove(member.queue, member.interface)
             actual = None
+        if wanted is None:
+            return
         if actual is None:
-            found = self._removed.pop(member, wanted)
-            if found.foreign and found.paused != wanted.paused:
-                self._intruded(Foreign(member.queue, member.interface, found.paused, found.reason))
+            self._actual[member] = wanted
+            self._ask(member, "added")
             await self._ami.queue_add(
-                member.queue, member.interface, name=wanted.login, paused=wanted.paused, reason=_tagged(wanted)
+                member.queue, member.interface, name=wanted.login, paused=wanted.paused, reason=wanted.reason
             )
-        elif actual.paused != wanted.paused:
-            if actual.foreign:
-                self._intruded(Foreign(member.queue, member.interface, actual.paused, actual.reason))
-            self._asked.setdefault(member, []).append(wanted.paused)
-            self._actual[member] = wanted  # before its event comes, so that the next one of somebody else is seen
-            await self._ami.queue_pause(member.queue, member.interface, paused=wanted.paused, reason=_tagged(wanted))
+            return
         self._actual[member] = wanted
+        if not replace(actual, ring_in_use=False).is_as(wanted):
+            if actual.foreign and actual.paused != wanted.paused:
+                self._intruded(Foreign(member.queue, member.interface, _act(actual.paused), actual.reason))
+            self._ask(member, _act(wanted.paused))
+            await self._ami.queue_pause(member.queue, member.interface, paused=wanted.paused, reason=wanted.reason)
+        if actual.ring_in_use:
+            await self._ami.queue_ring_in_use(member.queue, member.interface, on=False)
+
+    def _ask(self, member: Member, act: Act) -> None:
+        self._touched.add(member)
+        self._asked.setdefault(member, []).append(act)
 
 
-def _tagged(wanted: Standing) -> str:
-    return f"{OURS} {wanted.reason}".rstrip() if wanted.paused else ""
+def _act(paused: bool) -> Act:
+    return "paused" if paused else "unpaused"
 
 
-def _found(row: Mapping[str, str], before: Standing | None) -> Standing:
-    """A member as it stands after a time in which we could not see. Others' doing is a pause without our mark, or an
-    end of the one that we had seen to."""
-    paused, reason = row["Paused"] == "1", row.get("PausedReason", "")
-    ended = before is not None and before.paused and not paused
-    return Standing(row["MemberName"], paused, reason, foreign=ended or (paused and not reason.startswith(OURS)))
+def _found(row: Mapping[str, str], known: Standing | None) -> Standing:
+    """A member as it stands after a time in which we could not see, when `known` is how it should have stood. The time
+    of its last pause tells others' doing from a wish of ours that has not reached the PBX: a pause is others' if it was
+    set after the operator was free, its end if the pause had been set."""
+    paused, last = row["Paused"] == "1", int(row.get("LastPause") or 0)
+    foreign = False
+    if known is not None and known.paused != paused:
+        since = 0.0 if known.since is None else known.since.timestamp()
+        foreign = last + SLACK >= since
+    return Standing(row["MemberName"], paused, row.get("PausedReason", ""), foreign=foreign)

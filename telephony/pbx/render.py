@@ -39,7 +39,7 @@ CEL_COLUMNS = (
 
 AMI_EVENTS = (
     *("FullyBooted", "Shutdown", "Reload", "ContactStatus", "OriginateResponse"),
-    *("QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause", "QueueMemberPenalty"),
+    *("QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause", "QueueMemberPenalty", "QueueMemberRinginuse"),
     *("QueueCallerJoin", "QueueCallerLeave", "QueueCallerAbandon"),
 )
 

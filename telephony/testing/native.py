@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from telephony.core import events as ev
@@ -46,8 +47,12 @@ class NativeQueue:
         member.paused = paused
         return [ev.NativePauseSeen(phone=member.phone, queue=queue, paused=paused) for queue in member.queues]
 
-    def paused_past_us(self) -> list[ev.NativePauseSeen]:
-        """What a router finds when it looks: members that stand otherwise than it wished."""
+    def paused_past_us(self, on_record: Iterable[MirrorMember] = ()) -> list[ev.NativePauseSeen]:
+        """What a router finds when it looks: members that stand otherwise than it wished; a new one goes by its first
+        wishes, which tell what is on record."""
+        for effect in reversed(list(on_record)):
+            if effect.login in self.members:
+                self.members[effect.login].wanted = effect.paused
         differing = [login for login, member in self.members.items() if member.paused != member.wanted]
         return [event for login in differing for event in self.pause(login, paused=self.members[login].paused)]
 

@@ -34,6 +34,8 @@ class MemoryPbx(Pbx):
     def __init__(self, switch: Switch) -> None:
         self.switch = switch
         self.native = NativeQueue(switch)
+        self._first_wishes: list[do.MirrorMember] | None = None
+        """What a new router has wished before it looked at the queues."""
         self.refusals: list[ev.PbxRefused] = []
         """All that was refused, for stories to look at."""
         self.lamps: dict[str, str] = {}
@@ -55,13 +57,17 @@ class MemoryPbx(Pbx):
     def attend(self, deliver: Callable[[ev.AnyEvent], None]) -> None:
         """A router lives, and hears at least that nothing can be asked."""
         self._deliver = deliver
+        self._first_wishes = []
 
     def connect(self) -> None:
         """Events flow from now on."""
         self._connection += 1
         self.switch.application = True
-        for event in self.native.paused_past_us():
+        wishes, self._first_wishes = self._first_wishes, None
+        for event in self.native.paused_past_us(wishes or ()):
             self._hear(None, event)
+        for effect in wishes or ():
+            self.native.mirror(effect)
 
     def pause_past_us(self, login: str, *, paused: bool) -> None:
         """Somebody pauses a member of the native queues by AMI or the PBX's command line."""
@@ -105,7 +111,10 @@ class MemoryPbx(Pbx):
             self._begin(effect)
 
     def mirror(self, effect: do.MirrorMember) -> None:
-        self.native.mirror(effect)
+        if self._first_wishes is None:
+            self.native.mirror(effect)
+        else:
+            self._first_wishes.append(effect)
 
     def light(self, effect: do.SetLamp) -> None:
         self.lamps[effect.name] = effect.state

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.world import World
-from telephony.pbx.ami import Ami
+from telephony.pbx.ami import Ami, Row
 from telephony.pbx.install import ensure
 from telephony.store import break_queries
 from telephony.store.break_rows import ViolationRow
@@ -20,6 +20,9 @@ from telephony.testing.phones.lamp_keys import LampKey, LampKeys, watch_lamps
 from telephony.testing.phones.softphone import Softphone
 from tests.integration.test_calls import CENTER
 from tests.integration.test_hands import OPERATORS
+
+SAME_ACT = 5.1
+"""Seconds after which something at the back door is another act."""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -144,10 +147,52 @@ async def test_a_pause_past_us_is_undone_within_a_second_and_is_a_violation(
     world: World, olga: Softphone, ami: Ami
 ) -> None:
     await paused(ami, until=no)
-    await ami.queue_pause("gudok-booking", "PJSIP/phone01", paused=True, reason="tea")
-    await paused(ami, until=no, within=1.0)
-    assert (await world.operator("olga", "ready")).reason != "tea"
-    assert len(await back_doors(world)) == 1
+    for count, reason in enumerate(("tea", "gudok break"), 1):
+        await ami.queue_pause("gudok-booking", "PJSIP/phone01", paused=True, reason=reason)
+        await paused(ami, until=no, within=1.0)
+        assert (await world.operator("olga", "ready")).reason != reason
+        assert len(await back_doors(world)) == count
+        await asyncio.sleep(SAME_ACT)
+
+
+async def test_a_membership_changed_past_us_is_set_right_within_a_second(
+    world: World, olga: Softphone, ami: Ami
+) -> None:
+    def booked(rows: list[Row]) -> bool:
+        return "gudok-booking" in queues_of(rows)
+
+    before = len(await back_doors(world))
+    await ami.queue_remove("gudok-booking", "PJSIP/phone01")
+    await members(ami, booked)
+    await asyncio.sleep(SAME_ACT)
+    await ami.queue_add("gudok-children", "PJSIP/phone01")
+    await members(ami, lambda rows: booked(rows) and "gudok-children" not in queues_of(rows))
+    await asyncio.sleep(SAME_ACT)
+    await ami.queue_ring_in_use("gudok-booking", "PJSIP/phone01", on=True)
+    async with asyncio.timeout(5):
+        while len(await back_doors(world)) < before + 3:  # noqa: ASYNC110  (a database gives no event)
+            await asyncio.sleep(0.1)
+    assert [row.detail for row in await back_doors(world)][before:] == [
+        "removed from booking",
+        "added to children",
+        "rung in calls in booking",
+    ]
+    told = await ami.action("Command", {"Command": "queue show gudok-booking"})
+    assert "(ringinuse disabled)" in str(told)
+
+
+def queues_of(rows: list[Row]) -> set[str]:
+    return {row["Queue"] for row in rows}
+
+
+async def members(ami: Ami, until: Callable[[list[Row]], bool], *, within: float = 1.0) -> None:
+    """Wait until Olga's memberships satisfy this."""
+    for _ in range(int(within * 50)):
+        rows = [row for row in await ami.queue_members() if row["Interface"] == "PJSIP/phone01"]
+        if until(rows):
+            return
+        await asyncio.sleep(0.02)  # as in `paused`
+    raise AssertionError(f"after {within} s she is in {queues_of(rows)}")
 
 
 async def test_an_end_of_a_pause_past_us_is_undone_too(world: World, olga: Softphone, ami: Ami) -> None:
@@ -168,6 +213,19 @@ async def test_a_pause_made_while_gudok_was_away_is_undone_when_it_is_back(
     await world.start_service()
     await paused(ami, until=no, within=5.0)
     assert len(await back_doors(world)) == before + 1
+
+
+async def test_a_pause_ended_while_gudok_was_away_is_set_again(world: World, olga: Softphone, ami: Ami) -> None:
+    await dial(olga, "*231")
+    await paused(ami, until=yes)
+    before = len(await back_doors(world))
+    await world.stop_service()
+    await ami.queue_pause(None, "PJSIP/phone01", paused=False)
+    await world.start_service()
+    await paused(ami, until=yes, within=5.0)
+    assert len(await back_doors(world)) == before + 1
+    await dial(olga, "*13")
+    await paused(ami, until=no)
 
 
 async def back_doors(world: World) -> list[ViolationRow]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import pytest
+
 from telephony.testing.people import Caller, Operator
 from telephony.testing.story import Story
+from tests.scenarios.small_center import NewStory
 
 
 def talking(story: Story, *colleagues: str) -> tuple[Operator, Caller]:
@@ -61,6 +66,23 @@ def test_blind_that_fails_brings_the_caller_back_to_the_operator(story: Story) -
     story.passes(5)
     anna.hangs_up()
     assert caller.gone
+
+
+@pytest.mark.parametrize("seed", range(170, 270, 2))
+def test_a_phone_that_hangs_up_as_its_transfer_fails_does_not_take_the_caller_along(
+    new_story: NewStory, seed: int
+) -> None:
+    """However its BYE and our asking for the bridge overtake each other."""
+    story = new_story(seed=seed)
+    anna, caller = talking(story, "boris")
+    anna.transfers_to("2002")
+    boris = story.operators["boris"]
+    with story.at_once():
+        boris.rejects()
+        story.passes(Random(seed).uniform(0, 0.03))
+        anna.hangs_up()
+    story.passes(20)
+    assert anna.rings_for(caller)
 
 
 def test_blind_that_fails_with_the_operator_gone_goes_to_the_head_of_the_queue(story: Story) -> None:

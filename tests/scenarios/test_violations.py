@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -12,7 +13,8 @@ from telephony.core.break_facts import (
     ViolationSeen,
 )
 from telephony.core.commands import TakeBreak
-from telephony.core.events import RosterChanged
+from telephony.core.events import NativeMemberSeen, RosterChanged
+from telephony.core.facts import Repaired
 from telephony.core.roster import Shift
 from telephony.testing.clock import MORNING
 from telephony.testing.story import Story
@@ -165,6 +167,31 @@ def test_a_pause_by_the_back_door_is_undone_and_on_record(story: Story) -> None:
     assert asked.next_slot == MORNING + timedelta(minutes=10)
 
 
+def test_who_pauses_again_and_again_is_not_forgotten(story: Story) -> None:
+    anna = anna_at_work(story)
+    for _ in range(6):
+        story.pauses_past_us(anna)
+        story.passes(4)
+    assert len(violations(story, "anna")) == 3  # within five seconds it is one act
+
+
+@pytest.mark.parametrize("act", ["removed", "added", "ring_in_use"])
+def test_a_membership_changed_by_the_back_door_is_on_record(
+    story: Story, act: Literal["removed", "added", "ring_in_use"]
+) -> None:
+    anna = anna_at_work(story)
+    story.tell(NativeMemberSeen(phone=anna.phone.name, queue="booking", act=act))
+    assert violations(story, "anna") == [ViolationKind.BACK_DOOR]
+
+
+def test_a_phone_added_that_nobody_is_at_is_a_repair(story: Story) -> None:
+    story.tell(NativeMemberSeen(phone="phone09", queue="booking", act="added"))
+    story.moment()
+    story.journal.commit()
+    decided = [effect for _, effects in story.journal.entries for effect in effects]
+    assert [one.what for one in decided if isinstance(one, Repaired)] == ["native-member"]
+
+
 def test_a_break_is_not_ended_by_the_back_door(story: Story) -> None:
     anna = anna_at_work(story)
     it_is(story, "0:10")
@@ -182,3 +209,25 @@ def test_a_pause_taken_while_nobody_looked_is_found(story: Story) -> None:
     story.start_router()
     assert not story.pbx.native.members["anna"].paused
     assert violations(story, "anna") == [ViolationKind.BACK_DOOR]
+
+
+def test_a_break_ended_by_the_back_door_while_nobody_looked_is_found(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    story.kill_router()
+    story.pauses_past_us(anna, paused=False)
+    story.start_router()
+    assert anna.state == "break"
+    assert story.pbx.native.members["anna"].paused
+    assert violations(story, "anna") == [ViolationKind.BACK_DOOR]
+
+
+def test_a_break_that_was_over_while_nobody_looked_is_no_back_door(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    story.kill_router()
+    story.passes(3600)
+    story.start_router()
+    assert ViolationKind.BACK_DOOR not in violations(story, "anna")
