@@ -114,7 +114,7 @@ async def test_keys_raise_a_hand_and_the_caller_hears_nothing_of_it(
     await keys.shows("hand-3002", "blinking")
     await hears(caller, OLGA)
     heard = caller.recordings()[-1]
-    for tenth in range(int(heard.seconds * 10) - 12, int(heard.seconds * 10) - 1):
+    for tenth in range(max(3, int(heard.seconds * 10) - 12), int(heard.seconds * 10) - 1):  # it begins amid a tenth
         part = heard.tone(OLGA, tenth / 10, tenth / 10 + 0.1)
         assert part > 0.8, f"something else than her voice at {tenth / 10} s: {part}"
     await caller.send_digits("5")

@@ -124,7 +124,8 @@ async def test_a_start_knows_who_has_logged_out_lately(database_url: str, tmp_pa
         tell(store, state("both", 220, "ready", "logged_in"), state("both", 230, "offline", "phone_taken_over"))
         await store.durable()
         found = await break_queries.logged_out(store.database.engine, at(150))
-    assert found == (ev.LoggedOut(login="lately", at=at(200)),)
+    put_out = ev.LoggedOut(login="both", at=at(230), put_out=True)
+    assert found == (ev.LoggedOut(login="lately", at=at(200)), put_out)
 
 
 async def test_the_time_to_help_and_who_helped_how(database_url: str, tmp_path: Path) -> None:
