@@ -165,9 +165,9 @@ async def start_operators(
     files["register"] = [
         f"{plan.phone};[authentication username={plan.phone} password={plan.password}]" for plan in plans
     ]
-    # The PBX's OPTIONS count as open calls too: with places for the phones alone some would never register. Those who
-    # do it twice do no harm.
-    arguments += ["-sf", "register.xml", "-rxsf", "operator.xml", "-users", str(len(plans))]
+    # The PBX's OPTIONS take places among the users too: with as many as phones some would register late or never.
+    # Those who do it twice do no harm.
+    arguments += ["-sf", "register.xml", "-rxsf", "operator.xml", "-users", str(len(plans) * 5 // 4 + 1)]
     crowd = await start_crowd(program, files, server, arguments, port=port, seconds=seconds)
     try:
         await _registered(crowd, {plan.phone for plan in plans})
