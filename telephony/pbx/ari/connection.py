@@ -155,7 +155,7 @@ class Connection(picows.WSListener):
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         kind = frame.msg_type
         if kind is _TEXT and frame.fin:
-            self._message(frame.get_payload_as_bytes())
+            self._message(frame.get_payload_as_memoryview())
         elif kind is picows.WSMsgType.CLOSE:
             self._end(f"Asterisk closed the connection ({frame.get_close_code().name})")
             transport.send_close(picows.WSCloseCode.OK)
@@ -172,7 +172,7 @@ class Connection(picows.WSListener):
             message, self._fragments = bytes(self._fragments), bytearray()
             self._message(message)
 
-    def _message(self, data: bytes) -> None:
+    def _message(self, data: bytes | memoryview) -> None:
         if self.gone.done():
             return
         try:
@@ -250,7 +250,7 @@ def _reason(response: RESTResponse) -> str:
     return " ".join((said or response.reason_phrase).split())
 
 
-def _strange(data: bytes, error: Exception) -> Problem:
+def _strange(data: bytes | memoryview, error: Exception) -> Problem:
     """Why a frame could not be decoded. msgspec names the place and the types, never the values."""
     try:
         name = _decode_kind(data).type
