@@ -16,13 +16,13 @@ _OF_HANDS = (HandRaised, HandEscalated, HandTaken, HandLowered)
 def follow(turn: Turn) -> None:
     """At the end of a turn: where a hand went up or down, or somebody came to work or left."""
     center = turn.center
+    if not center.hands and not center.hand_lamps:
+        return  # nearly always
     if any(isinstance(effect, _OF_HANDS) for effect in turn.effects):
         changed = list(center.at_phone.values())
-    elif center.hands or center.hand_lamps:
+    else:
         logins = [effect.login for effect in turn.effects if isinstance(effect, OperatorChanged)]
         changed = [center.agents[login] for login in logins if login in center.agents]
-    else:
-        return
     for agent in changed:
         if _light(center, agent) != center.hand_lamps.get(agent.login, "off"):
             show(turn, agent)
