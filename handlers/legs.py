@@ -204,7 +204,7 @@ def _gave_up(turn: Turn, call: Call) -> bool:
 
 def _result_of(event: ChannelGone) -> AttemptResult:
     """Why a leg did not answer, from cause and SIP status."""
-    if event.timed_out or event.tech_cause in (408, 480) or event.cause in NO_ANSWER_CAUSES:
+    if event.tech_cause in (408, 480) or event.cause in NO_ANSWER_CAUSES:
         return AttemptResult.NO_ANSWER
     if event.cause in BUSY_CAUSES:
         return AttemptResult.BUSY

@@ -388,13 +388,11 @@ class ChannelResumed(Event, frozen=True, kw_only=True):
 
 
 class ChannelGone(Event, frozen=True, kw_only=True):
-    """The channel has ended. `cause`: Q.850; `tech_cause`: SIP status where the far end gave one; `timed_out`: our
-    own ring timeout ended it."""
+    """The channel has ended. `cause`: Q.850; `tech_cause`: SIP status where the far end gave one."""
 
     channel: ChannelId
     cause: int = 0
     tech_cause: int = 0
-    timed_out: bool = False
 
 
 class PlayEnded(Event, frozen=True, kw_only=True):

@@ -22,7 +22,6 @@ HEARD: tuple[type[heard.Event], ...] = (
     heard.StasisEnd,
     heard.ChannelDestroyed,
     heard.ChannelStateChange,
-    heard.ChannelHangupRequest,
     heard.ChannelDtmfReceived,
     heard.ChannelHold,
     heard.ChannelUnhold,
@@ -30,9 +29,6 @@ HEARD: tuple[type[heard.Event], ...] = (
     heard.PlaybackFinished,
 )
 """All that the router needs to hear. Everything else Asterisk is told to keep to itself."""
-
-RING_TIMEOUT_CAUSE = 32
-"""What ChannelHangupRequest says when our own dial timeout ended a ring (measured)."""
 
 
 class Translator:
@@ -50,7 +46,6 @@ class Translator:
         self._phones = {phone.name for phone in plan.phones}
         self._known: set[str] = set()
         self._legs: set[str] = set()
-        self._timed_out: set[str] = set()
         self._playbacks: set[str] = set()
         self._entering: dict[str, Future[None]] = {}
         """Snoop channels that are on their way into our application."""
@@ -59,7 +54,6 @@ class Translator:
             heard.StasisEnd: self._stasis_end,
             heard.ChannelDestroyed: self._destroyed,
             heard.ChannelStateChange: self._state_change,
-            heard.ChannelHangupRequest: self._hangup_request,
             heard.ChannelDtmfReceived: self._dtmf,
             heard.ChannelHold: self._hold,
             heard.ChannelUnhold: self._unhold,
@@ -104,7 +98,6 @@ class Translator:
         self._has_entered(channel)
         self._known.discard(channel)
         self._legs.discard(channel)
-        self._timed_out.discard(channel)
 
     def known(self) -> set[str]:
         """The channels we speak of now."""
@@ -116,7 +109,6 @@ class Translator:
             self._has_entered(channel)
         self._known -= channels
         self._legs -= channels
-        self._timed_out -= channels
 
     # -- what Asterisk says
 
@@ -182,9 +174,8 @@ class Translator:
         if self.gone is not None:
             self.gone.add(channel)
         if channel in self._known:
-            timed_out = channel in self._timed_out
             self.forget(channel)
-            self._deliver(ev.ChannelGone(channel=channel, cause=cause, tech_cause=tech_cause, timed_out=timed_out))
+            self._deliver(ev.ChannelGone(channel=channel, cause=cause, tech_cause=tech_cause))
 
     def _state_change(self, event: heard.ChannelStateChange) -> None:
         channel = event.channel
@@ -194,10 +185,6 @@ class Translator:
             self._deliver(ev.ChannelRinging(channel=channel.id))
         elif channel.state == "Up":
             self._deliver(ev.ChannelAnswered(channel=channel.id))
-
-    def _hangup_request(self, event: heard.ChannelHangupRequest) -> None:
-        if event.cause == RING_TIMEOUT_CAUSE and event.tech_cause is None and event.channel.id in self._legs:
-            self._timed_out.add(event.channel.id)
 
     def _dtmf(self, event: heard.ChannelDtmfReceived) -> None:
         if event.channel.id in self._known:

@@ -176,7 +176,7 @@ class Switch:
         if channel.phone is not None:
             channel.phone.channels[channel.id] = channel
 
-    def end(self, channel: Channel, cause: int = 16, tech_cause: int = 0, *, timed_out: bool = False) -> None:
+    def end(self, channel: Channel, cause: int = 16, tech_cause: int = 0) -> None:
         """The channel is destroyed; whoever stood in a bridge with it stays."""
         channel.gone = True
         self.record.leg(channel, ended=self.clock.now())
@@ -190,8 +190,7 @@ class Switch:
         others = (other for other in self.channels.values() if other.linked == channel.linked)
         self.record.ended(channel, last=next(others, None) is None)
         if channel.where == "ours" or channel.watched:
-            gone = ev.ChannelGone(channel=channel.id, cause=cause, tech_cause=tech_cause, timed_out=timed_out)
-            self.tell(channel, gone)
+            self.tell(channel, ev.ChannelGone(channel=channel.id, cause=cause, tech_cause=tech_cause))
         for snoop in [other for other in self.channels.values() if other.spies_on is channel]:
             self.end(snoop, *NORMAL_CLEARING)
         if bridge is not None and bridge.native:
@@ -210,7 +209,7 @@ class Switch:
         """INVITE the phone behind the channel."""
         phone = channel.phone
         assert phone is not None
-        channel.ring_over = self.clock.after(seconds, lambda: self.end(channel, *NO_ANSWER, timed_out=True))
+        channel.ring_over = self.clock.after(seconds, lambda: self.end(channel, *NO_ANSWER))
         if phone.manner != "silent" and phone.reachable:
             self.later(0.002, 0.02, lambda: self._rung(channel, phone, auto_answer=auto_answer))
 
