@@ -1,12 +1,8 @@
-"""Journal entries and the rows folded from them, written in one transaction.
-
-The statements are compiled once and run with plain tuples: this is the hot path of the store.
-"""
+"""Journal entries and the rows folded from them, written in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -22,6 +18,7 @@ from telephony.store.break_rows import NAMED
 from telephony.store.dialects import insert, is_any_of, is_postgres
 from telephony.store.fold import Family, Named, Place, Rows, call_of, fold, login_of, named_of
 from telephony.store.rows import ROW_TYPES, AnyRow, AttemptRow, CallRow, StateRow
+from telephony.store.statements import Statement, query, write
 from telephony.store.tables import CallLogTables, call_log, call_log_state, journal, to_iso
 
 
@@ -64,15 +61,6 @@ def facts_of(seq: int, effects: Iterable[object]) -> list[Placed]:
 
 def stored_facts(line: Line) -> list[Placed]:
     return facts_of(line.seq, _effects_decoder.decode(line.effects))
-
-
-class Statement:
-    """An SQL statement in the words and with the parameter order of one driver."""
-
-    def __init__(self, clause: sa.ClauseElement, dialect: Dialect) -> None:
-        compiled = clause.compile(dialect=dialect)
-        self.sql = str(compiled)
-        self.order: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
 
 
 class CallLog:
@@ -120,7 +108,7 @@ class CallLog:
             facts = [fact for line in lines for fact in stored_facts(line)]
         time = (lambda at: at) if self._native_times else to_iso
         values = [(line.seq, time(line.at), line.type, line.event, line.effects) for line in lines]
-        _write(connection, self._journal, values)
+        write(connection, self._journal, values)
         self.fold_in(connection, facts)
         return len(lines)
 
@@ -137,7 +125,7 @@ class CallLog:
                 changed.setdefault(self._table_of[type(row)], {})[self._key_of[type(row)](row)] = row
         for table, by_key in changed.items():
             statement, columns = self._upserts[table]
-            _write(connection, statement, [self._values(row, columns) for row in by_key.values()])
+            write(connection, statement, [self._values(row, columns) for row in by_key.values()])
         self._drop_finished(facts)
 
     def _values(self, row: AnyRow, columns: tuple[int, ...]) -> tuple[Any, ...]:
@@ -148,7 +136,7 @@ class CallLog:
 
     def _last_seq(self, connection: Connection) -> int:
         """The last entry of the journal. A rebuild swapped in meanwhile voids the remembered rows."""
-        ((generation, last),) = _query(connection, self._check)
+        ((generation, last),) = query(connection, self._check)
         if generation != self._generation:
             self._generation = generation
             self.forget()
@@ -182,7 +170,7 @@ class CallLog:
 
     def _read(self, connection: Connection, statement: Statement, keys: set[str], kind: type[Any]) -> list[Any]:
         listed: object = list(keys) if self._native_times else msgspec.json.encode(list(keys)).decode()
-        found = _query(connection, statement, listed)
+        found = query(connection, statement, listed)
         fields = kind.__struct_fields__
         return [msgspec.convert(dict(zip(fields, row, strict=True)), kind, strict=False) for row in found]
 
@@ -192,18 +180,6 @@ class CallLog:
             call = call_of(fact)
             if call is not None and call in families and families[call].over:
                 del families[call]
-
-
-def _write(connection: Connection, statement: Statement, values: list[tuple[Any, ...]]) -> None:
-    """On the driver's cursor: SQLAlchemy's own way around it costs more than the statement."""
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.executemany(statement.sql, values)
-
-
-def _query(connection: Connection, statement: Statement, *values: object) -> list[Any]:
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.execute(statement.sql, values)
-        return list(cursor.fetchall())
 
 
 def _named(tables: CallLogTables) -> list[tuple[str, sa.Table]]:

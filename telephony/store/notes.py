@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Dialect
 
 from telephony.store.database import Database
 from telephony.store.dialects import insert
+from telephony.store.statements import Statement, write
 from telephony.store.tables import cel_position, number_looks, phone_numbers
 
 NUMBERS_KNOWN = 100_000
@@ -86,12 +88,18 @@ class Notes:
         self._known.update(taken._numbers)
 
     def write(self, connection: Connection) -> None:
+        numbers, position = _statements(connection.dialect)
         if self._numbers:
-            statement = insert(phone_numbers, connection.dialect).on_conflict_do_nothing()
-            pairs = [{"token": token, "number": number} for token, number in self._numbers.items()]
-            connection.execute(statement, pairs)
-        for position in self._positions.values():
-            values = msgspec.structs.asdict(position)
-            statement = insert(cel_position, connection.dialect).values(**values)
-            changed = {"inode": position.inode, "offset": position.offset}
-            connection.execute(statement.on_conflict_do_update(index_elements=["file"], set_=changed))
+            write(connection, numbers, list(self._numbers.items()))
+        if self._positions:
+            write(connection, position, [(at.file, at.inode, at.offset) for at in self._positions.values()])
+
+
+@cache
+def _statements(dialect: Dialect) -> tuple[Statement, Statement]:
+    """What keeps a number, and what keeps a position; their values in the order of the columns."""
+    numbers = insert(phone_numbers, dialect).on_conflict_do_nothing()
+    position = insert(cel_position, dialect)
+    changed = {"inode": position.excluded.inode, "offset": position.excluded.offset}
+    kept = position.on_conflict_do_update(index_elements=["file"], set_=changed)
+    return Statement(numbers, dialect), Statement(kept, dialect)
