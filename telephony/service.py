@@ -22,7 +22,8 @@ from telephony.clock import Clock
 from telephony.control import Control
 from telephony.core.center import Center
 from telephony.core.effects import Alarm, Reply
-from telephony.core.events import AnyEvent, Operator, OperatorsChanged, PictureTaken
+from telephony.core.events import AnyEvent, OperatorsChanged, PictureTaken
+from telephony.core.staff import Operator
 from telephony.exits import Exit
 from telephony.guard import rescue
 from telephony.pbx.agi import AgiProblem, AgiServer
