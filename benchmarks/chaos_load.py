@@ -10,7 +10,8 @@ import shutil
 import signal
 from pathlib import Path
 
-from benchmarks.world import ServiceFailedError, World
+from benchmarks.control import ServiceFailedError
+from benchmarks.world import World
 from telephony.core.commands import ComeBack
 from telephony.pbx.install import ensure
 from telephony.pbx.programs.program import Program
