@@ -31,7 +31,8 @@ from benchmarks import bench_recovery as recovery
 from benchmarks import breaks, matching, policy
 from benchmarks.bench_load import Load, Result, measure
 from benchmarks.world import World, to_the_end
-from telephony.pbx.install import Program, ensure
+from telephony.pbx.install import ensure
+from telephony.pbx.programs.program import Program
 
 LOADS = {
     "ten_operators": Load(operators=10, waiting=15, talk_ms=1000, ring_ms=50, seconds=30, per_second=30),

@@ -15,7 +15,7 @@ import msgspec
 
 from benchmarks import bench_center as center
 from benchmarks.world import World
-from telephony.pbx.install import Program
+from telephony.pbx.programs.program import Program
 from telephony.testing.phones import marks
 from telephony.testing.phones.load import CallerPlan, Crowd, start_callers, start_operators
 

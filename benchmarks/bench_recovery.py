@@ -25,7 +25,8 @@ import msgspec
 
 from benchmarks import bench_center as center
 from benchmarks.world import World
-from telephony.pbx.install import Program, cache_dir
+from telephony.pbx.programs.bundles import cache_dir
+from telephony.pbx.programs.program import Program
 from telephony.store import tables
 from telephony.store.migrate import upgrade
 from telephony.testing import big_database

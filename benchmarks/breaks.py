@@ -20,7 +20,7 @@ from benchmarks.bench_load import quantiles
 from benchmarks.world import World
 from telephony.pbx.ami import Ami, QueueMemberPause
 from telephony.pbx.ami_types import Message
-from telephony.pbx.install import Program
+from telephony.pbx.programs.program import Program
 from telephony.store.break_queries import states_of
 from telephony.testing.phones.lamp_keys import LampKey, LampKeys, watch_lamps
 from telephony.testing.phones.load import CodePlan, start_codes, start_operators

@@ -10,9 +10,11 @@ import shutil
 import signal
 from pathlib import Path
 
-from benchmarks.world import ServiceFailedError, World
+from benchmarks.control import ServiceFailedError
+from benchmarks.world import World
 from telephony.core.commands import ComeBack
-from telephony.pbx.install import Program, ensure
+from telephony.pbx.install import ensure
+from telephony.pbx.programs.program import Program
 from telephony.resources import default_folder
 from telephony.store.roster import COLUMNS
 from telephony.testing.phones.load import CallerPlan, Crowd, OperatorPlan, start_callers, start_operators

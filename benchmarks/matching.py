@@ -18,6 +18,7 @@ from telephony.core import commands
 from telephony.core import events as ev
 from telephony.core.center import Center
 from telephony.core.plan import Phone, Plan, Queue, Strategy
+from telephony.core.staff import Operator
 
 SIZES = ((100, 5, 500), (1_000, 20, 5_000), (3_000, 20, 30_000), (10_000, 20, 100_000))
 """Operators, queues, callers waiting."""
@@ -55,11 +56,11 @@ class Bench:
         self.handle(ev.Started(plan=plan, operators=people, run="r1"))
         self.handle(ev.PictureTaken(why="start"))
 
-    def _person(self, n: int) -> ev.Operator:
+    def _person(self, n: int) -> Operator:
         """Serves a quarter of the queues, at least two, at random levels."""
         some = self.random.sample(range(self.queues), max(2, self.queues // 4))
         skills = {f"skill{skill}": self.random.randint(1, 9) for skill in some}
-        return ev.Operator(login=f"login{n}", name=f"Operator {n}", extension=str(20_000 + n), skills=skills)
+        return Operator(login=f"login{n}", name=f"Operator {n}", extension=str(20_000 + n), skills=skills)
 
     def handle(self, event: ev.AnyEvent) -> None:
         self.now += timedelta(milliseconds=1)

@@ -24,6 +24,7 @@ from telephony.core.effects import Reply
 from telephony.core.permissions import Claim
 from telephony.core.plan import BreakRules, Phone, Plan, Queue
 from telephony.core.roster import Shift, Slot
+from telephony.core.staff import Operator
 
 OPERATORS, QUEUES, DECISIONS = 10_000, 20, 100_000
 TARGET = 20_000
@@ -57,7 +58,7 @@ def center_of(operators: int, queues: int, random: Random) -> Center:
     people = []
     for n in range(operators):
         skills = {f"skill{skill}": 1 for skill in random.sample(range(queues), max(1, queues // 4))}
-        people.append(ev.Operator(login=f"login{n}", name=f"Operator {n}", extension=str(20_000 + n), skills=skills))
+        people.append(Operator(login=f"login{n}", name=f"Operator {n}", extension=str(20_000 + n), skills=skills))
     shifts = tuple(_shift(n) for n in range(operators))
     started = ev.Started(plan=_plan(operators, queues), operators=tuple(people), shifts=shifts, run="r1")
     handlers.handle(center, started, START)

@@ -28,12 +28,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-import msgspec
-
+from benchmarks.control import Controlled, ServiceFailedError
 from telephony import settings, wire
-from telephony.board_rows import OperatorRow, Snapshot
-from telephony.core.commands import AnyCommand, LogIn, LogOut, TellState
-from telephony.core.effects import Reply
+from telephony.core.commands import TellState
 from telephony.pbx.embedded import EmbeddedPbx
 from telephony.pbx.install import ensure
 from telephony.store import queries
@@ -44,7 +41,6 @@ from telephony.store.planning import Author, import_shifts
 from telephony.store.rows import AttemptRow, CallRow
 from telephony.testing.phones.softphone import Softphone
 
-A = TypeVar("A", wire.StatusAnswer, wire.WatchAnswer, wire.DoAnswer)
 R = TypeVar("R")
 
 START_SECONDS = 20.0
@@ -81,11 +77,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     }
 
 
-class ServiceFailedError(Exception):
-    """The service did not start; the text is the last it said."""
-
-
-class World:
+class World(Controlled):
     """One center. Its parts can be started, killed and started again one by one."""
 
     def __init__(self, config: Path, folder: Path, **env: str) -> None:
@@ -93,6 +85,7 @@ class World:
         self.config = config
         self.env = environment(folder, **env)
         self.settings = settings.load(config, self.env)
+        super().__init__(self.settings.control_socket)
         self.pbx = EmbeddedPbx(self.settings)
         self.service: asyncio.subprocess.Process | None = None
         self.phones: list[Softphone] = []
@@ -212,63 +205,6 @@ class World:
         os.kill(pid, how)
         return pid
 
-    # -- the control socket
-
-    @asynccontextmanager
-    async def _line(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        reader, writer = await asyncio.open_unix_connection(str(self.settings.control_socket))
-        try:
-            yield reader, writer
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):  # the router was killed: closed all the same
-                await writer.wait_closed()
-
-    async def status(self) -> wire.StatusAnswer:
-        """Raises OSError while no router serves."""
-        async with self._line() as (reader, writer):
-            writer.write(wire.frame(wire.Status(1)))
-            return await _answer(reader, wire.StatusAnswer)
-
-    async def do(self, command: AnyCommand) -> Reply:
-        async with self._line() as (reader, writer):
-            writer.write(wire.frame(wire.Do(1, command)))
-            return (await _answer(reader, wire.DoAnswer)).reply
-
-    async def log_in(self, login: str, phone: str) -> Reply:
-        return await self.do(LogIn(command="", login=login, phone=phone))
-
-    async def log_out(self, login: str) -> Reply:
-        return await self.do(LogOut(command="", login=login))
-
-    async def until(self, holds: Callable[[Snapshot], bool], what: str = "", within: float = 15.0) -> Snapshot:
-        """Wait until the center's picture satisfies `holds`, through restarts of the router."""
-        async with asyncio.timeout(within) as limit:
-            try:
-                while True:
-                    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                        async with self._line() as (reader, writer):
-                            writer.write(wire.frame(wire.Watch(1)))
-                            while True:
-                                await _answer(reader, wire.WatchAnswer)
-                                picture = (await self.status()).picture
-                                if holds(picture):
-                                    return picture
-                    await asyncio.sleep(0.02)  # between two routers
-            except TimeoutError:
-                if limit.expired():
-                    raise TimeoutError(f"did not come to pass within {within:.0f} s: {what}") from None
-                raise
-
-    async def operator(self, login: str, state: str, within: float = 15.0) -> OperatorRow:
-        """Wait until the operator is in `state`."""
-
-        def holds(picture: Snapshot) -> bool:
-            return any(row.login == login and row.state == state for row in picture.operators)
-
-        picture = await self.until(holds, f"{login} {state}", within)
-        return next(row for row in picture.operators if row.login == login)
-
     # -- phones
 
     async def phone(self, name: str, **more: int | Path) -> Softphone:
@@ -323,11 +259,3 @@ async def to_the_end(work: Callable[[], object]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait([done])
         raise
-
-
-async def _answer(reader: asyncio.StreamReader, kind: type[A]) -> A:
-    (length,) = wire.LENGTH.unpack(await reader.readexactly(wire.LENGTH.size))
-    answer = msgspec.msgpack.decode(await reader.readexactly(length), type=kind | wire.Refusal)
-    if isinstance(answer, wire.Refusal):
-        raise ServiceFailedError(answer.error)
-    return answer

@@ -13,7 +13,6 @@ from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.effects import Dissolve, HangUp, TakeBack
-from telephony.core.events import OpenAttempt, OpenCall, SeenChannel
 from telephony.core.facts import (
     AttemptAnswered,
     AttemptMade,
@@ -23,6 +22,8 @@ from telephony.core.facts import (
     Repaired,
 )
 from telephony.core.operators import Agent
+from telephony.core.picture import SeenChannel
+from telephony.core.remembered import OpenAttempt, OpenCall
 
 
 def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:

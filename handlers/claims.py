@@ -11,9 +11,9 @@ from handlers import breaks
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakKind, ClaimEnded, ClaimMade
 from telephony.core.breaks import Grant, place_for, room, shift_at, used_in
-from telephony.core.events import OpenClaim
 from telephony.core.operators import ENGAGED, Agent, State
 from telephony.core.permissions import Claim
+from telephony.core.remembered import OpenClaim
 
 How = Literal["given", "withdrawn", "offline", "lapsed"]
 

@@ -16,10 +16,11 @@ from telephony.core.calls import Call, LegState
 from telephony.core.commands import RaiseHand
 from telephony.core.effects import Alarm, Reply
 from telephony.core.event import ChannelId
-from telephony.core.events import DigitPressed, OpenHand, TimerFired
+from telephony.core.events import DigitPressed, TimerFired
 from telephony.core.facts import CallKind
 from telephony.core.hands import KEYS_SECONDS, Hand
 from telephony.core.operators import IN_CALL, Agent, State
+from telephony.core.remembered import OpenHand
 
 HEADS_TIMER = "hand-heads:"
 ALARM_TIMER = "hand-alarm:"

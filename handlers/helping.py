@@ -11,9 +11,9 @@ from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.break_facts import HandTaken
 from telephony.core.calls import Call
-from telephony.core.effects import Answer, Dissolve, EndSnoop, Join, Snoop
+from telephony.core.effects import Answer, Dissolve, EndSnoop, HangUpReason, Join, Snoop
 from telephony.core.event import ChannelId
-from telephony.core.events import Bridged, DigitPressed, HangUpReason, HelperArrived, PbxRefused
+from telephony.core.events import Bridged, DigitPressed, HelperArrived, PbxRefused
 from telephony.core.facts import CallBridged, Outcome
 from telephony.core.hands import MODE_KEYS, Hand, Help, Mode
 from telephony.core.operators import Agent

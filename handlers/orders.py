@@ -20,9 +20,10 @@ from telephony.core.break_facts import (
 from telephony.core.breaks import Request
 from telephony.core.commands import GiveOrder, ReviewEmergency, WithdrawOrder
 from telephony.core.effects import Continue, Reply
-from telephony.core.events import Continued, OpenOrder, TimerFired
+from telephony.core.events import Continued, TimerFired
 from telephony.core.operators import Agent, State
 from telephony.core.permissions import Order
+from telephony.core.remembered import OpenOrder
 from telephony.core.routing import members
 
 ORDER_TIMER = "order:"

@@ -8,9 +8,9 @@ from handlers import agents, scripts, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.center import Target
-from telephony.core.effects import Answer, CreateLeg, Ring
+from telephony.core.effects import Answer, CreateLeg, HangUpReason, Ring
 from telephony.core.event import ChannelId
-from telephony.core.events import HangUpReason, OwnCallStarted
+from telephony.core.events import OwnCallStarted
 from telephony.core.facts import AttemptMade, AttemptResult, CallKind, CallOpened, Outcome
 from telephony.core.operators import PHONE_LOST, Agent, State
 from telephony.core.script import farewell

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from telephony.core.center import Center
-from telephony.core.events import PictureTaken, SeenBridge, SeenChannel
+from telephony.core.events import PictureTaken
+from telephony.core.picture import SeenBridge, SeenChannel
 
 
 class Picture:

@@ -13,7 +13,7 @@ from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
 from telephony.core.effects import TakePicture
 from telephony.core.event import CallId, ChannelId
-from telephony.core.events import CallRecorded, ChannelGone, OpenAttempt, OpenCall, RecordedLeg, RecordSoFar, TimerFired
+from telephony.core.events import CallRecorded, ChannelGone, TimerFired
 from telephony.core.facts import (
     AttemptAnswered,
     AttemptEnded,
@@ -26,6 +26,8 @@ from telephony.core.facts import (
     MissedAttempt,
     Outcome,
 )
+from telephony.core.record import RecordedLeg, RecordSoFar
+from telephony.core.remembered import OpenAttempt, OpenCall
 
 PICTURE_TIMER = "picture:"
 SETTLED = 2

@@ -11,10 +11,11 @@ from handlers import adoption, agents, hands, operators, records, restoration, r
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
-from telephony.core.events import OpenCall, OpenOperator, PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
+from telephony.core.events import PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
 from telephony.core.facts import CallKind, OperatorChanged, Repaired
 from telephony.core.logins import LogIns
 from telephony.core.operators import ENGAGED, NO_CALLER, Agent, State
+from telephony.core.remembered import OpenCall, OpenOperator
 
 SETTLED = timedelta(seconds=records.SETTLED)
 RING_SLACK = timedelta(seconds=10)

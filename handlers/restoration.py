@@ -5,9 +5,10 @@ from __future__ import annotations
 from handlers import agents, breaks, claims, orders, violations
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded, ViolationKind
-from telephony.core.events import OpenOperator, OpenPermission, Started
+from telephony.core.events import Started
 from telephony.core.operators import ENGAGED, Agent, State
 from telephony.core.permissions import Permission
+from telephony.core.remembered import OpenOperator, OpenPermission
 from telephony.core.roster import Roster
 
 

@@ -12,9 +12,9 @@ from typing import Literal
 from handlers import agents, bridging, own_calls, scripts, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role, Transfer
-from telephony.core.effects import Dissolve, Join, ReportTransfer, SetVariables
+from telephony.core.effects import Dissolve, HangUpReason, Join, ReportTransfer, SetVariables
 from telephony.core.event import ChannelId
-from telephony.core.events import HangUpReason, TransferAsked
+from telephony.core.events import TransferAsked
 from telephony.core.facts import (
     AttemptAnswered,
     AttemptEnded,

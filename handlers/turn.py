@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from telephony.core.calls import Call
 from telephony.core.center import Center
-from telephony.core.effects import AnyEffect, CancelTimer, Effects, HangUp, SetTimer
+from telephony.core.effects import AnyEffect, CancelTimer, Effects, HangUp, HangUpReason, SetTimer
 from telephony.core.event import ChannelId
-from telephony.core.events import AnyEvent, HangUpReason
+from telephony.core.events import AnyEvent
 from telephony.core.facts import AnyFact
 
 E = TypeVar("E", bound=AnyEvent)

@@ -13,9 +13,10 @@ from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, Verdict, ViolationEnded, ViolationKind, ViolationSeen
 from telephony.core.breaks import next_slot, shift_at
 from telephony.core.event import CallId
-from telephony.core.events import NativeMemberSeen, NativePauseSeen, OpenViolation, TimerFired
+from telephony.core.events import NativeMemberSeen, NativePauseSeen, TimerFired
 from telephony.core.facts import AttemptResult, Repaired
 from telephony.core.operators import IN_CALL, OVERRUN, PAUSED, PHONE_LOST, Agent, State
+from telephony.core.remembered import OpenViolation
 
 TAIL_TIMER = "tail:"
 GRACE = 10

@@ -14,8 +14,9 @@ from telephony.board_breaks import Pauses
 from telephony.board_rows import AlarmRow, OperatorRow, QueueRow, Snapshot, Tally, Totals
 from telephony.core import facts as fact
 from telephony.core.effects import Alarm, AnyEffect
-from telephony.core.events import Operator, Started
+from telephony.core.events import Started
 from telephony.core.plan import Queue
+from telephony.core.staff import Operator
 
 
 @dataclass(slots=True)

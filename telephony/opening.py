@@ -1,4 +1,4 @@
-"""What the router takes from the database before its first decision."""
+"""What the router takes from the database before its first decision, and whether the configuration fits it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from telephony import settings
 from telephony.core.events import Started
 from telephony.core.logins import memory
 from telephony.core.plan import Plan
 from telephony.core.roster import Shift
+from telephony.core.staff import Operator
+from telephony.settings import ConfigErrors, Settings
 from telephony.store import break_queries, migrate, queries, roster_entries
 from telephony.store.calllog import Line
 from telephony.store.database import Database
@@ -63,6 +66,16 @@ async def read_start(database: Database, plan: Plan, spooled: Sequence[Line] = (
     shifts = await roster_entries.shifts_around(database.engine, now, plan.timezone)
     async with with_spooled(database, spooled, now - _remembered(plan)) as engine:
         return await _read(engine, plan, now, shifts)
+
+
+def check_operators(config: Settings, operators: tuple[Operator, ...], *, first: bool) -> None:
+    """A skill nobody has keeps a fresh service from starting (ConfigErrors), but never one that comes back from a fall,
+    which only warns."""
+    mistakes = settings.check(config, operators)
+    if mistakes and first:
+        raise ConfigErrors(mistakes)
+    for mistake in mistakes:
+        log.warning("configuration", mistake=str(mistake))
 
 
 def _remembered(plan: Plan) -> timedelta:

@@ -18,12 +18,13 @@ from telephony.core.break_facts import BreakKind
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 from telephony.core.plan import Plan
+from telephony.core.staff import Operator
 from telephony.pbx.agi import AgiRequest
 
 log = structlog.get_logger(__name__)
 
 Denied = Literal["wrong_pin", "unknown", "disabled", "locked"]
-Verify = Callable[[str, str], Awaitable[ev.Operator | Denied]]
+Verify = Callable[[str, str], Awaitable[Operator | Denied]]
 """(extension, PIN) -> the operator who proved who they are, or why not. Must not keep the loop busy."""
 
 Ask = Callable[[str, str, str | None], AnyCommand]
@@ -127,7 +128,7 @@ class PhoneCodes:
             commands.LogIn(command=name, login=login, phone=phone, channel=channel, extension=extension)
         )
 
-    async def _verdict(self, extension: str, pin: str) -> ev.Operator | Denied | None:
+    async def _verdict(self, extension: str, pin: str) -> Operator | Denied | None:
         """None: too many others are before this one."""
         if self._locked(extension):
             return "locked"

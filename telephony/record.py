@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from telephony.core.effects import AnyEffect
-from telephony.core.events import AnyEvent, CallRecorded, RecordSoFar
+from telephony.core.events import AnyEvent, CallRecorded
 from telephony.core.facts import AnyFact, CallEnded
+from telephony.core.record import RecordSoFar
 from telephony.pbx.cel import CelReader
 from telephony.pbx.tail import Position
 from telephony.settings import Settings

@@ -6,43 +6,41 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
 
 import structlog
 from msgspec.structs import replace
-from sqlalchemy.exc import SQLAlchemyError
 
 import handlers
-from telephony import lifeline, opening, settings, wire
+from telephony import lifeline, opening, wire
 from telephony.board import Board
 from telephony.board_rows import Snapshot
 from telephony.clock import Clock
 from telephony.control import Control
 from telephony.core.center import Center
-from telephony.core.effects import Alarm, Reply
-from telephony.core.events import AnyEvent, Operator, OperatorsChanged, PictureTaken
+from telephony.core.effects import Alarm
+from telephony.core.events import AnyEvent, PictureTaken
 from telephony.exits import Exit
 from telephony.guard import rescue
+from telephony.parts import Parts, why_ended
 from telephony.pbx.agi import AgiProblem, AgiServer
 from telephony.pbx.ami import Ami, ContactStatus, QueueMemberPause
 from telephony.pbx.ami_types import QueueMemberAdded, QueueMemberRemoved, QueueMemberRinginuse
-from telephony.pbx.ari import AriError
 from telephony.pbx.edge import AsteriskPbx
 from telephony.phone_codes import PhoneCodes
 from telephony.poison import Poison
 from telephony.record import ClosedCalls, RecordFollower, open_reader, position_keeper
+from telephony.reload import Reloader
 from telephony.roster_keeper import RosterKeeper
-from telephony.router import HandlerError, Router
-from telephony.settings import ConfigErrors, Settings
+from telephony.router import Router
+from telephony.settings import Settings
 from telephony.status import status_answer
 from telephony.store.database import Database
 from telephony.store.journal import JournalWriter
-from telephony.store.operators import list_operators, verify_pin
+from telephony.store.operators import verify_pin
 from telephony.store.spool import Spool
 from telephony.timers import Timers
-from telephony.today import count_violations, read_today
+from telephony.today import add_earlier
 from telephony.tokens import Tokens
 
 log = structlog.get_logger(__name__)
@@ -69,13 +67,13 @@ class Service:
         self._serving = False
         self._handled_at_beat = -1
         self.stack = contextlib.AsyncExitStack()
+        self._parts = Parts(self.stack)
         self._clock = Clock()
         self._board = Board(self._clock.epoch())
         self._center = Center()
         self._closed = ClosedCalls()
         self.begins_serving: Callable[[], None] = lambda: None
         self._early_alarms: list[Alarm] = []
-        self._tasks: list[asyncio.Task[None]] = []
         self._router: Router[Center] | None = None
         self._pbx: AsteriskPbx | None = None
         self._record: RecordFollower | None = None
@@ -95,10 +93,10 @@ class Service:
             last = await self._journal.open()
             stack.push_async_callback(self._journal.close)
             started = await opening.read_start(self._database, config.plan, await self._journal.spooled())
-        self._check_roster(started.operators)
+        opening.check_operators(config, started.operators, first=self._first)
         self._tokens = Tokens(config.secrets.token_key, keep=self._journal.remember_number)
         self._pbx = self._make_pbx()
-        self._know_extensions(started.operators)
+        self._pbx.know_extensions(operator.extension for operator in started.operators)
         self._router = router = self._make_router(self._pbx, last + 1)
         self._run = started.run
         self._board.start(started)
@@ -147,14 +145,15 @@ class Service:
     async def _open_doors(self, router: Router[Center], pbx: AsteriskPbx) -> None:
         """Everything through which events come in."""
         config, stack = self._settings, self.stack
-        self._start("router", router.run())
+        self._parts.start("router", router.run())
         self._codes = PhoneCodes(
             ask=router.ask,
             verify=lambda extension, pin: verify_pin(self._database, extension, pin),
             plan=config.plan,
             locked=lambda extension: self._center.log_ins.locked(extension, self._clock.now()),
         )
-        self._roster = RosterKeeper(self._database, config.plan.timezone, router.deliver, self._clock.now)
+        roster = RosterKeeper(self._database, config.plan.timezone, router.deliver, self._clock.now)
+        reloader = Reloader(self._database, router, roster, pbx, self._board)
         self._agi = AgiServer(self._codes.serve, on_problem=_agi_problem)
         await self._agi.start(config.agi_host, config.agi_port)
         stack.push_async_callback(self._agi.close)
@@ -162,7 +161,7 @@ class Service:
             config.control_socket,
             board=self._board,
             ask=router.ask,
-            reload=self._reload,
+            reload=reloader.reload,
             status=self._status,
         )
         await self._control.open()
@@ -170,9 +169,9 @@ class Service:
         await self._follow_record(router, pbx)
         await pbx.start()
         stack.push_async_callback(pbx.close)
-        self._start("beats", self._beat_into_pbx())
-        self._start("days", self._roster.follow_days())
-        self._counting = asyncio.create_task(self._count_today(), name="today")
+        self._parts.start("beats", self._beat_into_pbx())
+        self._parts.start("days", roster.follow_days())
+        self._counting = asyncio.create_task(add_earlier(self._board, self._database, config.plan), name="today")
         stack.callback(self._counting.cancel)
 
     async def _follow_record(self, router: Router[Center], pbx: AsteriskPbx) -> None:
@@ -182,22 +181,15 @@ class Service:
         )
         keep = position_keeper(self._journal, config)
         self._record = RecordFollower(reader, deliver=router.deliver, settled=router.settled, keep=keep)
-        self._start("record", self._record.run())
-
-    def _start(self, name: str, work: Coroutine[None, None, None]) -> None:
-        """A part that must live as long as the router: its end is the router's."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.append(task)
-        self.stack.push_async_callback(_end_task, task)
+        self._parts.start("record", self._record.run())
 
     async def live(self) -> Exit:
         """Until the end, whatever brings it."""
         assert self._pbx is not None
-        parts: set[asyncio.Future[Any]] = {*self._tasks, self._pbx.ended, self.end}
-        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        done = await self._parts.first_ended(self._pbx.ended, self.end)
         if self.end in done:
             return self.end.result()
-        return max(_status_of(part) for part in done)
+        return max(why_ended(part) for part in done)
 
     async def close(self) -> None:
         """End all parts in the opposite order. An orphan's callers are handed over once nothing acts any more."""
@@ -285,44 +277,6 @@ class Service:
         else:
             self._router.raise_alarm(alarm)
 
-    def _check_roster(self, operators: tuple[Operator, ...]) -> None:
-        """A skill nobody has keeps a fresh service from starting, but never one that comes back from a fall."""
-        mistakes = settings.check(self._settings, operators)
-        if mistakes and self._first:
-            raise ConfigErrors(mistakes)
-        for mistake in mistakes:
-            log.warning("configuration", mistake=str(mistake))
-
-    async def _reload(self, what: wire.Reloaded) -> Reply:
-        """Take over what was changed in the database."""
-        assert self._router is not None
-        text = await (self._reload_operators(self._router) if what == "operators" else self._reload_roster())
-        await self._router.settled()
-        return Reply(command="", ok=True, code="reloaded", text=text)
-
-    async def _reload_roster(self) -> str:
-        return f"{await self._roster.reload()} shifts"
-
-    async def _reload_operators(self, router: Router[Center]) -> str:
-        operators = await list_operators(self._database)
-        self._board.set_people(operators)
-        self._know_extensions(operators)
-        router.deliver(OperatorsChanged(operators=tuple(operators)))
-        return f"{len(operators)} operators"
-
-    def _know_extensions(self, operators: Iterable[Operator]) -> None:
-        assert self._pbx is not None
-        self._pbx.know_extensions(operator.extension for operator in operators)
-
-    async def _count_today(self) -> None:
-        """Those who look on see the whole day, not only this life. It is worth no failure."""
-        before = datetime.fromtimestamp(self._board.totals.since, UTC)
-        try:
-            self._board.add_earlier(await read_today(self._database, self._settings.plan, before))
-            self._board.add_violations(await count_violations(self._database, self._settings.plan, before))
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("today's earlier calls not counted", reason=str(error).partition("\n")[0])
-
     def _status(self, asked: int, picture: Snapshot) -> wire.StatusAnswer:
         assert self._router is not None
         counted = {
@@ -335,24 +289,6 @@ class Service:
         return status_answer(asked, self._run, self._router, picture, counted, serving=self.serving)
 
 
-async def _end_task(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, HandlerError):
-        await task
-
-
 def _agi_problem(problem: AgiProblem) -> None:
     error = problem.error if problem.kind == "handler" else None  # what a peer did wrong needs no traceback
     log.warning("FastAGI", problem=problem.kind, detail=problem.detail, exc_info=error)
-
-
-def _status_of(part: asyncio.Future[Any]) -> Exit:
-    """Why a part has ended by itself, told in the log."""
-    error = part.exception()
-    if isinstance(error, HandlerError):
-        return Exit.HANDLER
-    if isinstance(error, AriError | OSError):
-        log.error("the PBX will not have us", reason=str(error))
-        return Exit.UNAVAILABLE
-    log.error("a part of the router has ended", exc_info=error)
-    return Exit.FAILED

@@ -21,7 +21,6 @@ from telephony.config.reader import Reader
 from telephony.config.roster import check_skills
 from telephony.config.site import LogFormat, LogLevel, Site, check_site
 from telephony.config.values import Places, cut, hints_of, is_nothing, names_of_range
-from telephony.core.events import Operator
 from telephony.core.plan import (
     Code,
     DirectoryEntry,
@@ -35,6 +34,7 @@ from telephony.core.plan import (
     Record,
     Trunk,
 )
+from telephony.core.staff import Operator
 from telephony.secrets import SECRET_VARIABLES, Secrets, load_secrets
 
 __all__ = ["ConfigErrors", "Mistake", "Settings", "Site", "check", "load"]

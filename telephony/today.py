@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
+from telephony.board import Board
 from telephony.board_rows import Tally
 from telephony.core.facts import CallKind, Outcome
 from telephony.core.plan import Plan
 from telephony.store.database import Database
 from telephony.store.tables import call_log
 
+log = structlog.get_logger(__name__)
+
 _PART = 500
 """Rows decoded between two turns of the loop."""
+
+
+async def add_earlier(board: Board, database: Database, plan: Plan) -> None:
+    """Those who look on see the whole day, not only this life. It is worth no failure."""
+    before = datetime.fromtimestamp(board.totals.since, UTC)
+    try:
+        board.add_earlier(await read_today(database, plan, before))
+        board.add_violations(await count_violations(database, plan, before))
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("today's earlier calls not counted", reason=str(error).partition("\n")[0])
 
 
 async def read_today(database: Database, plan: Plan, before: datetime) -> Mapping[str, Tally]:

@@ -26,7 +26,7 @@ from telephony.store.rows import StateRow
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from telephony.core.events import Operator
+    from telephony.core.staff import Operator
     from telephony.store.database import Database
 
 ONE_DAY = timedelta(days=1)

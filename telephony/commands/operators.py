@@ -15,7 +15,7 @@ from telephony.commands.common import Problem, ask_service, settings_of, table, 
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
-    from telephony.core.events import Operator
+    from telephony.core.staff import Operator
     from telephony.settings import Settings
     from telephony.store.database import Database
     from telephony.store.operators import Imported

@@ -29,8 +29,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from telephony.pbx.debian import InstallError
     from telephony.pbx.embedded import EmbeddedPbx, PbxError
+    from telephony.pbx.programs.machine import InstallError
     from telephony.pbx.prompts import SpeechError
     from telephony.secrets import SecretsError
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 
 from telephony.commands.common import Problem, counted, table
-from telephony.core.events import Operator
 from telephony.core.plan import Plan
 from telephony.core.roster import Shift
 from telephony.core.roster_versions import ABSENCES, RosterEntry, Standing, Uncovered
+from telephony.core.staff import Operator
 from telephony.core.work_rules import breaches
 from telephony.exits import Exit
 from telephony.production_calendar import ProductionCalendar

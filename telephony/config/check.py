@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from telephony.config.breaks import break_mistakes
 from telephony.config.mistakes import Mistake, suggest
 from telephony.config.values import Places, shown
-from telephony.core.events import Operator
 from telephony.core.plan import ACTIONS, Plan, Queue
+from telephony.core.staff import Operator
 
 LANGUAGES = ("ru", "en")
 SPOKEN = (

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from telephony.config.check import number_conflicts
 from telephony.config.mistakes import Mistake, suggest
 from telephony.config.values import Places
-from telephony.core.events import Operator
 from telephony.core.plan import Overflow, Plan, Skills
+from telephony.core.staff import Operator
 
 
 def check_skills(plan: Plan, places: Places, operators: Sequence[Operator]) -> list[Mistake]:

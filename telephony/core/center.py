@@ -13,14 +13,16 @@ from telephony.core.break_facts import BreakKind
 from telephony.core.calls import Call, Leg
 from telephony.core.effects import LampState
 from telephony.core.event import CallId, ChannelId
-from telephony.core.events import OpenCall, OpenOperator, Operator, RecordSoFar
 from telephony.core.hands import Hand, Help
 from telephony.core.logins import LogIns
 from telephony.core.operators import Agent, State
 from telephony.core.permissions import Claim, Order, Permission
 from telephony.core.plan import DirectoryEntry, Plan, Queue
+from telephony.core.record import RecordSoFar
+from telephony.core.remembered import OpenCall, OpenOperator
 from telephony.core.roster import Roster
 from telephony.core.routing import Matcher
+from telephony.core.staff import Operator
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ Facts travel in the same list: a fact is the one effect that only the journal an
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Literal
 
 import msgspec
 
 from telephony.core.event import BridgeId, CallId, ChannelId
-from telephony.core.events import HangUpReason
 from telephony.core.facts import AnyFact
 
 LampState = Literal["off", "on", "blinking"]
@@ -99,6 +99,13 @@ class Dissolve(CallEffect, frozen=True, kw_only=True):
     """Destroy a mixing bridge. Channels in it stay alive."""
 
     bridge: BridgeId
+
+
+class HangUpReason(StrEnum):
+    NORMAL = "normal"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    CONGESTION = "congestion"
 
 
 class HangUp(CallEffect, frozen=True, kw_only=True):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from telephony.core.events import FailedLogIn, LockedLogIn
 from telephony.core.plan import LogInRules
+from telephony.core.remembered import FailedLogIn, LockedLogIn
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 0.8

@@ -7,9 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from telephony.core.event import CallId, ChannelId
-from telephony.core.events import OpenViolation, Operator
 from telephony.core.permissions import Permission
+from telephony.core.remembered import OpenViolation
 from telephony.core.routing import Lane
+from telephony.core.staff import Operator
 
 
 class State(StrEnum):

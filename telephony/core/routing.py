@@ -18,8 +18,8 @@ from heapq import heapify, heappop, heappush
 from typing import Generic, NamedTuple, TypeVar
 
 from telephony.core.event import CallId
-from telephony.core.events import Operator
 from telephony.core.plan import Group, Overflow, Plan, Queue, Skills, Strategy
+from telephony.core.staff import Operator
 
 K = TypeVar("K", bound=Hashable)
 

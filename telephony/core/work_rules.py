@@ -13,10 +13,10 @@ from typing import Literal
 
 import msgspec
 
-from telephony.core.events import Operator
 from telephony.core.plan import Plan, Queue, WorkRules
 from telephony.core.roster import Shift, Slot, SlotKind
 from telephony.core.routing import Requirement
+from telephony.core.staff import Operator
 
 NO_LUNCH_UP_TO = timedelta(hours=4)
 """Shifts no longer than this need no meal time."""

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from telephony.core.events import CallRecorded, RecordSoFar
+from telephony.core.events import CallRecorded
+from telephony.core.record import RecordSoFar
 from telephony.pbx.cel_record import COLUMNS, Naming, Record, columns
 from telephony.pbx.tail import Position, Tail
 

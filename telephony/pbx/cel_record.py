@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from telephony.core.events import CallRecorded, RecordedLeg, RecordSoFar
+from telephony.core.events import CallRecorded
+from telephony.core.record import RecordedLeg, RecordSoFar
 
 COLUMNS = 13
 """eventtype, eventtime (epoch, microseconds), uniqueid, linkedid, channame, cidnum, exten, context, appname, appdata,

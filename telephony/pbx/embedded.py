@@ -19,7 +19,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from telephony.config.site import Site
-from telephony.pbx.install import Program, ensure
+from telephony.pbx.install import ensure
+from telephony.pbx.programs.program import Program
 from telephony.pbx.prompts import speak_prompts
 from telephony.pbx.render import PbxPaths, render
 from telephony.settings import Settings

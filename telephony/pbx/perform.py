@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from telephony.core import effects as do
-from telephony.core.events import AnyEvent, Bridged, HangUpReason, PbxRefused
+from telephony.core.effects import HangUpReason
+from telephony.core.events import AnyEvent, Bridged, PbxRefused
 from telephony.core.plan import Plan
 from telephony.pbx.ari import AriClient, AriError, ConnectionLost, RequestFailed
 from telephony.pbx.ringing import announcement_variables, caller_named, leg_variables

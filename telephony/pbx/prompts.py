@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from telephony.core.plan import Plan
 
 if TYPE_CHECKING:
-    from telephony.pbx.install import Program
+    from telephony.pbx.programs.program import Program
 
 FOLDER = "gudok"
 """Of the prompts below the PBX's sounds."""
@@ -70,7 +70,7 @@ def speak_prompts(plan: Plan, sounds: Path, espeak: Program, cached: Path | None
 
 def _speech_cache(sounds: Path) -> Path:
     """The cache of this user; one made by root for all may be read only, then speech is kept beside the sounds."""
-    from telephony.pbx.install import cache_dir  # the router only asks what is playable
+    from telephony.pbx.programs.bundles import cache_dir  # the router only asks what is playable
 
     shared = cache_dir() / "speech"
     try:

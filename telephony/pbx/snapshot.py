@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from telephony.core.events import PictureTaken, SeenBridge
+from telephony.core.events import PictureTaken
+from telephony.core.picture import SeenBridge
 from telephony.pbx.ari import AriClient
 from telephony.pbx.ari.models import Bridge
 from telephony.pbx.translate import Translator

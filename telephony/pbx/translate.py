@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from telephony.core import events as ev
+from telephony.core.picture import SeenChannel
 from telephony.core.plan import Plan
 from telephony.pbx.ari import events as heard
 from telephony.pbx.ari.models import Channel
@@ -220,14 +221,14 @@ class Translator:
 
     # -- pictures
 
-    def seen(self, channel: Channel) -> ev.SeenChannel:
+    def seen(self, channel: Channel) -> SeenChannel:
         """A channel as it stands in a picture."""
         phone = endpoint_of(channel.name)
         variables = {name: value for name, value in channel.channelvars.items() if value and name.startswith("GUDOK_")}
         if channel.name.startswith("Snoop/"):
             variables["GUDOK_ROLE"] = "snoop"
         number, _trunk = self.public(variables.get("GUDOK_NUMBER", ""))
-        return ev.SeenChannel(
+        return SeenChannel(
             channel=channel.id,
             state=STATES.get(channel.state, "ringing"),
             created=channel.creationtime.astimezone(UTC),
@@ -238,7 +239,7 @@ class Translator:
             variables=variables | ({"GUDOK_NUMBER": number} if number else {}),
         )
 
-    def adopt(self, seen: ev.SeenChannel) -> None:
+    def adopt(self, seen: SeenChannel) -> None:
         """A channel of a picture is ours: speak of it from now on."""
         if seen.where == "ours":
             playback = seen.variables.get("GUDOK_PLAYBACK")

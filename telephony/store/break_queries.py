@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from telephony.core.break_facts import BreakKind, ViolationKind
-from telephony.core.events import (
+from telephony.core.remembered import (
     FailedLogIn,
     LockedLogIn,
     LoggedOut,

@@ -14,7 +14,7 @@ counted and raises an alarm. Nothing here ever makes the caller wait.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -27,6 +27,7 @@ from telephony.core.facts import AnyFact
 from telephony.store import queries
 from telephony.store.calllog import CallLog, Line, Placed, facts_of
 from telephony.store.database import Database
+from telephony.store.durability import Durability
 from telephony.store.notes import CelPosition, Notes
 from telephony.store.spool import Spool
 
@@ -48,8 +49,7 @@ Buffered = tuple[Line, list[Placed]]
 class JournalWriter:
     """Implements `telephony.ports.Journal`. All methods belong to the loop's thread.
 
-    `durable_seq` is the last durable entry. `counters`: entries, commits, recovered (from an
-    earlier life), outages, retries, spooled, lost, not_durable.
+    `counters`: entries, commits, recovered (from an earlier life), outages, retries, spooled, lost, not_durable.
     """
 
     def __init__(
@@ -72,8 +72,6 @@ class JournalWriter:
         self._encode = msgspec.json.Encoder().encode
         self._buffer: list[Buffered] = []
         self._notes = Notes()
-        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
-        self._lost = range(0)
         self._wake = asyncio.Event()
         self._alarm_clock: asyncio.TimerHandle | None = None
         self._turn = asyncio.Lock()
@@ -83,8 +81,13 @@ class JournalWriter:
         self._returner: asyncio.Task[None] | None = None
         self._returned = spool.start
         self._told: set[str] = set()
-        self.durable_seq = 0
         self.counters: Counter[str] = Counter()
+        self._durability = Durability(self.counters)
+
+    @property
+    def durable_seq(self) -> int:
+        """The last durable entry."""
+        return self._durability.seq
 
     @property
     def online(self) -> bool:
@@ -99,7 +102,7 @@ class JournalWriter:
         """
         await asyncio.to_thread(self._spool.open)
         last = await queries.last_seq(self._database.engine)
-        self.durable_seq = max(last, self._spool.last_seq)
+        self._durability.seq = max(last, self._spool.last_seq)
         if not self._spool.empty:
             self.counters["recovered"] += self._spool.entries
             try:
@@ -137,12 +140,7 @@ class JournalWriter:
 
         To be called in the order of `seq`.
         """
-        if seq in self._lost:
-            self.counters["not_durable"] += 1
-        elif seq <= self.durable_seq:
-            asyncio.get_running_loop().call_soon(then)
-        else:
-            self._waiting.append((seq, then))
+        if self._durability.wait(seq, then):
             self._wake.set()
 
     def remember_number(self, token: str, number: str) -> None:
@@ -230,13 +228,7 @@ class JournalWriter:
         self.counters["commits"] += 1
         self.counters["entries"] += len(lines)
         if lines:
-            self._became_durable(lines[-1].seq)
-
-    def _became_durable(self, seq: int) -> None:
-        self.durable_seq = seq
-        loop = asyncio.get_running_loop()
-        while self._waiting and self._waiting[0][0] <= seq:
-            loop.call_soon(self._waiting.popleft()[1])
+            self._durability.reach(lines[-1].seq)
 
     # --- the outage ------------------------------------------------------------------------------------
 
@@ -255,19 +247,14 @@ class JournalWriter:
             return False
         self.counters["spooled"] += taken
         if taken:
-            self._became_durable(group[taken - 1][0].seq)
+            self._durability.reach(group[taken - 1][0].seq)
         if taken < len(group):
             self._lose(range(group[taken][0].seq, group[-1][0].seq + 1), "spool")
         return True
 
     def _lose(self, seqs: range, full: str) -> None:
         """These entries will never be in the journal."""
-        adjoining = self._lost and seqs.start == self._lost.stop
-        self._lost = range(self._lost.start if adjoining else seqs.start, seqs.stop)
-        waiting = deque(waiter for waiter in self._waiting if waiter[0] not in seqs)
-        self.counters["not_durable"] += len(self._waiting) - len(waiting)
-        self.counters["lost"] += len(seqs)
-        self._waiting = waiting
+        self._durability.lose(seqs)
         self._tell("journal_lost", f"journal entries from {seqs.start} on are lost: {full}")
 
     async def _come_back(self) -> None:

@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from telephony.core.events import Operator
+from telephony.core.staff import Operator
 from telephony.store import queries
 from telephony.store.csv_text import Mistake, RosterError
 from telephony.store.database import Database

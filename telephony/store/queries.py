@@ -10,8 +10,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from telephony.core.events import LastRing, LastTalk, OpenAttempt, OpenCall, OpenOperator, Operator
 from telephony.core.operators import ENGAGED, NO_CALLER
+from telephony.core.remembered import LastRing, LastTalk, OpenAttempt, OpenCall, OpenOperator
+from telephony.core.staff import Operator
 from telephony.store import tables
 from telephony.store.break_rows import Row
 from telephony.store.notes import CelPosition

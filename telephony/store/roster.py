@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from telephony.core.events import Operator
+from telephony.core.staff import Operator
 from telephony.store.csv_text import Mistake, RosterError, decoded, rows_of
 
 COLUMNS = ("login", "name", "extension", "skills", "pin")

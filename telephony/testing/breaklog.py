@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from telephony.core import break_facts as that
 from telephony.core.break_facts import AnyBreakFact
-from telephony.core.events import OpenClaim, OpenOrder, OpenPermission, OpenViolation
+from telephony.core.remembered import OpenClaim, OpenOrder, OpenPermission, OpenViolation
 
 F = TypeVar("F")
 

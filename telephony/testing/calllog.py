@@ -7,9 +7,9 @@ from datetime import datetime
 
 from telephony.core import facts
 from telephony.core.break_facts import AnyBreakFact, HandLowered, HandRaised, LogInLocked
-from telephony.core.events import FailedLogIn, LastTalk, LockedLogIn, OpenAttempt, OpenCall, OpenHand
 from telephony.core.facts import AttemptResult, CallKind
 from telephony.core.operators import State
+from telephony.core.remembered import FailedLogIn, LastTalk, LockedLogIn, OpenAttempt, OpenCall, OpenHand
 from telephony.testing.breaklog import BreakLog
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from telephony.core.events import LastRing, LoggedOut, OpenOperator
 from telephony.core.facts import CallKind
 from telephony.core.operators import ENGAGED, NO_CALLER
+from telephony.core.remembered import LastRing, LoggedOut, OpenOperator
 from telephony.testing.calllog import CallLog
 
 

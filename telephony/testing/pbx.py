@@ -14,6 +14,7 @@ from typing import Literal
 
 from telephony.core import effects as do
 from telephony.core import events as ev
+from telephony.core.picture import SeenBridge, SeenChannel
 from telephony.ports import Pbx
 from telephony.testing.clock import Action
 from telephony.testing.native import NativeQueue
@@ -127,7 +128,7 @@ class MemoryPbx(Pbx):
         if not self.connected:
             return
         gone: set[str] = set()
-        seen: list[ev.SeenChannel] = []
+        seen: list[SeenChannel] = []
         self._gone_during_picture.append(gone)
 
         def count_channels() -> None:
@@ -243,9 +244,9 @@ def _refusal(effect: do.CallEffect, status: int, reason: str) -> ev.PbxRefused:
     )
 
 
-def _seen(channel: Channel) -> ev.SeenChannel:
+def _seen(channel: Channel) -> SeenChannel:
     phone = channel.phone
-    return ev.SeenChannel(
+    return SeenChannel(
         channel=channel.id,
         state=channel.state,
         created=channel.created,
@@ -257,8 +258,8 @@ def _seen(channel: Channel) -> ev.SeenChannel:
     )
 
 
-def _seen_bridge(bridge: Bridge, gone: set[str]) -> ev.SeenBridge:
-    return ev.SeenBridge(
+def _seen_bridge(bridge: Bridge, gone: set[str]) -> SeenBridge:
+    return SeenBridge(
         bridge=bridge.id,
         kind=bridge.kind,
         channels=tuple(channel for channel in bridge.channels if channel not in gone),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from telephony.core import commands
+from telephony.core import commands, staff
 from telephony.core import effects as do
 from telephony.core import events as ev
 from telephony.core.break_facts import BreakKind
@@ -125,7 +125,7 @@ class Telephone:
 class Operator(Telephone):
     """An operator; `phone` is the one they last logged in on."""
 
-    def __init__(self, story: Story, person: ev.Operator) -> None:
+    def __init__(self, story: Story, person: staff.Operator) -> None:
         super().__init__(story, Phone("no phone yet"))
         self.person = person
         self.said = ""

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from telephony.core import events as ev
+from telephony.core.record import RecordedLeg, RecordSoFar
 from telephony.testing.clock import VirtualClock
 from telephony.testing.parts import Bridge, Channel
 
@@ -34,10 +35,10 @@ class Truth:
     crashed: bool = False
     """It ended with the PBX itself."""
     told: bool = False
-    legs: dict[str, ev.RecordedLeg] = field(default_factory=dict)
+    legs: dict[str, RecordedLeg] = field(default_factory=dict)
 
-    def so_far(self) -> ev.RecordSoFar:
-        return ev.RecordSoFar(
+    def so_far(self) -> RecordSoFar:
+        return RecordSoFar(
             call=self.call, answered=self.answered, answered_by=self.answered_by, legs=tuple(self.legs.values())
         )
 
@@ -61,7 +62,7 @@ class Record:
         truth = self.truth.get(channel.linked)
         if truth is not None and channel.linked != channel.id:
             phone = None if channel.phone is None or channel.phone.outside else channel.phone.name
-            truth.legs[channel.id] = ev.RecordedLeg(channel=channel.id, phone=phone, made=channel.created)
+            truth.legs[channel.id] = RecordedLeg(channel=channel.id, phone=phone, made=channel.created)
 
     def leg(self, channel: Channel, **what: Any) -> None:
         """Something has happened to a leg."""
@@ -105,7 +106,7 @@ class Record:
             if truth.crashed and truth.ended is not None and not truth.told:
                 self._write(truth, truth.ended)
 
-    def so_far(self) -> tuple[ev.RecordSoFar, ...]:
+    def so_far(self) -> tuple[RecordSoFar, ...]:
         """What is written about calls that go on."""
         return tuple(truth.so_far() for truth in self.truth.values() if truth.ended is None and truth.legs)
 

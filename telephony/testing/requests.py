@@ -8,6 +8,7 @@ from typing import Any
 
 from telephony.core import effects as do
 from telephony.core import events as ev
+from telephony.core.effects import HangUpReason
 from telephony.testing.native import NativeQueue
 from telephony.testing.parts import Bridge, Channel, Phone
 from telephony.testing.switch import Switch
@@ -15,10 +16,10 @@ from telephony.testing.switch import Switch
 ANSWER = (0.0004, 0.003)
 """Seconds, least and most, that a request takes on its way there, and its answer back."""
 CAUSES = {
-    ev.HangUpReason.NORMAL: 16,
-    ev.HangUpReason.BUSY: 17,
-    ev.HangUpReason.NO_ANSWER: 19,
-    ev.HangUpReason.CONGESTION: 34,
+    HangUpReason.NORMAL: 16,
+    HangUpReason.BUSY: 17,
+    HangUpReason.NO_ANSWER: 19,
+    HangUpReason.CONGESTION: 34,
 }
 Carried = Iterator[float]
 """An effect under way: yields the seconds it still takes, raises RefusedError when the PBX will not."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from telephony.core import events as ev
 from telephony.core.plan import Plan, Queue
+from telephony.core.staff import Operator
 
 
-def may_take(plan: Plan, person: ev.Operator, queue: Queue, step: int) -> bool:
+def may_take(plan: Plan, person: Operator, queue: Queue, step: int) -> bool:
     """Whether the operator may take callers of this queue at this overflow step: said anew, without lanes."""
     require = queue.require
     groups = {group.name: group for group in plan.groups}
@@ -20,5 +20,5 @@ def may_take(plan: Plan, person: ev.Operator, queue: Queue, step: int) -> bool:
     return _has(person, require)
 
 
-def _has(person: ev.Operator, require: dict[str, int]) -> bool:
+def _has(person: Operator, require: dict[str, int]) -> bool:
     return all(person.skills.get(skill, 0) >= level for skill, level in require.items())

@@ -22,6 +22,7 @@ from random import Random
 
 from telephony.core import effects as do
 from telephony.core import events as ev
+from telephony.core import staff
 from telephony.core.center import Center
 from telephony.core.commands import AnyCommand
 from telephony.core.facts import AnyFact
@@ -81,12 +82,12 @@ class Story:
 
     def operator(self, login: str, **skills: int) -> Operator:
         """A new operator, or one with other skills."""
-        person = ev.Operator(login=login, name=login.title(), extension=self._extension(login), skills=skills)
+        person = staff.Operator(login=login, name=login.title(), extension=self._extension(login), skills=skills)
         operator = self.operators.setdefault(login, Operator(self, person))
         self.change(person)
         return operator
 
-    def change(self, person: ev.Operator) -> None:
+    def change(self, person: staff.Operator) -> None:
         """Somebody edits the list of operators."""
         self.operators[person.login].person = person
         self.tell(ev.OperatorsChanged(operators=self._persons()))
@@ -123,7 +124,7 @@ class Story:
         known = self.operators.get(login)
         return known.person.extension if known is not None else str(2001 + len(self.operators))
 
-    def _persons(self) -> tuple[ev.Operator, ...]:
+    def _persons(self) -> tuple[staff.Operator, ...]:
         return tuple(operator.person for operator in self.operators.values())
 
     def telephone(self, name: str) -> Telephone:

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from telephony.pbx.install import Program, ensure
+from telephony.pbx.install import ensure
+from telephony.pbx.programs.program import Program
 
 READY = "database system is ready to accept connections"
 START_SECONDS = 30

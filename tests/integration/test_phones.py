@@ -11,7 +11,8 @@ import pytest
 
 from telephony.core.events import CallRecorded
 from telephony.pbx.cel import CelReader, sip_call_ids
-from telephony.pbx.install import Program, ensure
+from telephony.pbx.install import ensure
+from telephony.pbx.programs.program import Program
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.load import CallerPlan, OperatorPlan, start_callers, start_operators
 from telephony.testing.phones.marks import overlaps

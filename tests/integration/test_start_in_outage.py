@@ -19,6 +19,8 @@ from telephony.core import facts as that
 from telephony.core.center import Center
 from telephony.core.operators import State
 from telephony.core.plan import Phone, Plan
+from telephony.core.remembered import OpenOperator, OpenPermission
+from telephony.core.staff import Operator
 from telephony.store.operators import import_roster
 from tests.integration._store import Store, opened
 
@@ -140,17 +142,17 @@ async def test_without_an_outage_a_start_reads_the_database_alone(url: str, tmp_
 def test_of_two_permissions_that_stand_open_the_later_counts() -> None:
     """As a record shows them that lost the end of the first one."""
 
-    def known(name: str, seconds: float) -> ev.OpenPermission:
+    def known(name: str, seconds: float) -> OpenPermission:
         given = break_of("anna", name, seconds)
-        return ev.OpenPermission(
+        return OpenPermission(
             permission=name, login="anna", kind=given.kind, begins=given.begins, until=given.until, slot=given.slot
         )
 
     center = Center()
     started = ev.Started(
         plan=PLAN,
-        operators=(ev.Operator(login="anna", name="Анна", extension="101"),),
-        open_operators=(ev.OpenOperator(login="anna", phone="desk1", state="break", since=ago(200)),),
+        operators=(Operator(login="anna", name="Анна", extension="101"),),
+        open_operators=(OpenOperator(login="anna", phone="desk1", state="break", since=ago(200)),),
         permissions=(known("second", 200), known("stale", 1000)),
         run="r2",
     )

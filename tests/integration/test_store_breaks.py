@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from telephony.core import break_facts as pause
 from telephony.core import events as ev
 from telephony.core import facts as that
+from telephony.core.remembered import LockedLogIn, LoggedOut, OpenClaim, OpenHand, OpenOrder, OpenViolation
 from telephony.store import break_queries
 from telephony.store.operators import import_roster
 from tests.integration._store import Store, at, opened
@@ -85,13 +86,11 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
         await store.durable()
         engine = store.database.engine
         assert await break_queries.open_orders(engine, at(500)) == (
-            ev.OpenOrder(order="holds", by="head", logins=("ivanova", "petrova"), begins=at(0), until=at(900), why="!"),
+            OpenOrder(order="holds", by="head", logins=("ivanova", "petrova"), begins=at(0), until=at(900), why="!"),
         )
-        assert await break_queries.open_hands(engine) == (
-            ev.OpenHand(hand="up", login="ivanova", call="c1", at=at(10)),
-        )
+        assert await break_queries.open_hands(engine) == (OpenHand(hand="up", login="ivanova", call="c1", at=at(10)),)
         assert await break_queries.open_violations(engine) == (
-            ev.OpenViolation(violation="late", login="ivanova", kind=pause.ViolationKind.OVERRUN, at=at(5)),
+            OpenViolation(violation="late", login="ivanova", kind=pause.ViolationKind.OVERRUN, at=at(5)),
         )
         violations = await break_queries.violations_between(engine, at(0), at(100))
     assert {row.id: row.ended for row in violations} == {"rona": at(5), "late": None, "lost": at(60)}
@@ -107,8 +106,8 @@ async def test_a_start_knows_who_waits_for_a_place(database_url: str, tmp_path: 
         await store.durable()
         engine = store.database.engine
         assert await break_queries.open_claims(engine) == (
-            ev.OpenClaim(claim="early", login="early", slot=at(600)),
-            ev.OpenClaim(claim="late", login="late", slot=at(700)),
+            OpenClaim(claim="early", login="early", slot=at(600)),
+            OpenClaim(claim="late", login="late", slot=at(700)),
         )
         assert [row.id for row in await break_queries.claims_now(engine)] == ["early", "late"]
 
@@ -124,8 +123,8 @@ async def test_a_start_knows_who_has_logged_out_lately(database_url: str, tmp_pa
         tell(store, state("both", 220, "ready", "logged_in"), state("both", 230, "offline", "phone_taken_over"))
         await store.durable()
         found = await break_queries.logged_out(store.database.engine, at(150))
-    put_out = ev.LoggedOut(login="both", at=at(230), put_out=True)
-    assert found == (ev.LoggedOut(login="lately", at=at(200)), put_out)
+    put_out = LoggedOut(login="both", at=at(230), put_out=True)
+    assert found == (LoggedOut(login="lately", at=at(200)), put_out)
 
 
 async def test_the_time_to_help_and_who_helped_how(database_url: str, tmp_path: Path) -> None:
@@ -157,7 +156,7 @@ async def test_wrong_pins_count_until_the_person_has_logged_in(database_url: str
         failed = await break_queries.failed_log_ins(engine, at(5))
         assert [(one.extension, one.at) for one in failed] == [("999", at(12)), ("101", at(30))]
         locked = await break_queries.locked_log_ins(engine, at(899))
-        assert locked == (ev.LockedLogIn(extension="102", until=at(900)),)
+        assert locked == (LockedLogIn(extension="102", until=at(900)),)
         assert await break_queries.locked_log_ins(engine, at(900)) == ()
 
 

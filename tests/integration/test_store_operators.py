@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from telephony.core.events import Operator
+from telephony.core.staff import Operator
 from telephony.store import tables
 from telephony.store.csv_text import RosterError
 from telephony.store.database import Database

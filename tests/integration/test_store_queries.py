@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from telephony.core import commands
 from telephony.core import events as ev
 from telephony.core import facts as that
+from telephony.core.remembered import OpenAttempt, OpenCall, OpenOperator
 from telephony.store import queries
 from telephony.store.reader import JournalFileError, export_journal, read_file, read_journal
 from telephony.store.rebuild import rebuild
@@ -37,24 +38,24 @@ async def test_a_start_finds_who_works_and_which_calls_live(database_url: str, t
         await store.durable()
         engine = store.database.engine
         assert await queries.open_calls(engine) == (
-            ev.OpenCall(
+            OpenCall(
                 call="gudok-1.2", kind="inbound", number="1300", caller="token2", arrived=at(100), queue="registry",
                 queued=at(100), answered=at(108), operator="petrova", attempts=1,
                 open_attempts=(
-                    ev.OpenAttempt(n=1, channel="gudok-1.2-r1-1", operator="petrova", answered=at(108)),
+                    OpenAttempt(n=1, channel="gudok-1.2-r1-1", operator="petrova", answered=at(108)),
                 ),
             ),
-            ev.OpenCall(
+            OpenCall(
                 call="gudok-1.3", kind="inbound", number="1300", caller="token3", arrived=at(110), queue="registry",
                 queued=at(110),
             ),
         )  # fmt: skip
         assert await queries.open_operators(engine, at(0)) == (
-            ev.OpenOperator(
+            OpenOperator(
                 login="ivanova", phone="phone-ivanova", state="ready", since=at(78), idle_since=at(78),
                 talked="gudok-1.1", calls=1,
             ),
-            ev.OpenOperator(login="petrova", phone="phone-petrova", state="talking", since=at(108), call="gudok-1.2",
+            OpenOperator(login="petrova", phone="phone-petrova", state="talking", since=at(108), call="gudok-1.2",
                 calls=1,
             ),
         )  # fmt: skip

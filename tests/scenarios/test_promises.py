@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 import handlers
 from telephony.core import events as ev
 from telephony.core.commands import ComeBack, LogIn, LogOut
-from telephony.core.events import Operator
+from telephony.core.staff import Operator
 from telephony.testing.parts import BUSY, DECLINED, Channel, Phone
 from telephony.testing.people import dial_code
 from telephony.testing.promises import Promises, check_nobody_waits_in_vain, state_of

@@ -9,8 +9,10 @@ from telephony.board_rows import Tally
 from telephony.core import break_facts as pause
 from telephony.core import facts as fact
 from telephony.core.effects import Alarm
-from telephony.core.events import LockedLogIn, OpenCall, OpenHand, OpenOperator, OpenPermission, Operator, Started
+from telephony.core.events import Started
 from telephony.core.plan import Plan, Queue, ServiceLevel
+from telephony.core.remembered import LockedLogIn, OpenCall, OpenHand, OpenOperator, OpenPermission
+from telephony.core.staff import Operator
 
 EIGHT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 PLAN = Plan(

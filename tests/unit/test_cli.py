@@ -25,6 +25,7 @@ from telephony.core import commands
 from telephony.core import events as ev
 from telephony.core.center import Center
 from telephony.core.plan import Plan
+from telephony.core.staff import Operator
 from telephony.exits import Exit
 from telephony.resources import default_folder
 
@@ -219,7 +220,7 @@ def recorded_morning(path: Path, *, tampered: bool = False, without_start: bool 
     center, at = Center(), datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
     plan = msgspec.convert({"phones": [{"name": "phone01"}]}, Plan)
     events: list[ev.AnyEvent] = [
-        ev.Started(plan=plan, operators=(ev.Operator(login="anna", name="Анна", extension="11"),), run="r1"),
+        ev.Started(plan=plan, operators=(Operator(login="anna", name="Анна", extension="11"),), run="r1"),
         ev.PictureTaken(why="start"),
         commands.LogIn(command="c1", login="anna", phone="phone01"),
     ]

@@ -24,8 +24,9 @@ from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
 from telephony.core import facts as fact
 from telephony.core.commands import AnyCommand, LogOut
 from telephony.core.effects import Reply
-from telephony.core.events import Operator, Started
+from telephony.core.events import Started
 from telephony.core.plan import Plan, Queue
+from telephony.core.staff import Operator
 from telephony.logs import mask
 
 EIGHT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from telephony.pbx import debian, install
+from telephony.pbx import install
+from telephony.pbx.programs import bundles, debian, machine, recipes
 from telephony.resources import default_folder
 
 HERE = Path(__file__).resolve()
@@ -107,12 +108,12 @@ def finish(installation: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize("version", [(20, 14, 0), (20, 17, 1), (21, 9, 0), (22, 4), (22, 10, 1), (23, 0, 0)])
 def test_an_asterisk_with_rest_over_websocket_is_new_enough(version: tuple[int, ...]) -> None:
-    assert install.has_rest_over_websocket(version)
+    assert recipes.has_rest_over_websocket(version)
 
 
 @pytest.mark.parametrize("version", [(16, 28, 0), (18, 10, 0), (20, 6, 0), (20, 13, 9), (21, 8, 5), (22, 3, 0)])
 def test_an_older_asterisk_is_passed_over(version: tuple[int, ...]) -> None:
-    assert not install.has_rest_over_websocket(version)
+    assert not recipes.has_rest_over_websocket(version)
 
 
 def put_on_path(folder: Path, name: str, prints: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +158,7 @@ def test_an_installed_asterisk_without_russian_sounds_gets_them_from_the_archive
 
 
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:
-    with pytest.raises(install.InstallError, match="unknown: asterix; known: asterisk, sounds, sipp"):
+    with pytest.raises(machine.InstallError, match="unknown: asterix; known: asterisk, sounds, sipp"):
         install.ensure("asterix")
 
 
@@ -215,13 +216,13 @@ def test_the_mirror_is_the_one_of_the_machine_in_the_old_format(etc: Path) -> No
 
 def test_a_disabled_source_is_no_mirror(etc: Path) -> None:
     (etc / "sources.list.d/debian.sources").write_text(DEB822.replace("Types: deb", "Enabled: no\nTypes: deb"))
-    with pytest.raises(debian.InstallError, match="set GUDOK_DEBIAN_MIRROR"):
+    with pytest.raises(machine.InstallError, match="set GUDOK_DEBIAN_MIRROR"):
         debian.find_mirror(BOOKWORM, etc)
 
 
 def test_another_system_is_asked_to_name_a_mirror(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fedora = {"ID": "fedora"}
-    with pytest.raises(debian.InstallError, match="set GUDOK_DEBIAN_MIRROR"):
+    with pytest.raises(machine.InstallError, match="set GUDOK_DEBIAN_MIRROR"):
         debian.find_mirror(fedora, etc)
     monkeypatch.setenv("GUDOK_DEBIAN_MIRROR", "http://chosen.example/debian")
     assert debian.find_mirror(fedora, etc) == ("http://chosen.example/debian", "")
@@ -231,17 +232,17 @@ def test_another_system_is_asked_to_name_a_mirror(etc: Path, monkeypatch: pytest
 def test_the_private_apt_takes_the_machines_proxy_but_not_its_hooks_nor_its_laxity(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine = tmp_path / "machine.conf"
-    machine.write_text(
+    its_own = tmp_path / "machine.conf"
+    its_own.write_text(
         'Acquire::http::Proxy "http://proxy.example:3128";\n'
         'Acquire::AllowInsecureRepositories "true";\n'
         'APT::Get::AllowUnauthenticated "true";\n'
         'APT::Update::Post-Invoke { "touch /should-never-run"; };\n'
     )
-    monkeypatch.setenv("APT_CONFIG", str(machine))
+    monkeypatch.setenv("APT_CONFIG", str(its_own))
     archive = debian.Archive(tmp_path / "apt", "deb http://mirror.example/debian forky main\n")
 
-    configuration = debian.run(["apt-config", "dump"], env={"APT_CONFIG": str(archive.home / "apt.conf")})
+    configuration = machine.run(["apt-config", "dump"], env={"APT_CONFIG": str(archive.home / "apt.conf")})
 
     assert 'Acquire::http::Proxy "http://proxy.example:3128";' in configuration
     assert "Post-Invoke" not in configuration
@@ -257,7 +258,7 @@ def test_the_private_apt_takes_the_machines_proxy_but_not_its_hooks_nor_its_laxi
 def test_a_bundle_is_made_once_from_the_signed_archive_and_leaves_no_downloads(cache: Path, mirror: Mirror) -> None:
     finish(start_installation())
 
-    bundle = install.find_bundle("sounds")
+    bundle = bundles.find_bundle("sounds")
     assert bundle is not None
     assert bundle.parent == cache / "forky"
     assert bundle.name.startswith("sounds-1.6.1-")
@@ -273,25 +274,25 @@ def test_a_bundle_is_made_once_from_the_signed_archive_and_leaves_no_downloads(c
 def test_an_archive_signed_by_a_stranger_is_refused(cache: Path) -> None:
     trust(cache, "stranger.gpg")
     with pytest.raises(
-        install.InstallError, match="no trusted key for Debian's archive: install debian-archive-keyring"
+        machine.InstallError, match="no trusted key for Debian's archive: install debian-archive-keyring"
     ):
         install.ensure("sounds")
-    assert install.find_bundle("sounds") is None
+    assert bundles.find_bundle("sounds") is None
 
 
 @needs_apt
 def test_a_package_changed_on_its_way_is_refused(cache: Path, mirror: Mirror) -> None:
     package = next((mirror.folder / "pool").glob("*-ru-*"))
     package.write_bytes(package.read_bytes()[:-1] + b"!")
-    with pytest.raises(install.InstallError, match="apt-get: Failed to fetch"):
+    with pytest.raises(machine.InstallError, match="apt-get: Failed to fetch"):
         install.ensure("sounds")
-    assert install.find_bundle("sounds") is None
+    assert bundles.find_bundle("sounds") is None
 
 
 @needs_apt
 def test_a_mirror_without_the_suite_is_told_so(cache: Path, mirror: Mirror) -> None:
     shutil.rmtree(mirror.folder / "dists")
-    with pytest.raises(install.InstallError, match="set GUDOK_DEBIAN_MIRROR to a full one"):
+    with pytest.raises(machine.InstallError, match="set GUDOK_DEBIAN_MIRROR to a full one"):
         install.ensure("sounds")
 
 
@@ -302,12 +303,12 @@ def test_killed_during_the_download_it_goes_on_with_what_it_has(cache: Path, mir
     assert mirror.reached.wait(30)
     first.send_signal(signal.SIGKILL)
     first.communicate(timeout=10)
-    assert install.find_bundle("sounds") is None
+    assert bundles.find_bundle("sounds") is None
     mirror.release()
 
     finish(start_installation())
 
-    assert install.find_bundle("sounds") is not None
+    assert bundles.find_bundle("sounds") is not None
     fetched = [name for name in mirror.served if "sounds-ru" in name]
     assert len(fetched) == 1, "what was there is not fetched again"
 
@@ -315,16 +316,16 @@ def test_killed_during_the_download_it_goes_on_with_what_it_has(cache: Path, mir
 @needs_apt
 def test_what_a_killed_unpacking_left_is_thrown_away(cache: Path) -> None:
     finish(start_installation())
-    bundle = install.find_bundle("sounds")
+    bundle = bundles.find_bundle("sounds")
     assert bundle is not None
     half = bundle.with_name(bundle.name + ".partial")
     bundle.rename(half)
-    (half / install.STAMP).unlink()
+    (half / bundles.STAMP).unlink()
     (half / "usr/share/asterisk/sounds/ru").unlink()
 
     finish(start_installation())
 
-    assert install.find_bundle("sounds") == bundle
+    assert bundles.find_bundle("sounds") == bundle
     assert (bundle / "usr/share/asterisk/sounds/ru/hello.wav").exists()
     assert not half.exists()
 
@@ -352,8 +353,8 @@ def test_programs_of_a_new_debian_run_on_its_own_loader_and_others_on_the_hosts(
         (tmp_path / file).touch()
     (libraries / "libz.so.1").touch()
 
-    sipp = install.programs_of("sipp", tmp_path)["sipp"]
-    mosquitto = install.programs_of("mosquitto", tmp_path)["mosquitto"]
+    sipp = bundles.programs_of("sipp", tmp_path)["sipp"]
+    mosquitto = bundles.programs_of("mosquitto", tmp_path)["mosquitto"]
 
     assert sipp.argv[0] == str(libraries / "ld-linux-x86-64.so.2")
     assert sipp.argv[-3:] == ("--library-path", str(libraries), str(tmp_path / "usr/bin/sipp"))
@@ -365,10 +366,10 @@ def test_programs_of_a_new_debian_run_on_its_own_loader_and_others_on_the_hosts(
 def test_root_keeps_its_cache_where_other_users_can_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GUDOK_CACHE", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert install.cache_dir() == Path("/var/cache/gudok")
+    assert bundles.cache_dir() == Path("/var/cache/gudok")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert install.cache_dir() == Path("/somewhere/gudok")
+    assert bundles.cache_dir() == Path("/somewhere/gudok")
 
 
 # --- the package itself -----------------------------------------------------------------------------------------

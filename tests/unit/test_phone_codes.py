@@ -12,11 +12,12 @@ from telephony.core.break_facts import BreakKind
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 from telephony.core.plan import Plan, Prompt
+from telephony.core.staff import Operator
 from telephony.pbx.agi import AgiRequest
 from telephony.phone_codes import MOST_VERIFYING, Denied, PhoneCodes, Spoken
 
 PLAN = Plan(prompts=(Prompt(name="logged-in", sound="beep"), Prompt(name="wrong-pin", text="Неверно")))
-ANNA = ev.Operator(login="anna", name="Анна", extension="11")
+ANNA = Operator(login="anna", name="Анна", extension="11")
 
 
 class Center:
@@ -36,7 +37,7 @@ class Center:
             return Reply(command=command.command, ok=False, code="wrong-pin", say=("wrong-pin",))
         return Reply(command=command.command, ok=True, code="logged-in", say=("logged-in",))
 
-    async def verify(self, extension: str, pin: str) -> ev.Operator | Denied:
+    async def verify(self, extension: str, pin: str) -> Operator | Denied:
         if self.broken:
             raise OSError("disk full")
         if extension == "12":
@@ -71,7 +72,7 @@ async def test_the_pin_of_a_locked_extension_is_not_looked_at() -> None:
     center = Center()
     looked_at: list[str] = []
 
-    async def verify(extension: str, pin: str) -> ev.Operator | Denied:
+    async def verify(extension: str, pin: str) -> Operator | Denied:
         looked_at.append(extension)
         return await center.verify(extension, pin)
 
@@ -86,7 +87,7 @@ async def test_who_would_not_hear_the_answer_in_time_is_told_at_once() -> None:
     center = Center()
     free = asyncio.Event()
 
-    async def verify(extension: str, pin: str) -> ev.Operator | Denied:
+    async def verify(extension: str, pin: str) -> Operator | Denied:
         await free.wait()
         return ANNA
 

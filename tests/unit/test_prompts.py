@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from telephony.core.plan import Plan, Prompt
-from telephony.pbx.install import Program, ensure
+from telephony.pbx.install import ensure
+from telephony.pbx.programs.program import Program
 from telephony.pbx.prompts import RATE, SpeechError, playable, resample, speak_prompts
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telephony.core.events import Operator
 from telephony.core.plan import Group, Overflow, Plan, Queue, Strategy
 from telephony.core.routing import Claim, Matcher, Ranking, Requirement, lanes_of, next_step
+from telephony.core.staff import Operator
 
 START = datetime(2030, 1, 7, 8, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from telephony.core.events import Operator
 from telephony.core.plan import Farewell, Overflow, ServiceLevel
+from telephony.core.staff import Operator
 from telephony.resources import default_folder
 from telephony.secrets import SecretsError
 from telephony.settings import ConfigErrors, Settings, check, load

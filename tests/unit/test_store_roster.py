@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from telephony.core.events import Operator
+from telephony.core.staff import Operator
 from telephony.store.csv_text import RosterError
 from telephony.store.roster import parse_roster, parse_skills
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.core.events import Operator
 from telephony.core.plan import BreakRules, Plan, Queue, WorkRules
 from telephony.core.roster import Shift, Slot, SlotKind
+from telephony.core.staff import Operator
 from telephony.core.work_rules import breaches, due_break_minutes, most_on_break, shift_breaches
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)

@@ -1,0 +1,105 @@
+"""What Asterisk may be told and asked by AMI: its native queues, channels, bridges, contacts and devices."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from telephony.pbx.ami_line import Fields, Row
+from telephony.pbx.ami_types import ActionFailed
+
+
+class AmiActions(ABC):
+    """Each action as a method, which raises what `action` raises."""
+
+    @abstractmethod
+    async def action(self, name: str, fields: Fields | None = None, *, within: float | None = None) -> list[Row]:
+        """Send an action; the answer and, where it is a list, its events, as they come from AMI.
+
+        A sequence as a value gives the header several times; None leaves it out. Raises `ActionFailed`,
+        `ActionTimeout` (after `within` seconds), `AmiConnectionLost`, or ValueError for a line break in a value.
+        """
+
+    async def queue_add(
+        self, queue: str, interface: str, *, name: str = "", paused: bool = False, reason: str = "",
+        penalty: int = 0, state_interface: str = "",
+    ) -> None:  # fmt: skip
+        """Make a phone (`PJSIP/3001`) a member of a native queue."""
+        fields: Fields = {
+            "Queue": queue, "Interface": interface, "MemberName": name or None, "Paused": paused,
+            "Reason": reason or None, "Penalty": penalty, "StateInterface": state_interface or None,
+        }  # fmt: skip
+        await self.action("QueueAdd", fields)
+
+    async def queue_remove(self, queue: str, interface: str) -> None:
+        """Take a member out."""
+        await self.action("QueueRemove", {"Queue": queue, "Interface": interface})
+
+    async def queue_pause(self, queue: str | None, interface: str, *, paused: bool, reason: str = "") -> None:
+        """Pause or unpause a member, in one queue or (None) in all. `reason` comes back in the event."""
+        fields: Fields = {"Interface": interface, "Paused": paused, "Queue": queue, "Reason": reason or None}
+        await self.action("QueuePause", fields)
+
+    async def queue_ring_in_use(self, queue: str, interface: str, *, on: bool) -> None:
+        """Whether a member is rung also while in a call."""
+        fields: Fields = {"Interface": interface, "RingInUse": "yes" if on else "no", "Queue": queue}
+        await self.action("QueueMemberRingInUse", fields)
+
+    async def queue_status(self, queue: str | None = None) -> list[Row]:
+        """Rows with Event QueueParams, QueueMember or QueueEntry, of one native queue or of all."""
+        return _rows(await self.action("QueueStatus", {"Queue": queue}))
+
+    async def queue_members(self, queue: str | None = None) -> list[Row]:
+        """The members of native queues: Queue, Interface, MemberName, Paused ("0", "1"), PausedReason, LastPause, …"""
+        rows = await self.queue_status(queue)
+        return [
+            {**row, "Interface": row["Location"], "MemberName": row["Name"]}
+            for row in rows
+            if row["Event"] == "QueueMember"
+        ]
+
+    async def channels(self) -> list[Row]:
+        """All channels: Channel (name), Uniqueid, Linkedid, Application, ApplicationData, BridgeId, Duration, …"""
+        return _rows(await self.action("CoreShowChannels"))
+
+    async def get_variable(self, channel: str, name: str) -> str:
+        """A channel's variable by the channel's name; empty when unset."""
+        return (await self.action("Getvar", {"Channel": channel, "Variable": name}))[0].get("Value", "")
+
+    async def redirect(self, channel: str, context: str, exten: str, priority: int = 1) -> None:
+        """Send a channel to a place in the dialplan."""
+        fields: Fields = {"Channel": channel, "Context": context, "Exten": exten, "Priority": priority}
+        await self.action("Redirect", fields)
+
+    async def hang_up(self, channel: str, cause: int | None = None) -> None:
+        """Hang a channel up, with a Q.850 cause."""
+        await self.action("Hangup", {"Channel": channel, "Cause": cause})
+
+    async def bridge_info(self, bridge_id: str) -> list[Row]:
+        """A row BridgeInfoChannel for each channel of a bridge."""
+        rows = _rows(await self.action("BridgeInfo", {"BridgeUniqueid": bridge_id}))
+        return [row for row in rows if row["Event"] == "BridgeInfoChannel"]
+
+    async def contacts(self) -> list[Row]:
+        """The contacts of all phones: Uri, Aor (in ObjectName's place), Status, Endpoint, RoundtripUsec, …"""
+        return await self._list_or_none("PJSIPShowContacts", "no contacts found")
+
+    async def endpoints(self) -> list[Row]:
+        """All endpoints: ObjectName, DeviceState, ActiveChannels, Contacts, …"""
+        return await self._list_or_none("PJSIPShowEndpoints", "no endpoints found")
+
+    async def device_states(self) -> list[Row]:
+        """Device, State of every device Asterisk keeps a state of."""
+        return _rows(await self.action("DeviceStateList"))
+
+    async def _list_or_none(self, action: str, none: str) -> list[Row]:
+        try:
+            return _rows(await self.action(action))
+        except ActionFailed as error:
+            if error.reason.lower() == none:
+                return []
+            raise
+
+
+def _rows(answer: list[Row]) -> list[Row]:
+    """The list without its first and last message, which only frame it."""
+    return answer[1:-1]
