@@ -18,6 +18,8 @@ from telephony.core.events import Started
 from telephony.core.plan import Queue
 from telephony.core.staff import Operator
 
+_TOGETHER = 500
+
 
 @dataclass(slots=True)
 class _Live:
@@ -31,7 +33,8 @@ class _Live:
 
 
 class Board:
-    """Implements `ports.Watchers`: one cheap step per fact. `changed` is called after each publication."""
+    """Implements `ports.Watchers`. `changed` is called after each publication. Facts are folded when somebody looks,
+    or many together: one by one, between other work, each costs twice as much."""
 
     def __init__(self, now: float, changed: Callable[[], None] = lambda: None) -> None:
         self.totals = Totals(since=now)
@@ -46,6 +49,8 @@ class Board:
         self._dirty_operators: set[str] = set()
         self._alarms: list[AlarmRow] = []
         self._timezone = "UTC"
+        self._told: list[fact.AnyFact] = []
+        """Not yet folded: nobody has looked since."""
 
     def start(self, started: Started) -> None:
         """Begin where the last life of the router ended."""
@@ -73,6 +78,7 @@ class Board:
                 self._wait(call.call, live, call.queue)
 
     def set_people(self, operators: Sequence[Operator]) -> None:
+        self._fold()
         self._names = {person.login: person.name for person in operators}
 
     def add_earlier(self, tallies: Mapping[str, Tally]) -> None:
@@ -93,8 +99,9 @@ class Board:
         self.changed()
 
     def publish(self, facts: Sequence[fact.AnyFact], alarms: Sequence[AnyEffect]) -> None:
-        for one in facts:
-            self._apply(one)
+        self._told += facts
+        if len(self._told) >= _TOGETHER:
+            self._fold()
         for alarm in alarms:
             if isinstance(alarm, Alarm):
                 self.totals.alarms += 1
@@ -103,6 +110,7 @@ class Board:
         self.changed()
 
     def snapshot(self) -> Snapshot:
+        self._fold()
         for name in self._queues:
             self._measure(name)
         return Snapshot(
@@ -115,6 +123,7 @@ class Board:
 
     def changes(self) -> Snapshot:
         """What is different since the last call of this method."""
+        self._fold()
         for name in self._dirty_queues:
             self._measure(name)
         logins = self._dirty_operators
@@ -131,6 +140,11 @@ class Board:
         return answer
 
     # --- the fold ------------------------------------------------------------------------------------------
+
+    def _fold(self) -> None:
+        told, self._told = self._told, []
+        for one in told:
+            self._apply(one)
 
     def _apply(self, one: fact.AnyFact) -> None:
         login = self.pauses.apply(one)

@@ -118,11 +118,11 @@ class Performer:
 
     def _must_wait(self, effect: do.CallEffect, steps: Answers, futures: tuple[Future[Any], ...]) -> bool:
         """Whether an answer is still to come; then the effect goes on by itself when it has."""
-        open_ = next((future for future in futures if not future.done()), None)
-        if open_ is None:
-            return False
-        open_.add_done_callback(lambda _: self._answered(effect, steps, futures))
-        return True
+        for future in futures:
+            if not future.done():
+                future.add_done_callback(lambda _: self._answered(effect, steps, futures))
+                return True
+        return False
 
     def _answered(self, effect: do.CallEffect, steps: Answers, futures: tuple[Future[Any], ...]) -> None:
         if self._must_wait(effect, steps, futures):

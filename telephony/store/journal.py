@@ -25,7 +25,7 @@ from telephony.core.effects import Alarm, AnyEffect
 from telephony.core.events import AnyEvent
 from telephony.core.facts import AnyFact
 from telephony.store import queries
-from telephony.store.calllog import CallLog, Line, Placed, facts_of
+from telephony.store.calllog import CallLog, Line, facts_of
 from telephony.store.database import Database
 from telephony.store.durability import Durability
 from telephony.store.notes import CelPosition, Notes
@@ -43,7 +43,7 @@ COMMIT_SECONDS = 2.0
 RETRY_SECONDS = (0.25, 5.0)
 """First and longest pause between attempts to reach the database or the spool."""
 
-Buffered = tuple[Line, list[Placed]]
+Buffered = tuple[Line, Sequence[AnyEffect | AnyFact]]
 
 
 class JournalWriter:
@@ -132,7 +132,7 @@ class JournalWriter:
         event_json = self._encode(event).decode()
         effects_json = self._encode(effects).decode() if effects else "[]"
         line = Line(seq, at, type(event).__name__, event_json, effects_json)
-        self._buffer.append((line, facts_of(seq, effects) if effects else []))
+        self._buffer.append((line, effects))
         self._set_alarm_clock(self._group_seconds)
 
     def when_durable(self, seq: int, then: Callable[[], None]) -> None:
@@ -212,9 +212,9 @@ class JournalWriter:
         was there before it."""
         notes = self._notes.take() if last else Notes()
         lines = [line for line, _ in group]
-        facts = [placed for _, of_line in group for placed in of_line]
 
         def work(connection: Connection) -> None:
+            facts = [placed for line, effects in group for placed in facts_of(line.seq, effects)]
             self._log.store(connection, lines, facts)
             notes.write(connection)
 
