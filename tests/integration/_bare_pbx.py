@@ -162,9 +162,10 @@ class BarePbx:
         return await asyncio.to_thread(self.console, command)
 
     def freeze(self) -> None:
-        """Asterisk stands still, its sockets stay open."""
+        """Asterisk stands still, its sockets stay open. It is asked to at once, but its threads go on for a moment."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def kill(self) -> None:
         """Asterisk dies at once, as in a power cut."""
