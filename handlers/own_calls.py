@@ -125,6 +125,7 @@ def ring_far(
             number=number,
             shows=call.caller,
             variables={
+                **({} if phone is None else waiting.ASKS_US),
                 "GUDOK_ROLE": "far",
                 "GUDOK_CALL": call.id,
                 "GUDOK_ATTEMPT": str(leg.n),

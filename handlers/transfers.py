@@ -27,7 +27,7 @@ from telephony.core.plan import Queue
 
 
 def transfer_asked(turn: Turn, event: TransferAsked) -> None:
-    """An operator hands over the other side of their call."""
+    """Whoever sits at a phone of the house hands over the other side of their call."""
     call = turn.center.channels.get(event.channel)
     if call is None or call.ended:
         return
@@ -41,10 +41,11 @@ def transfer_asked(turn: Turn, event: TransferAsked) -> None:
 
 
 def _can_transfer(call: Call, by: ChannelId) -> bool:
-    """Only a bridged conversation can be handed over, by one of its operators, one transfer at a time."""
+    """Only a bridged conversation can be handed over, one transfer at a time: by an operator, or by a specialist who
+    was called on a phone of the house."""
     leg = call.legs.get(by)
-    is_operator = call.origin is not None if leg is None else leg.role is Role.OPERATOR
-    return is_operator and call.answered is not None and call.transfer is None and len(call.in_bridge) > 1
+    may = call.origin is not None if leg is None else leg.role is Role.OPERATOR or leg.phone is not None
+    return may and call.answered is not None and call.transfer is None and len(call.in_bridge) > 1
 
 
 def _login_on(call: Call, by: ChannelId) -> str | None:
