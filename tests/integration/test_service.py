@@ -21,6 +21,7 @@ import pytest
 
 from telephony.exits import Exit
 from telephony.pbx.ami_types import QueueCallerJoin
+from telephony.pbx.ari import AriClient
 from telephony.pbx.embedded import EmbeddedPbx
 from telephony.settings import Settings
 from telephony.store.database import Database
@@ -150,6 +151,18 @@ async def test_a_caller_talks_with_an_operator_and_the_call_is_on_record(staffed
         await staffed.does("journal", "export", export)
     replayed = await staffed.does("replay", "--quiet", export)
     assert "none decided differently" in replayed
+
+
+async def test_a_channel_that_came_to_us_by_no_known_way_is_told_and_counted(gudok: Gudok) -> None:
+    site = gudok.settings
+    other = AriClient(site.ari_url, site.ari_user, site.secrets.ari_password, "other", on_message=print)
+    async with gudok.running(), other:
+        await other.channels.create("Local/s@gudok-announce", "gudok", app_args="nonsense")
+        told = await gudok.logged("ARI")
+        assert told["problem"] == "callback"
+        assert told["detail"].startswith("on_message raised ValueError at StasisStart: Stasis() with arguments")
+        status = json.loads(await gudok.does("status", "--json"))
+        assert status["counters"]["ari.callback"] == 1
 
 
 async def test_a_change_of_the_roster_reaches_the_running_router_and_replays(staffed: Gudok, tmp_path: Path) -> None:
