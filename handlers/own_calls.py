@@ -45,6 +45,7 @@ def open_call(turn: Turn, channel: ChannelId, phone: str, number: str, reason: s
         opened=turn.now,
         party=channel,
         origin=None if agent is None else agent.login,
+        phone=phone,
     )
     center.open(call)
     turn.do(

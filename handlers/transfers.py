@@ -68,9 +68,11 @@ def _let_party_stay(turn: Turn, call: Call, by: ChannelId) -> None:
     far = next(leg for leg in call.legs.values() if leg.channel in call.in_bridge)
     if far.n:
         turn.do(AttemptEnded(call=call.id, n=far.n, result=AttemptResult.ANSWERED, at=turn.now))
-    call.legs[by] = Leg(by, Role.OPERATOR, 0, 0, turn.now, login=call.origin, why="own", state=LegState.UP)
+    call.legs[by] = Leg(
+        by, Role.OPERATOR, 0, 0, turn.now, login=call.origin, why="own", state=LegState.UP, phone=call.phone
+    )
     del call.legs[far.channel]
-    call.party, call.origin = far.channel, far.login
+    call.party, call.origin, call.phone = far.channel, far.login, far.phone
     same = {"GUDOK_CALL": call.id, "GUDOK_ATTEMPT": "0"}
     turn.do(
         SetVariables(call=call.id, channel=call.party, variables={**same, "GUDOK_ROLE": "party"}),
