@@ -27,7 +27,8 @@ def log_in(turn: Turn, event: LogIn) -> None:
     if agent is None or refusal is not None:
         answer(turn, event.command, refusal or "unknown-operator", ok=False)
         return
-    center.unreachable.discard(event.phone)  # it has just called us
+    if event.channel is not None:
+        center.unreachable.discard(event.phone)  # it has just called us
     if agent.at_work and agent.phone == event.phone:
         busy_with_code(turn, agent, event.channel)
         answer(turn, event.command, "already-logged-in")

@@ -206,7 +206,7 @@ async def test_too_many_wrong_pins_lock_the_extension_and_a_restart_keeps_it_loc
         assert answers[3][1] > answers[0][1] + 0.3
         status = json.loads(await staffed.does("status", "--json"))
         assert status["counters"]["alarm.login_locked"] == 1
-    async with staffed.running():
+    async with staffed.running(), phone(settings, "phone01"):
         assert (await dial_log_in(settings, "4321"))[0].endswith("/login-locked")
         assert "LOCKED after wrong PINs: 11 until" in await staffed.does("status")
         assert any(line.split()[:2] == ["11", "anna"] for line in (await staffed.does("breaks", "list")).splitlines())
