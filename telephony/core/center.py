@@ -184,14 +184,15 @@ class Center:
         self._count_staff(agent, +1)
 
     def unseat(self, agent: Agent) -> None:
-        """The operator has left the phone."""
+        """The operator has left the phone, and with it what was to follow on their last call."""
         self.matcher.remove_operator(agent.login)
         self._count_staff(agent, -1)
         agent.lanes = ()
         if agent.phone is not None:
             self.at_phone.pop(agent.phone, None)
         agent.phone = agent.talked = None
-        agent.calls = 0
+        agent.rona = ""
+        agent.calls = agent.wrap_up = 0
 
     def _count_staff(self, agent: Agent, change: int) -> None:
         for queue in {lane.queue.name for lane in agent.lanes}:

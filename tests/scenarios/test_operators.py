@@ -194,6 +194,34 @@ def test_a_disabled_operator_finishes_the_call_and_leaves(story: Story) -> None:
     assert anna.logs_in("phone01") == "unknown-operator"
 
 
+def test_a_ring_that_failed_is_forgotten_with_the_end_of_the_shift(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    story.calls("1302")
+    story.change(replace(anna.person, enabled=False))
+    anna.rejects()
+    assert anna.state == "offline"
+    story.change(replace(anna.person, enabled=True))
+    anna.logs_in("phone01")
+    story.passes(5)
+    assert anna.state != "unreachable"
+
+
+def test_a_wrap_up_that_was_due_is_forgotten_with_the_end_of_the_shift(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1300")
+    anna.answers()
+    story.change(replace(anna.person, enabled=False))
+    caller.hangs_up()
+    assert anna.state == "offline"
+    story.change(replace(anna.person, enabled=True))
+    anna.logs_in("phone01")
+    anna.dials("201")
+    anna.hangs_up()
+    assert anna.state == "ready"
+
+
 def test_holding_a_caller_shows_in_the_state(story: Story) -> None:
     anna = story.operator("anna", booking=1)
     anna.logs_in("phone01")
