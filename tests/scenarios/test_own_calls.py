@@ -121,6 +121,38 @@ def test_a_call_of_ones_own_during_wrap_up_ends_it(story: Story) -> None:
     assert anna.state == "ready"
 
 
+def test_a_colleagues_call_that_is_not_taken_leaves_the_wrap_up_as_it_was(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    caller.hangs_up()
+    due = anna.interval.until
+    boris.dials("2001")
+    assert anna.state == "ringing"
+    anna.rejects()
+    assert (anna.state, anna.interval.until) == ("wrap_up", due)
+    boris.dials("2001")
+    story.restart_router()
+    boris.hangs_up()
+    assert (anna.state, anna.interval.until) == ("wrap_up", due)
+    boris.dials("201")
+    waiting = story.calls("1300")
+    assert waiting.rung == []
+    story.passes(10)
+    assert anna.interval.since == due
+    assert anna.rings_for(waiting)
+
+
+def test_a_colleagues_call_that_rings_longer_than_the_wrap_up_ends_it(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    caller.hangs_up()
+    boris.dials("2001")
+    story.passes(31)
+    assert anna.states[-3:] == ["wrap_up", "ringing", "ready"]
+
+
 def test_the_call_that_rings_comes_first(story: Story) -> None:
     anna, boris = two_at_work(story)
     boris.logs_out()
