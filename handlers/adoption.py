@@ -107,6 +107,7 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
         opened=turn.now,
         party=seen.channel,
         origin=None if agent is None else agent.login,
+        phone=seen.phone,
         attempts=max((attempt.n for attempt in record.open_attempts), default=0),
         answered=record.answered,
         priority=record.priority,

@@ -25,9 +25,10 @@ def set_state(
     reason: str = "",
     call: CallId | None = None,
     at: datetime | None = None,
+    until: datetime | None = None,
 ) -> None:
-    """The operator is in `state` from now on, or has been since `at`. Entering READY does not yet make them free: see
-    `settle`."""
+    """The operator is in `state` from now on, or has been since `at`; a wrap-up ends at `until`. Entering READY does
+    not yet make them free: see `settle`."""
     if state in IN_CALL and (state, reason, call) == (agent.state, agent.reason, agent.call):
         return
     at = at or turn.now
@@ -35,12 +36,12 @@ def set_state(
     shown = lamps.break_light(agent)
     if agent.state is State.WRAP_UP:
         turn.forget_timer(WRAP_UP_TIMER + agent.login)
-    agent.state, agent.since, agent.reason, agent.call, agent.until = state, at, reason, call, None
+    if state is State.RINGING and before in (State.WRAP_UP, State.RINGING):
+        until = agent.until  # should nobody be talked to, the wrap-up goes on
+    agent.state, agent.since, agent.reason, agent.call, agent.until = state, at, reason, call, until
     agent.warned = False
     if state in IN_CALL:
         agent.idle_since = None
-    if state is State.WRAP_UP:
-        agent.until = at + timedelta(seconds=agent.wrap_up)
     on_break = agent.permission if state is State.BREAK else None
     if on_break is not None:
         agent.until = on_break.until
@@ -107,15 +108,20 @@ def settle(turn: Turn, agent: Agent) -> None:
         reason, agent.rona, agent.wrap_up = agent.rona, "", 0
         set_state(turn, agent, State.UNREACHABLE, reason=reason)
     elif agent.state in IN_CALL and agent.wrap_up > 0:
-        set_state(turn, agent, State.WRAP_UP)
-        agent.generation += 1
-        agent.after_call = True
-        turn.wake(WRAP_UP_TIMER + agent.login, agent.generation, agent.wrap_up)
-        agent.wrap_up = 0
+        _wrap_up(turn, agent, turn.now + timedelta(seconds=agent.wrap_up))
+    elif agent.state is State.RINGING and agent.until is not None and agent.until > turn.now:
+        _wrap_up(turn, agent, agent.until)
     elif agent.state in (State.RINGING, *IN_CALL):
         make_ready(turn, agent)
     elif agent.state is State.READY and not _phone_is_lost(turn, agent):
         waiting.next_for(turn, agent)
+
+
+def _wrap_up(turn: Turn, agent: Agent, until: datetime) -> None:
+    set_state(turn, agent, State.WRAP_UP, until=until)
+    agent.generation += 1
+    agent.after_call, agent.wrap_up = True, 0
+    turn.wake(WRAP_UP_TIMER + agent.login, agent.generation, until - turn.now)
 
 
 def _phone_is_lost(turn: Turn, agent: Agent, at: datetime | None = None) -> bool:

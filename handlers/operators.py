@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from handlers import agents, breaks, claims, lamps, logins, spoken, violations
+from handlers import agents, breaks, claims, lamps, logins, reseating, spoken, violations
 from handlers.turn import Turn
+from telephony.core.calls import Call
 from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
 from telephony.core.effects import Reply
 from telephony.core.event import ChannelId
@@ -26,7 +27,8 @@ def log_in(turn: Turn, event: LogIn) -> None:
     if agent is None or refusal is not None:
         answer(turn, event.command, refusal or "unknown-operator", ok=False)
         return
-    center.unreachable.discard(event.phone)  # it has just called us
+    if event.channel is not None:
+        center.unreachable.discard(event.phone)  # it has just called us
     if agent.at_work and agent.phone == event.phone:
         busy_with_code(turn, agent, event.channel)
         answer(turn, event.command, "already-logged-in")
@@ -39,7 +41,10 @@ def log_in(turn: Turn, event: LogIn) -> None:
         agents.leave(turn, before, "phone_taken_over")
     center.seat(agent, event.phone)
     busy_with_code(turn, agent, event.channel)
+    calls = _take_over_calls(turn, agent, event.phone)
     agents.make_ready(turn, agent, "logged_in")
+    for call in calls[:1]:
+        reseating.settle_busy(turn, agent, call)
     agents.mirror(turn, agent)
     violations.logged_in(turn, agent)
     answer(turn, event.command, "logged-in")
@@ -58,6 +63,22 @@ def _why_not(turn: Turn, agent: Agent | None, phone: str) -> str | None:
     if other is not None and other is not agent and _in_call(other):
         return "phone-in-use"
     return None
+
+
+def _take_over_calls(turn: Turn, agent: Agent, phone: str) -> list[Call]:
+    """What goes on at the phone already is this operator's from now on: it must not ring before that has ended."""
+    found = turn.center.calls_at(phone)
+    for call, leg in found:
+        channel, before = (call.party, call.origin) if leg is None else (leg.channel, leg.login)
+        if leg is None:
+            call.origin = agent.login
+        else:
+            leg.login = agent.login
+        agents.occupy(turn, agent, channel, watch=False)
+        holder = turn.center.agents.get(before or "")
+        if holder is not None and holder is not agent:
+            agents.release(turn, holder, channel)
+    return [call for call, _ in found]
 
 
 def _in_call(agent: Agent) -> bool:

@@ -45,6 +45,7 @@ def open_call(turn: Turn, channel: ChannelId, phone: str, number: str, reason: s
         opened=turn.now,
         party=channel,
         origin=None if agent is None else agent.login,
+        phone=phone,
     )
     center.open(call)
     turn.do(
@@ -125,6 +126,7 @@ def ring_far(
             number=number,
             shows=call.caller,
             variables={
+                **({} if phone is None else waiting.ASKS_US),
                 "GUDOK_ROLE": "far",
                 "GUDOK_CALL": call.id,
                 "GUDOK_ATTEMPT": str(leg.n),

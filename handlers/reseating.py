@@ -19,7 +19,7 @@ def settle_all(turn: Turn, picture: Picture) -> None:
         held = sorted(agent.channels)
         call = next((turn.center.channels[channel] for channel in held if channel in turn.center.channels), None)
         if call is not None:
-            _settle_busy(turn, agent, call)
+            settle_busy(turn, agent, call)
         elif any(channel in picture.together for channel in held):
             if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
                 agent.rona = agent.reason
@@ -33,7 +33,8 @@ def settle_all(turn: Turn, picture: Picture) -> None:
             agents.mirror(turn, agent)
 
 
-def _settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
+def settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
+    """They are in this call: it rings at their phone, or they talk."""
     if agent.call not in turn.center.calls:
         agent.call = call.id
     rings = any(resumption.unanswered(leg) for leg in call.legs.values() if leg.login == agent.login)

@@ -27,7 +27,7 @@ from telephony.core.plan import Queue
 
 
 def transfer_asked(turn: Turn, event: TransferAsked) -> None:
-    """An operator hands over the other side of their call."""
+    """Whoever sits at a phone of the house hands over the other side of their call."""
     call = turn.center.channels.get(event.channel)
     if call is None or call.ended:
         return
@@ -41,10 +41,11 @@ def transfer_asked(turn: Turn, event: TransferAsked) -> None:
 
 
 def _can_transfer(call: Call, by: ChannelId) -> bool:
-    """Only a bridged conversation can be handed over, by one of its operators, one transfer at a time."""
+    """Only a bridged conversation can be handed over, one transfer at a time: by an operator, or by a specialist who
+    was called on a phone of the house."""
     leg = call.legs.get(by)
-    is_operator = call.origin is not None if leg is None else leg.role is Role.OPERATOR
-    return is_operator and call.answered is not None and call.transfer is None and len(call.in_bridge) > 1
+    may = call.origin is not None if leg is None else leg.role is Role.OPERATOR or leg.phone is not None
+    return may and call.answered is not None and call.transfer is None and len(call.in_bridge) > 1
 
 
 def _login_on(call: Call, by: ChannelId) -> str | None:
@@ -67,9 +68,11 @@ def _let_party_stay(turn: Turn, call: Call, by: ChannelId) -> None:
     far = next(leg for leg in call.legs.values() if leg.channel in call.in_bridge)
     if far.n:
         turn.do(AttemptEnded(call=call.id, n=far.n, result=AttemptResult.ANSWERED, at=turn.now))
-    call.legs[by] = Leg(by, Role.OPERATOR, 0, 0, turn.now, login=call.origin, why="own", state=LegState.UP)
+    call.legs[by] = Leg(
+        by, Role.OPERATOR, 0, 0, turn.now, login=call.origin, why="own", state=LegState.UP, phone=call.phone
+    )
     del call.legs[far.channel]
-    call.party, call.origin = far.channel, far.login
+    call.party, call.origin, call.phone = far.channel, far.login, far.phone
     same = {"GUDOK_CALL": call.id, "GUDOK_ATTEMPT": "0"}
     turn.do(
         SetVariables(call=call.id, channel=call.party, variables={**same, "GUDOK_ROLE": "party"}),

@@ -20,7 +20,10 @@ WAIT_TIMER = "wait:"
 DOUBT_TIMER = "doubt:"
 DOUBT_SECONDS = 2
 SEND_AWAY = "send_away"
-OPERATOR_RINGS = {"GUDOK_ROLE": "operator", "PJSIP_TRANSFER_HANDLING()": "ari-only"}
+ASKS_US = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
+"""On every leg to a phone of the house: its transfer key is ours to answer. Otherwise the PBX carries the transfer out
+by itself, and somebody is rung past us. Trunks are not allowed to transfer at all."""
+OPERATOR_RINGS = {"GUDOK_ROLE": "operator", **ASKS_US}
 
 Why = Literal["arrival", "overflow", "transfer", "return"]
 

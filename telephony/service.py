@@ -279,11 +279,13 @@ class Service:
 
     def _status(self, asked: int, picture: Snapshot) -> wire.StatusAnswer:
         assert self._router is not None
+        assert self._pbx is not None
         counted = {
             "journal": self._journal.counters,
             "codes": self._codes.counters,
             "agi": self._agi.problems,
             "ami": self._ami.problems,
+            "ari": self._pbx.problems,
             "control": Counter(refused=self._control.refused, cut_off=self._control.cut_off),
         }
         return status_answer(asked, self._run, self._router, picture, counted, serving=self.serving)

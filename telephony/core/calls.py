@@ -81,6 +81,8 @@ class Call:
     party: ChannelId
     origin: str | None = None
     """The operator whose own call this is."""
+    phone: str | None = None
+    """The phone of the house that `party` is on; None for a caller from outside."""
     queue: str | None = None
     priority: int = 0
     queued: datetime | None = None

@@ -132,7 +132,8 @@ class Center:
         return f"{self.run}-{self.names}"
 
     def resolve(self, number: str, trunk: str | None) -> Target | None:
-        """What `number` means on an operator's phone; None when nothing. `trunk` where it is a number outside."""
+        """What `number` means on an operator's phone; None when nothing. `trunk` where it is a number outside. An entry
+        of the directory on whose phone an operator works means that operator: they are given one call at a time."""
         for queue in self.plan.queues:
             if number == queue.transfer_number or number in queue.numbers:
                 return Target(queue=queue)
@@ -141,7 +142,8 @@ class Center:
                 return Target(agent=agent)
         for entry in self.plan.directory:
             if entry.number == number:
-                return Target(entry=entry)
+                at_work = self.at_phone.get(entry.phone or "")
+                return Target(entry=entry) if at_work is None else Target(agent=at_work)
         return None if trunk is None else Target(trunk=trunk, number=number)
 
     def belongs(self, person: Operator, group: str | None) -> bool:
@@ -182,14 +184,15 @@ class Center:
         self._count_staff(agent, +1)
 
     def unseat(self, agent: Agent) -> None:
-        """The operator has left the phone."""
+        """The operator has left the phone, and with it what was to follow on their last call."""
         self.matcher.remove_operator(agent.login)
         self._count_staff(agent, -1)
         agent.lanes = ()
         if agent.phone is not None:
             self.at_phone.pop(agent.phone, None)
         agent.phone = agent.talked = None
-        agent.calls = 0
+        agent.rona = ""
+        agent.calls = agent.wrap_up = 0
 
     def _count_staff(self, agent: Agent, change: int) -> None:
         for queue in {lane.queue.name for lane in agent.lanes}:
@@ -242,6 +245,12 @@ class Center:
             self.matcher.add_operator(agent.person, agent.lanes, agent.idle_since, agent.calls)
 
     # -- calls
+
+    def calls_at(self, phone: str) -> list[tuple[Call, Leg | None]]:
+        """The calls that hold a channel at this phone, and their leg there; None where the phone has dialed."""
+        dialed = [(call, None) for call in self.calls.values() if call.phone == phone and call.party in self.channels]
+        legs = ((call, leg) for call in self.calls.values() for leg in call.legs.values() if leg.phone == phone)
+        return [*dialed, *legs]
 
     def open(self, call: Call) -> None:
         self.calls[call.id] = call

@@ -68,7 +68,7 @@ class Agent:
     generation: int = 0
     """Of the wrap-up timer."""
     until: datetime | None = None
-    """End of the wrap-up, or of the break."""
+    """End of the wrap-up, also while a ring interrupts it, or of the break."""
     permission: Permission | None = None
     """Of the break they are on, or, in another state, of one that begins after the call."""
     breaks: int = 0

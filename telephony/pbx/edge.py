@@ -54,6 +54,8 @@ class AsteriskPbx:
         self._ari = AriClient(
             ari_url, ari_user, ari_password, APP, on_message=self._heard, events=HEARD, on_problem=self._problem
         )
+        self.problems = self._ari.problems
+        """What was strange on the line for calls, by kind."""
         self._ami = ami
         self._translator = Translator(plan, tokens.token, deliver)
         self._performer = Performer(self._ari, plan, self._translator, deliver, tokens.number, self._take_back)

@@ -52,6 +52,8 @@ class Channel:
     spies_on: Channel | None = None
     """Of a snoop channel: the one it hears, and speaks to where it `whispers`."""
     whispers: bool = False
+    asks_us: bool = False
+    """The PBX leaves this phone's transfer key to us (PJSIP_TRANSFER_HANDLING=ari-only)."""
     says: tuple[str, ...] = ()
     """What the dialplan says on it when it is picked up, before it hangs up."""
     ring_over: Alarm | None = None

@@ -112,6 +112,22 @@ class Telephone:
         self._story.moment()
         return channel
 
+    def transfers_to(self, number: str) -> None:
+        """The transfer key, at once."""
+        self._story.switch.refer(self.talking[0], number)
+        self._story.moment()
+
+    def consults(self, number: str) -> Channel:
+        """Holds the other side and dials on the second line."""
+        self._story.switch.hold(self.talking[0])
+        return self.dials(number)
+
+    def completes_transfer(self) -> None:
+        """The transfer key, with a consultation under way."""
+        first, second = self.talking[0], self.talking[-1]
+        self._story.switch.refer_attended(first, second)
+        self._story.moment()
+
     def is_lost(self) -> None:
         """The phone's registration is gone."""
         self._story.switch.set_reachable(self.phone, False)
@@ -238,22 +254,6 @@ class Operator(Telephone):
 
     def resumes(self) -> None:
         self._story.switch.resume(self.talking[0])
-        self._story.moment()
-
-    def transfers_to(self, number: str) -> None:
-        """The transfer key, at once."""
-        self._story.switch.refer(self.talking[0], number)
-        self._story.moment()
-
-    def consults(self, number: str) -> Channel:
-        """Holds the caller and dials on the second line."""
-        self._story.switch.hold(self.talking[0])
-        return self.dials(number)
-
-    def completes_transfer(self) -> None:
-        """The transfer key, with a consultation under way."""
-        first, second = self.talking[0], self.talking[-1]
-        self._story.switch.refer_attended(first, second)
         self._story.moment()
 
 

@@ -19,7 +19,7 @@ import msgspec
 from telephony.core import events as ev
 from telephony.core.calls import Call, LegState
 from telephony.core.center import Center
-from telephony.core.effects import AnyEffect
+from telephony.core.effects import AnyEffect, CreateLeg
 from telephony.core.facts import AnyFact, OperatorChanged, Outcome
 from telephony.core.operators import Agent, State
 from telephony.core.plan import Queue
@@ -50,6 +50,9 @@ class Promises:
     def watch(self, story: Story, event: ev.AnyEvent, effects: Sequence[AnyEffect | AnyFact]) -> None:
         center = story.center
         check_offers(center)
+        for effect in effects:
+            if isinstance(effect, CreateLeg):
+                check_the_phone_is_free(story, effect)
         check_operators(story)
         check_indexes(center)
         self._breaks.watch(story, event, effects)
@@ -154,6 +157,16 @@ def _sits_ready(story: Story, operator: Operator) -> bool:
 # -- I3
 
 
+def check_the_phone_is_free(story: Story, effect: CreateLeg) -> None:
+    """An operator's phone that is rung holds nothing of ours, but for what the router cannot know yet."""
+    if effect.phone not in story.center.at_phone or story.life.behind:
+        return
+    known = story.clock.now() - CLOSE
+    others = [one for one in story.switch.phones[effect.phone].channels.values() if one.where == "ours"]
+    busy = [one.id for one in others if one.created < known and one.id != effect.leg]
+    assert not busy, f"I3: {effect.phone} is rung and holds {busy}"
+
+
 def check_operators(story: Story) -> None:
     """Looked at on the PBX: no phone of an operator holds two legs that the router made."""
     for phone in story.switch.phones.values():
@@ -196,6 +209,9 @@ def check_indexes(center: Center) -> None:
         ringing = [leg for leg in call.legs.values() if leg.state is not LegState.UP and leg.result is None]
         assert call.ended or len(ringing) < 2, f"{call.id} rings twice at once"
         assert call.offer is None or call.offer in call.legs
+    for phone, agent in center.at_phone.items():
+        here = {call.party if leg is None else leg.channel for call, leg in center.calls_at(phone)}
+        assert here <= agent.channels, f"at {agent.login}'s phone, but not theirs: {here - agent.channels}"
     for agent in center.agents.values():
         for held in agent.channels:
             assert held in center.channels or held in center.strangers, f"{agent.login} holds a ghost: {held}"

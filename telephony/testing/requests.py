@@ -128,6 +128,7 @@ class Requests:
         leg = Channel(effect.leg, self.switch.clock.now(), effect.leg, "ours", phone=phone)
         leg.linked = effect.leg if originator is None else originator.linked
         leg.variables = {name: value for name, value in effect.variables.items() if name.startswith("GUDOK_")}
+        leg.asks_us = effect.variables.get("PJSIP_TRANSFER_HANDLING()") == "ari-only"
         self.switch.add(leg)
         if effect.auto_answer:
             self._auto_answer.add(leg.id)

@@ -87,7 +87,7 @@ class Switch:
             return channel
         channel.variables = {"GUDOK_PHONE": phone.name, "GUDOK_NUMBER": number, "GUDOK_ROLE": "own"}
         if self._takes_callers():
-            channel.where = "ours"
+            channel.where, channel.asks_us = "ours", True
             self.record.reached_us(channel)
             trunk = self._trunk_to(number)
             self.tell(channel, ev.OwnCallStarted(channel=channel.id, phone=phone.name, number=number, trunk=trunk))
@@ -100,7 +100,7 @@ class Switch:
         channel = self._new_channel(phone=phone)
         channel.variables = {"GUDOK_PHONE": phone.name, "GUDOK_ROLE": "helper"}
         if self.up and self._takes_callers():
-            channel.where = "ours"
+            channel.where, channel.asks_us = "ours", True
             self.record.reached_us(channel)
             self.tell(channel, ev.HelperArrived(channel=channel.id, phone=phone.name, mode=mode, extension=extension))
         else:
@@ -147,10 +147,20 @@ class Switch:
 
     def refer(self, channel: Channel, number: str) -> None:
         """The phone asks for a blind transfer."""
-        self.tell(channel, ev.TransferAsked(channel=channel.id, number=number, trunk=self._trunk_to(number)))
+        if self._leaves_it_to_us(channel):
+            self.tell(channel, ev.TransferAsked(channel=channel.id, number=number, trunk=self._trunk_to(number)))
 
     def refer_attended(self, channel: Channel, consultation: Channel) -> None:
-        self.tell(channel, ev.TransferAsked(channel=channel.id, consultation=consultation.id))
+        if self._leaves_it_to_us(channel):
+            self.tell(channel, ev.TransferAsked(channel=channel.id, consultation=consultation.id))
+
+    def _leaves_it_to_us(self, channel: Channel) -> bool:
+        """A trunk's transfer is refused. A phone's that is not ours to answer the PBX carries out by itself: that must
+        not happen to a conversation of ours."""
+        past_us = not channel.asks_us and channel.phone is not None and not channel.phone.outside
+        talks = channel.where == "ours" and channel.bridge is not None and channel.bridge.kind == "mixing"
+        assert not (past_us and talks), f"the PBX carries out the transfer of {channel.id} past us"
+        return channel.asks_us
 
     def set_reachable(self, phone: Phone, reachable: bool) -> None:
         if phone.reachable is not reachable:

@@ -275,12 +275,14 @@ async def test_an_event_that_is_not_declared_is_counted_and_survived(pbx: BarePb
 
 async def test_a_failing_callback_costs_a_counted_problem(pbx: BarePbx) -> None:
     def fail(message: Message) -> None:
-        raise KeyError("of the user's own making")
+        raise ValueError("of the user's\nown making")
 
-    ari = AriClient(pbx.url, pbx.user, pbx.password, pbx.app, on_message=fail)
+    told: list[Problem] = []
+    ari = AriClient(pbx.url, pbx.user, pbx.password, pbx.app, on_message=fail, on_problem=told.append)
     async with ari:
         assert (await ari.asterisk.ping()).ping == "pong"
     assert ari.problems["callback"] == 1
+    assert told[0].detail == "on_message raised ValueError at Connected: of the user's own making"
 
 
 # ---- the line

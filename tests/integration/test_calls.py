@@ -248,6 +248,57 @@ async def test_a_transfer_to_a_queue_keeps_the_arrival(
     assert (row.queue, row.last_operator, row.transfers) == ("children", "boris", 1)
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def doctor(world: World) -> AsyncIterator[Softphone]:
+    """A specialist: nobody logs in on this phone."""
+    phone = await world.phone("doctor01")
+    yield phone
+    await phone.stop()
+    world.phones.remove(phone)
+
+
+async def test_a_specialist_hands_the_caller_on_and_whoever_takes_them_is_busy(
+    world: World, anna: Softphone, boris: Softphone, doctor: Softphone, caller: Softphone
+) -> None:
+    call = await caller.dial("1300")
+    talk = await anna.answer()
+    await in_conversation(world)
+    await anna.transfer("201", talk)
+    consultation = await doctor.answer()
+    assert await anna.transferred(talk) == 200
+    await world.operator("anna", "wrap_up")
+    await in_conversation(world)
+    await doctor.transfer("802", consultation)
+    await boris.answer()
+    assert await doctor.transferred(consultation) == 200
+    await world.operator("boris", "talking")
+    assert call.live
+    assert sum(one.ended is None for one in boris.calls) == 1
+    await caller.hang_up(call)
+    row = await finished(world)
+    assert (row.outcome, row.queue, row.last_operator, row.transfers) == ("answered", "children", "boris", 2)
+    assert (await world.status()).counters.get("ari.callback", 0) == 0
+
+
+async def test_a_specialist_hands_an_operators_own_call_on(
+    world: World, anna: Softphone, boris: Softphone, doctor: Softphone
+) -> None:
+    call = await anna.dial("201")
+    consultation = await doctor.answer()
+    await anna.established(call)
+    await in_conversation(world)
+    await doctor.transfer("3002", consultation)
+    await boris.answer()
+    assert await doctor.transferred(consultation) == 200
+    await world.operator("boris", "talking")
+    await world.operator("anna", "talking")
+    await anna.hang_up(call)
+    await world.operator("anna", "ready")
+    await world.operator("boris", "ready")
+    row = [one for one in await world.calls() if one.kind == "own"][-1]
+    assert (row.number, row.operator, row.outcome, row.transfers) == ("201", "anna", "answered", 1)
+
+
 async def test_operators_call_each_other_and_the_call_is_on_record(
     world: World, anna: Softphone, boris: Softphone
 ) -> None:

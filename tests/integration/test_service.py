@@ -21,6 +21,7 @@ import pytest
 
 from telephony.exits import Exit
 from telephony.pbx.ami_types import QueueCallerJoin
+from telephony.pbx.ari import AriClient
 from telephony.pbx.embedded import EmbeddedPbx
 from telephony.settings import Settings
 from telephony.store.database import Database
@@ -152,6 +153,18 @@ async def test_a_caller_talks_with_an_operator_and_the_call_is_on_record(staffed
     assert "none decided differently" in replayed
 
 
+async def test_a_channel_that_came_to_us_by_no_known_way_is_told_and_counted(gudok: Gudok) -> None:
+    site = gudok.settings
+    other = AriClient(site.ari_url, site.ari_user, site.secrets.ari_password, "other", on_message=print)
+    async with gudok.running(), other:
+        await other.channels.create("Local/s@gudok-announce", "gudok", app_args="nonsense")
+        told = await gudok.logged("ARI")
+        assert told["problem"] == "callback"
+        assert told["detail"].startswith("on_message raised ValueError at StasisStart: Stasis() with arguments")
+        status = json.loads(await gudok.does("status", "--json"))
+        assert status["counters"]["ari.callback"] == 1
+
+
 async def test_a_change_of_the_roster_reaches_the_running_router_and_replays(staffed: Gudok, tmp_path: Path) -> None:
     today = datetime.now(ZoneInfo("Asia/Sakhalin")).date()
     shifts, export = tmp_path / "shifts.csv", tmp_path / "journal.jsonl"
@@ -193,7 +206,7 @@ async def test_too_many_wrong_pins_lock_the_extension_and_a_restart_keeps_it_loc
         assert answers[3][1] > answers[0][1] + 0.3
         status = json.loads(await staffed.does("status", "--json"))
         assert status["counters"]["alarm.login_locked"] == 1
-    async with staffed.running():
+    async with staffed.running(), phone(settings, "phone01"):
         assert (await dial_log_in(settings, "4321"))[0].endswith("/login-locked")
         assert "LOCKED after wrong PINs: 11 until" in await staffed.does("status")
         assert any(line.split()[:2] == ["11", "anna"] for line in (await staffed.does("breaks", "list")).splitlines())

@@ -137,6 +137,25 @@ def test_a_lost_phone_is_not_rung_and_its_return_is_enough(story: Story) -> None
     assert anna.rings_for(caller)
 
 
+def test_who_is_logged_in_from_elsewhere_on_a_lost_phone_is_ready_when_it_is_back(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    phone = story.telephone("phone01")
+    phone.is_lost()
+    assert story.asks(lambda name: commands.LogIn(command=name, login="anna", phone="phone01")).code == "logged-in"
+    assert (anna.state, anna.interval.reason) == ("unreachable", "phone_lost")
+    caller = story.calls("1302")
+    assert caller.rung == []
+    phone.is_back()
+    assert phone.rings_for(caller)
+
+
+def test_who_dials_the_code_on_a_phone_held_for_lost_is_ready(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    story.telephone("phone01").is_lost()
+    assert anna.logs_in("phone01") == "logged-in"
+    assert anna.state == "ready"
+
+
 def test_a_phone_lost_during_a_call_makes_unreachable_after_it(story: Story) -> None:
     anna = story.operator("anna", booking=1)
     anna.logs_in("phone01")
@@ -173,6 +192,34 @@ def test_a_disabled_operator_finishes_the_call_and_leaves(story: Story) -> None:
     caller.hangs_up()
     assert anna.state == "offline"
     assert anna.logs_in("phone01") == "unknown-operator"
+
+
+def test_a_ring_that_failed_is_forgotten_with_the_end_of_the_shift(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    story.calls("1302")
+    story.change(replace(anna.person, enabled=False))
+    anna.rejects()
+    assert anna.state == "offline"
+    story.change(replace(anna.person, enabled=True))
+    anna.logs_in("phone01")
+    story.passes(5)
+    assert anna.state != "unreachable"
+
+
+def test_a_wrap_up_that_was_due_is_forgotten_with_the_end_of_the_shift(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1300")
+    anna.answers()
+    story.change(replace(anna.person, enabled=False))
+    caller.hangs_up()
+    assert anna.state == "offline"
+    story.change(replace(anna.person, enabled=True))
+    anna.logs_in("phone01")
+    anna.dials("201")
+    anna.hangs_up()
+    assert anna.state == "ready"
 
 
 def test_holding_a_caller_shows_in_the_state(story: Story) -> None:

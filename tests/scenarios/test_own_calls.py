@@ -8,6 +8,7 @@ from telephony.core.facts import CallKind
 from telephony.testing.calllog import Call
 from telephony.testing.people import Operator
 from telephony.testing.story import Story
+from tests.scenarios.break_center import anna_at_work, it_is
 
 
 def own_call(story: Story) -> Call:
@@ -120,6 +121,38 @@ def test_a_call_of_ones_own_during_wrap_up_ends_it(story: Story) -> None:
     assert anna.state == "ready"
 
 
+def test_a_colleagues_call_that_is_not_taken_leaves_the_wrap_up_as_it_was(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    caller.hangs_up()
+    due = anna.interval.until
+    boris.dials("2001")
+    assert anna.state == "ringing"
+    anna.rejects()
+    assert (anna.state, anna.interval.until) == ("wrap_up", due)
+    boris.dials("2001")
+    story.restart_router()
+    boris.hangs_up()
+    assert (anna.state, anna.interval.until) == ("wrap_up", due)
+    boris.dials("201")
+    waiting = story.calls("1300")
+    assert waiting.rung == []
+    story.passes(10)
+    assert anna.interval.since == due
+    assert anna.rings_for(waiting)
+
+
+def test_a_colleagues_call_that_rings_longer_than_the_wrap_up_ends_it(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    caller.hangs_up()
+    boris.dials("2001")
+    story.passes(31)
+    assert anna.states[-3:] == ["wrap_up", "ringing", "ready"]
+
+
 def test_the_call_that_rings_comes_first(story: Story) -> None:
     anna, boris = two_at_work(story)
     boris.logs_out()
@@ -139,6 +172,71 @@ def test_a_phone_nobody_works_on_may_call_too(story: Story) -> None:
     assert own_call(story).operator is None
     anna.hangs_up()
     assert own_call(story).outcome == "answered"
+
+
+def test_who_logs_in_on_a_phone_that_talks_is_busy_until_it_has_ended(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    phone = story.telephone("phone01")
+    phone.dials("201")
+    story.telephone("doctor01").answers()
+    assert anna.logs_in("phone01") == "logged-in"
+    assert (anna.state, anna.interval.reason) == ("talking", "own_call")
+    caller = story.calls("1302")
+    assert caller.rung == []
+    phone.hangs_up()
+    assert anna.rings_for(caller)
+
+
+def test_who_logs_in_on_a_specialists_phone_has_the_caller_that_was_handed_over(story: Story) -> None:
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    first = story.calls("1302")
+    anna.answers()
+    anna.transfers_to("201")
+    doctor = story.telephone("doctor01")
+    assert doctor.rings()
+    boris.logs_in("doctor01")
+    assert boris.state == "ringing"
+    doctor.answers()
+    assert (boris.state, boris.interval.reason, first.hears) == ("talking", "", "boris")
+    anna.logs_out()
+    second = story.calls("1302")
+    assert second.rung == []
+    first.hangs_up()
+    assert boris.rings_for(second)
+
+
+def test_who_takes_a_phone_over_in_the_break_of_a_colleague_has_the_colleagues_call(story: Story) -> None:
+    anna, boris = anna_at_work(story), story.operator("boris", booking=1)
+    it_is(story, "0:10")
+    anna.asks_break()
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    assert boris.logs_in("phone01") == "logged-in"
+    assert (anna.state, boris.state) == ("offline", "talking")
+    caller = story.calls("1302")
+    assert caller.rung == []
+    story.telephone("doctor01").hangs_up()
+    assert boris.rings_for(caller)
+
+
+def test_the_directory_number_of_a_phone_where_an_operator_works_means_the_operator(story: Story) -> None:
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", children=3)
+    anna.logs_in("phone01")
+    boris.logs_in("doctor01")
+    first = story.calls("1302")
+    anna.answers()
+    anna.transfers_to("201")
+    assert boris.rings_for(first)
+    boris.answers()
+    assert (boris.state, first.hears) == ("talking", "boris")
+    second = story.calls("1301")
+    assert second.rung == []
+    assert anna.dials("201").gone
+    assert own_call(story).outcome == "not_reached"
+    first.hangs_up()
+    story.passes(5)
+    assert boris.rings_for(second)
 
 
 def test_whoever_is_not_at_work_cannot_be_called_by_extension(story: Story) -> None:

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from telephony.testing.people import Caller, Operator
+from telephony.testing.people import Caller, Operator, Telephone
 from telephony.testing.story import Story
 from tests.scenarios.small_center import NewStory
 
@@ -247,6 +247,79 @@ def test_attended_out_of_a_queue_in_which_the_operator_waits(story: Story) -> No
     vera = story.operator("vera", children=5)
     vera.logs_in("phone03")
     assert vera.rings_for(caller)
+
+
+# -- by a specialist
+
+
+def with_the_doctor(story: Story, *colleagues: str) -> tuple[Operator, Telephone, Caller]:
+    """Anna has handed her caller over to a specialist, who talks with them."""
+    anna, caller = talking(story, *colleagues)
+    doctor = story.telephone("doctor01")
+    anna.transfers_to("201")
+    doctor.answers()
+    assert caller.hears == "doctor01"
+    return anna, doctor, caller
+
+
+def test_a_specialist_hands_the_caller_on_into_a_queue(story: Story) -> None:
+    _, doctor, caller = with_the_doctor(story)
+    doctor.transfers_to("802")
+    assert caller.hears == "music"
+    assert doctor.talking == []
+    vera = story.operator("vera", children=5)
+    vera.logs_in("phone03")
+    assert vera.rings_for(caller)
+    vera.answers()
+    assert caller.hears == "vera"
+    assert vera.state == "talking"
+    caller.hangs_up()
+    assert caller.record.transfers == [("blind", "201", "done"), ("blind", "children", "done")]
+    assert len(story.log.calls) == 1
+
+
+def test_a_specialist_hands_the_caller_on_to_an_operator_or_back(story: Story) -> None:
+    _, doctor, caller = with_the_doctor(story, "boris")
+    boris = story.operators["boris"]
+    doctor.transfers_to("2002")
+    boris.rejects()
+    assert caller.hears == "doctor01"
+    boris.comes_back()
+    doctor.consults("2002")
+    boris.answers()
+    assert boris.hears == "doctor01"
+    doctor.completes_transfer()
+    assert caller.hears == "boris"
+    assert doctor.talking == []
+    assert caller.record.transfers == [
+        ("blind", "201", "done"),
+        ("blind", "2002", "failed"),
+        ("attended", "2002", "done"),
+    ]
+
+
+def test_a_specialist_who_was_called_hands_the_operator_on(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    anna.dials("201")
+    doctor = story.telephone("doctor01")
+    doctor.answers()
+    doctor.transfers_to("202")
+    assert anna.hears == "music"
+    story.outside("500202").answers()
+    assert anna.hears == "500202"
+    assert (anna.state, doctor.talking) == ("talking", [])
+    anna.hangs_up()
+    assert anna.state == "ready"
+
+
+def test_nobody_outside_can_hand_a_call_on(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.transfers_to("202")
+    laboratory = story.outside("500202")
+    laboratory.answers()
+    laboratory.transfers_to("801")
+    assert caller.hears == "500202"
 
 
 # -- of operators' own calls

@@ -257,7 +257,8 @@ class AriClient:
         try:
             self._on_message(message)
         except Exception as error:  # noqa: BLE001  whatever the user's code raises, the reader must go on
-            self._report(Problem("callback", f"on_message raised {type(error).__name__}", error))
+            failed = f"on_message raised {type(error).__name__} at {type(message).__name__}"
+            self._report(Problem("callback", " ".join(f"{failed}: {error}".split()), error))
 
     def _report(self, problem: Problem) -> None:
         self.problems[problem.kind] += 1

@@ -20,7 +20,8 @@ ProblemKind = Literal["unknown", "malformed", "late", "callback", "connect", "ov
 
 
 class Problem(NamedTuple):
-    """Something that was counted and survived. `detail` is one line without personal data."""
+    """Something that was counted and survived. `detail` is one line without personal data, as far as the words of a
+    failing callback's exception have none."""
 
     kind: ProblemKind
     detail: str
