@@ -65,6 +65,7 @@ class Permission(Protocol):
     @property
     def how(self) -> str | None:
         """`unused` where it ended before its break began."""
+
     @property
     def confirmed(self) -> bool | None: ...
 
