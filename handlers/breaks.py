@@ -44,7 +44,7 @@ def take_break(turn: Turn, event: TakeBreak) -> None:
         operators.busy_with_code(turn, agent, event.channel)
     decision = ask(turn, agent, Request(agent.login, event.kind, event.reason), event.door)
     until = None if agent.permission is None else agent.permission.until
-    say = spoken.answer(turn.center.plan, decision, until)
+    say = spoken.answer(turn.center.plan, decision, until, turn.now)
     ok = decision.verdict is not Verdict.REFUSED
     text = spoken.text(turn.center.plan, decision, until)
     turn.do(Reply(command=event.command, ok=ok, code=spoken.code_of(decision), say=say, text=text))

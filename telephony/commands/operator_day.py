@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from telephony.commands.common import Problem, duration, settings_of, table, with_database
-from telephony.commands.days import Days, local_day
+from telephony.commands.days import Days, clock_beside, local_day
 from telephony.commands.operator_figures import percent
 from telephony.core.roster import Shift, SlotKind
 from telephony.core.roster_versions import Standing
@@ -119,7 +119,7 @@ def described(day: OperatorDay, zone: ZoneInfo, now: datetime) -> str:
     """Head, plan, timeline, totals, figures."""
     head = f"{day.person.name} ({day.person.login}), {day.days.first:%d.%m.%Y}, {zone.key}"
     plan = [*_planned(day.shifts, zone), *day.plan] or ["no shift planned"]
-    lines = sorted(_lines(day, _clock(zone), now))
+    lines = sorted(_lines(day, zone, now))
     rows = [[at.astimezone(zone).strftime("%H:%M:%S"), lasted, what] for at, _, lasted, what in lines]
     parts = ["\n".join([head, *plan]), table(rows, ["TIME", "FOR", "WHAT"])]
     totals = _totals(day, now)
@@ -134,14 +134,15 @@ Line = tuple[datetime, int, str, str]
 """When, what goes first at the same time, for how long, what."""
 
 
-def _lines(day: OperatorDay, clock: Clock, now: datetime) -> Iterator[Line]:
+def _lines(day: OperatorDay, zone: ZoneInfo, now: datetime) -> Iterator[Line]:
+    clock = _clock(zone)
     for order in day.orders:
         state = f", withdrawn by {order.withdrawn_by} at {clock(order.withdrawn)}" if order.withdrawn else ""
-        until = clock(order.until)
+        until = clock_beside(order.until, day.days.begin, zone)
         yield order.given, 0, "", f"order {order.id} of {order.given_by}, until {until}: {order.why}{state}"
     for request in day.requests:
         why = f" ({request.reason})" if request.reason else ""
-        following = f", next break {clock(request.next_slot)}" if request.next_slot else ""
+        following = f", next break {clock_beside(request.next_slot, request.at, zone)}" if request.next_slot else ""
         what = f"asked for {request.kind} by {request.door}: {request.verdict}{why}{following}"
         yield request.at, 1, "", what
     by_id = {one.id: one for one in day.permissions}

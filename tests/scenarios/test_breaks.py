@@ -15,6 +15,8 @@ from telephony.core.break_facts import (
     ViolationKind,
 )
 from telephony.core.commands import TakeBreak
+from telephony.core.events import RosterChanged
+from telephony.core.roster import Shift, Slot
 from telephony.testing.clock import MORNING
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
@@ -72,6 +74,17 @@ def test_what_is_heard_is_when_it_ends_and_when_the_next_one_is(story: Story) ->
     assert last_said(story) == ("break-granted", "break-until", "hour-19", "minute-25")
     assert anna.asks_state() == "state-break"
     assert last_said(story) == ("state-break", "break-until", "hour-19", "minute-25")
+
+
+def test_a_next_break_that_is_not_today_is_told_with_its_day(story: Story) -> None:
+    """By the center's clocks: it is 19:00 there."""
+    anna = anna_at_work(story)
+    for hours, day in ((24, ["tomorrow"]), (5, ["tomorrow"]), (4.5, []), (48, ["another-day"])):
+        begin = MORNING + timedelta(hours=hours)
+        slot = Slot(begin=begin, end=begin + timedelta(minutes=10))
+        story.tell(RosterChanged(shifts=(Shift(login="anna", begin=MORNING, end=slot.end, slots=(slot,)),)))
+        anna.asks_break()
+        assert [*last_said(story)][2:-2] == day
 
 
 def test_every_refusal_tells_when_the_next_break_is(story: Story) -> None:

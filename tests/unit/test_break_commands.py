@@ -155,6 +155,7 @@ DAY: list[that.AnyFact] = [
     pause.OutcomeGiven(call="c1", login="anna", outcome="booked", at=at("11:01")),
     may("p3", EMERGENCY, "11:30", "11:45", reason="плохо"),
     state("break", "11:30", "emergency", "p3"),
+    asked("11:35", pause.Verdict.REFUSED, "already", next_slot=at("10:00") + timedelta(days=1)),
     asked("11:40", pause.Verdict.DEFERRED, "cap"),
     pause.ClaimMade(claim="11:40", login="anna", slot=at("11:00"), at=at("11:40")),
 ]
@@ -173,6 +174,7 @@ def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
     for line in (
         "09:15:00 45:00 ready (logged in)",
         "09:30:00 asked for technical by phone: refused (not_in_slot), next break 10:00",
+        "11:35:00 asked for technical by phone: refused (already), next break 03.03.2026 10:00",
         "10:00:00 asked for technical by phone: granted",
         "10:00:00 15:00 break (technical): permission p1, 10:00-10:15, planned for 10:00",
         "10:30:00 order o1 of head, until 10:45: совещание",
@@ -224,6 +226,7 @@ def test_the_list_of_a_day(recorded: Path, capsys: Captured) -> None:
         "p3 anna 02.03.2026 11:30 плохо",
         "o1 head anna 10:45 совещание over",
         "09:30 anna technical phone refused not_in_slot 10:00",
+        "11:35 anna technical phone refused already 03.03.2026 10:00",
         "10:46 anna overrun 2:00 late",
     ):
         assert row in rows, row
