@@ -223,7 +223,7 @@ def time_up(turn: Turn, event: TimerFired) -> None:
     take_away(turn, agent, "over", at)
     if orders.call_in(turn, agent):
         return
-    if turn.center.plan.breaks.at_end == "overrun":
+    if turn.center.plan.breaks.at_end == "overrun" and not announcements.call_back(turn, agent):
         agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
     else:
         go_back(turn, agent, "break_over", at)
@@ -251,6 +251,7 @@ def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
 
 def leave(turn: Turn, agent: Agent) -> None:
     """The operator logs out, or is logged out."""
+    announcements.cut_off(turn, agent)
     claims.drop(turn, agent.login, "offline")
     if agent.permission is not None:
         order = turn.center.orders.get(agent.permission.order or "")

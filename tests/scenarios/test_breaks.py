@@ -491,7 +491,11 @@ def test_by_config_a_break_that_is_over_is_a_violation_until_they_are_back(new_s
     anna = anna_at_work(story)
     it_is(story, "0:10")
     anna.asks_break()
-    story.passes(minutes=20)
+    it_is(story, "0:25")
+    story.passes(8)
+    assert anna.rings()
+    assert violations(story, "anna") == []
+    story.passes(minutes=5)
     assert (anna.state, anna.interval.reason) == ("unreachable", "overrun")
     assert story.pbx.lamps["break-2001"] == "blinking"
     assert violations(story, "anna") == [ViolationKind.OVERRUN]
