@@ -134,6 +134,8 @@ def _change(settings: Settings, work: Callable[[Database], object], source: str)
     print(f"{done.added} added, {done.unchanged} unchanged")
     for gap in done.uncovered:
         print(views.uncovered_line(gap, _zone(settings)))
+    for entry in done.idle:
+        print(views.idle_line(entry))
     _tell_service(settings)
     return Exit.OK
 

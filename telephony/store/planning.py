@@ -29,11 +29,13 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change did: versions added, entries that said what stands anyway, shifts that nobody works now."""
+    """What a change did: versions added, entries that said what stands anyway, shifts that nobody works now,
+    substitutions whose shift was taken back."""
 
     added: int
     unchanged: int
     uncovered: tuple[Uncovered, ...] = ()
+    idle: tuple[RosterEntry, ...] = ()
 
 
 async def import_shifts(database: Database, data: bytes, zone: tzinfo, author: Author) -> Changed:
@@ -68,8 +70,9 @@ def _change(connection: Connection, changes: Changes, zone: tzinfo, author: Auth
     new = [line.entry for line in lines if not _stands(line.entry, before)]
     add_entries(connection, (_signed(entry, author) for entry in new))
     subjects = {(entry.subject.login, entry.day) for entry in new} | {(entry.login, entry.day) for entry in new}
-    gaps = tuple(gap for gap in after.uncovered() if _day_keys(gap, zone) & subjects)
-    return Changed(added=len(new), unchanged=len(lines) - len(new), uncovered=gaps)
+    gaps = tuple(gap for gap in after.uncovered() if _day_keys(gap) & subjects)
+    idle = tuple(entry for entry in after.idle() if (entry.subject.login, entry.day) in subjects)
+    return Changed(added=len(new), unchanged=len(lines) - len(new), uncovered=gaps, idle=idle)
 
 
 def _signed(entry: RosterEntry, author: Author) -> RosterEntry:
@@ -84,9 +87,8 @@ def _stands(entry: RosterEntry, standing: Standing) -> bool:
     return entry.says_the_same(latest)
 
 
-def _day_keys(gap: Uncovered, zone: tzinfo) -> set[tuple[str, object]]:
-    day = gap.shift.begin.astimezone(zone).date()
-    return {(gap.shift.login, day), (gap.substitute or gap.shift.login, day)}
+def _day_keys(gap: Uncovered) -> set[tuple[str, object]]:
+    return {(gap.shift.login, gap.day), (gap.substitute or gap.shift.login, gap.day)}
 
 
 # --- what the file alone does not show -----------------------------------------------------------------------
