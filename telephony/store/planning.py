@@ -101,7 +101,7 @@ def _author_mistakes(author: Author, people: Mapping[str, bool]) -> list[Mistake
 
 
 def _unknown_people(changes: Changes, people: Mapping[str, bool]) -> list[Mistake]:
-    found = [_unknown(line, login) for line, login in changes.misread if login not in people]
+    found = [_unknown(one.line, one.login) for one in changes.misread if one.login not in people]
     for line in changes.lines:
         entry = line.entry
         for login in dict.fromkeys(filter(None, (entry.login, entry.instead_of))):
@@ -119,12 +119,15 @@ def _unknown(line: int, login: str) -> Mistake:
 
 def _impossible_substitutions(changes: Changes, after: Standing) -> list[Mistake]:
     found = []
-    misread = {login for _, login in changes.misread}  # whose shift may stand in a line that could not be read
+    misread = {
+        (one.login, one.day) for one in changes.misread
+    }  # whose shift may stand in a line that could not be read
     for line in changes.lines:
         entry = line.entry
         if entry.kind is not EntryKind.SUBSTITUTION or entry.withdraws or entry.instead_of is None:
             continue
-        if after.planned(entry.instead_of, entry.day) is None and entry.instead_of not in misread:
+        may_have_one = not misread.isdisjoint({(entry.instead_of, entry.day), (entry.instead_of, None)})
+        if after.planned(entry.instead_of, entry.day) is None and not may_have_one:
             found.append(Mistake(line.line, f"{entry.instead_of!r} has no shift on {entry.day} to stand in for"))
         if absence := after.absence(entry.login, entry.day):
             found.append(Mistake(line.line, f"{entry.login!r} cannot stand in on {entry.day}: {absence}"))
