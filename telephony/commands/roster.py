@@ -96,7 +96,7 @@ def _import(args: argparse.Namespace) -> int:
     except OSError as error:
         raise Problem(f"{args.file}: {error.strerror}") from error
     settings = settings_of(args)
-    author = _author(args, args.why or f"imported from {args.file.name}")
+    author = _author(args, (args.why or "").strip() or f"imported from {args.file.name}")
 
     async def take(database: Database) -> Changed:
         return await import_shifts(database, data, _zone(settings), author)
@@ -107,6 +107,8 @@ def _import(args: argparse.Namespace) -> int:
 def _correct(args: argparse.Namespace) -> int:
     from telephony.store.planning import change_roster
 
+    if not args.why.strip():
+        raise Problem("say why: the change goes on record", Exit.MISTAKE)
     settings = settings_of(args)
     changes = _corrections(args, settings)
 

@@ -197,6 +197,7 @@ def test_history_tells_who_when_and_why(home: Path, capsys: Captured) -> None:
             ["correct", "slots", "anna", "2026-05-09", "10:00-10:15", "--by", "anna", "--why", "x"],
             "'anna' has no shift",
         ),
+        (["correct", "vacation", "anna", DAY, "--by", "anna", "--why", "  "], "say why: the change goes on record"),
         (["correct", "vacation", "anna", DAY, "2026-05-01", "--by", "anna", "--why", "x"], "give 1 to 400 days"),
         (["correct", "shift", "anna", "2026-02-30", "9:00", "18:00", "--by", "anna", "--why", "x"], "no such day"),
         (["show", "--day", "yesterday"], "expected YYYY-MM-DD or DD.MM.YYYY"),
