@@ -37,8 +37,7 @@ def take_break(turn: Turn, event: TakeBreak) -> None:
     """The one door for every request of an operator."""
     agent = operators.asked_by(turn, event.phone, event.login)
     if agent is None:
-        code = "not-logged-in" if event.login is None else "unknown-operator"
-        operators.answer(turn, event.command, code, ok=False)
+        _refuse_nobody(turn, event)
         return
     if agent.at_work:
         operators.busy_with_code(turn, agent, event.channel)
@@ -48,6 +47,24 @@ def take_break(turn: Turn, event: TakeBreak) -> None:
     ok = decision.verdict is not Verdict.REFUSED
     text = spoken.text(turn.center.plan, decision, until)
     turn.do(Reply(command=event.command, ok=ok, code=spoken.code_of(decision), say=say, text=text))
+
+
+def _refuse_nobody(turn: Turn, event: TakeBreak) -> None:
+    """Nobody has this login, or nobody is logged in at this phone: a refusal as any other."""
+    code = "not-logged-in" if event.login is None else "unknown-operator"
+    turn.do(
+        BreakAsked(
+            request=turn.center.new_name(),
+            login=event.login or "",
+            kind=event.kind,
+            door=event.door,
+            verdict=Verdict.REFUSED,
+            reason=code,
+            phone=event.phone if event.login is None else None,
+            at=turn.now,
+        )
+    )
+    operators.answer(turn, event.command, code, ok=False)
 
 
 def ask(turn: Turn, agent: Agent, request: Request, door: str) -> Decision:

@@ -100,7 +100,14 @@ def described(breaks: Breaks, zone: ZoneInfo, now: datetime) -> str:
             ["REQUEST", "OPERATOR", "KIND", "DOOR", "ANSWER", "REASON", "NEXT BREAK"],
             [
                 [
-                    *(clock(one.at), one.login, one.kind, one.door, one.verdict, one.reason),
+                    *(
+                        clock(one.at),
+                        one.login or f"nobody at {one.phone}",
+                        one.kind,
+                        one.door,
+                        one.verdict,
+                        one.reason,
+                    ),
                     beside(one.next_slot, one.at),
                 ]
                 for one in breaks.requests

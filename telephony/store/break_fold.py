@@ -177,6 +177,7 @@ def _asked(fact: that.BreakAsked, seq: int, n: int) -> RequestRow:
         permission=fact.permission,
         next_slot=fact.next_slot,
         at=fact.at,
+        phone=fact.phone,
     )
 
 

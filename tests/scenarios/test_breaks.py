@@ -186,6 +186,20 @@ def test_without_a_shift_there_is_no_break(story: Story) -> None:
     assert (reply.code, last_answer(story, "boris").reason) == ("not-logged-in", "not-logged-in")
 
 
+def test_a_request_from_a_phone_at_which_nobody_is_logged_in_is_on_record(story: Story) -> None:
+    boris = story.operator("boris", booking=1)
+    boris.logs_in("phone02")
+    boris.logs_out()
+    assert boris.asks_break(EMERGENCY, "1") == "not-logged-in"
+    asked = last_answer(story, "")
+    assert (asked.phone, asked.kind, asked.verdict, asked.reason) == (
+        "phone02",
+        EMERGENCY,
+        Verdict.REFUSED,
+        "not-logged-in",
+    )
+
+
 def test_a_correction_of_the_roster_counts_at_once(story: Story) -> None:
     anna = anna_at_work(story)
     it_is(story, "1:00")

@@ -157,6 +157,16 @@ DAY: list[that.AnyFact] = [
     state("break", "11:30", "emergency", "p3"),
     asked("11:35", pause.Verdict.REFUSED, "already", next_slot=at("10:00") + timedelta(days=1)),
     asked("11:40", pause.Verdict.DEFERRED, "cap"),
+    pause.BreakAsked(
+        request="12",
+        login="",
+        kind=TECHNICAL,
+        door="phone",
+        verdict=pause.Verdict.REFUSED,
+        reason="not-logged-in",
+        phone="phone07",
+        at=at("11:50"),
+    ),
     pause.ClaimMade(claim="11:40", login="anna", slot=at("11:00"), at=at("11:40")),
 ]
 """Anna is a quarter of an hour late; a planned break, one on an order, an emergency; an overrun, a raised hand."""
@@ -227,6 +237,7 @@ def test_the_list_of_a_day(recorded: Path, capsys: Captured) -> None:
         "o1 head anna 10:45 совещание over",
         "09:30 anna technical phone refused not_in_slot 10:00",
         "11:35 anna technical phone refused already 03.03.2026 10:00",
+        "11:50 nobody at phone07 technical phone refused not-logged-in -",
         "10:46 anna overrun 2:00 late",
     ):
         assert row in rows, row
