@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class Breaks:
     """All that the list is made of: how it is now, and what was asked, ordered and seen on the day."""
 
+    day: Days
     on_break: list[StateRow]
     permitted: list[PermissionRow]
     """Permissions that have not ended."""
@@ -50,6 +51,7 @@ async def read_breaks(engine: AsyncEngine, day: Days, now: datetime) -> Breaks:
     who = {person.extension: person.login for person in await queries.operators(engine)}
     locks = await read.locked_log_ins(engine, now)
     return Breaks(
+        day=day,
         on_break=await read.breaks_now(engine),
         permitted=await read.permissions_now(engine),
         to_review=await read.to_review(engine, day.begin - read.REVIEW_WITHIN, day.end),
@@ -115,7 +117,10 @@ def described(breaks: Breaks, zone: ZoneInfo, now: datetime) -> str:
         ),
         (
             ["VIOLATION", "OPERATOR", "KIND", "LASTED", ""],
-            [[clock(one.seen), one.login, one.kind, _lasted(one, now), one.detail] for one in breaks.violations],
+            [
+                [beside(one.seen, breaks.day.begin), one.login, one.kind, _lasted(one, now), one.detail]
+                for one in breaks.violations
+            ],
         ),
     )
     return "\n\n".join(table(rows, head) for n, (head, rows) in enumerate(parts) if rows or n == 0)

@@ -129,6 +129,10 @@ def asked(clock: str, verdict: pause.Verdict, reason: str = "", **more: object) 
 
 
 DAY: list[that.AnyFact] = [
+    pause.ViolationSeen(
+        violation="v0", login="anna", kind=pause.ViolationKind.UNREGISTERED, at=at("0:00") - timedelta(minutes=30)
+    ),
+    pause.ViolationEnded(violation="v0", at=at("0:10")),
     state("ready", "9:15", "logged_in"),
     asked("9:30", pause.Verdict.REFUSED, "not_in_slot", next_slot=at("10:00")),
     asked("10:00", pause.Verdict.GRANTED, permission="p1"),
@@ -146,6 +150,8 @@ DAY: list[that.AnyFact] = [
     pause.ViolationSeen(violation="v1", login="anna", kind=pause.ViolationKind.OVERRUN, at=at("10:46"), detail="late"),
     pause.ViolationEnded(violation="v1", at=at("10:48")),
     state("talking", "10:50"),
+    may("p0", TECHNICAL, "10:52", "11:07", slot=at("10:00")),
+    pause.PermissionEnded(permission="p0", how="unused", at=at("10:53")),
     pause.HandRaised(hand="h1", login="anna", call="c1", at=at("10:51")),
     pause.HandTaken(hand="h1", by="senior", mode="whisper", at=at("10:52")),
     pause.HandLowered(hand="h1", how="helped", at=at("10:55")),
@@ -173,7 +179,8 @@ DAY: list[that.AnyFact] = [
 
 
 def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
-    asyncio.run(put_on_record(recorded / "state", [state("offline", "12:00", "logged_out")]))
+    lapsed = pause.ClaimEnded(claim="11:40", how="lapsed", at=at("11:50"))
+    asyncio.run(put_on_record(recorded / "state", [lapsed, state("offline", "12:00", "logged_out")]))
     assert cli.main(["operators", "day", "anna", "--date", "02.03.2026"]) == Exit.OK
     told = capsys.readouterr().out.splitlines()
     assert told[:2] == [
@@ -189,9 +196,12 @@ def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
         "10:00:00 15:00 break (technical): permission p1, 10:00-10:15, planned for 10:00",
         "10:30:00 order o1 of head, until 10:45: совещание",
         "10:30:00 15:00 break (management): permission p2, 10:30-10:45, order o1",
+        "00:00:00 10:00 VIOLATION unregistered",
         "10:46:00 2:00 VIOLATION overrun: late",
+        "10:52:00 1:00 permission p0 for a technical break, unused at 10:53: none began",
         "10:51:00 raised a hand: senior came after 1:00 (whisper), helped",
         "11:01:00 outcome of call c1: booked",
+        "11:40:00 10:00 waits for a place, for the break planned for 11:00, lapsed at 11:50",
         "11:30:00 30:00 break (emergency): permission p3, 11:30-11:45, reason: плохо",
         "ready 1:35:00",
         "logged in 2:45:00",
@@ -239,6 +249,7 @@ def test_the_list_of_a_day(recorded: Path, capsys: Captured) -> None:
         "11:35 anna technical phone refused already 03.03.2026 10:00",
         "11:50 nobody at phone07 technical phone refused not-logged-in -",
         "10:46 anna overrun 2:00 late",
+        "01.03.2026 23:30 anna unregistered 40:00",
     ):
         assert row in rows, row
 
