@@ -120,7 +120,7 @@ class Mirror:
             self._wanted[member] = Standing(effect.login, effect.paused, reason, effect.since)
             if not self._looked:
                 self._actual.setdefault(member, self._wanted[member])
-                self._blind_since = effect.seen_until
+                self._blind_since = self._blind_since or effect.seen_until
         if now:
             self._of_login[effect.login] = now
         for member in before | now:

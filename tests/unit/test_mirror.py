@@ -300,6 +300,7 @@ async def test_a_new_router_finds_a_pause_that_came_and_went_after_the_last_one_
     row = Row("anna", paused=False, last_pause=int(gone.timestamp()) + last_pause)
     queues.members[Member(BOOKING, PHONE)] = row
     queues.wish(paused=False, seen_until=gone)
+    queues.wish(paused=False)  # a change before the first look
     await queues.mirror.found()
     assert queues.acts() == told
 
