@@ -67,15 +67,21 @@ def set_state(
         lamps.follow(turn, agent, shown, was_at_work=before is not State.OFFLINE)
 
 
-def mirror(turn: Turn, agent: Agent) -> None:
-    """Let the native fallback queues show the operator as they are."""
+def mirror(turn: Turn, agent: Agent, *, seen_until: datetime | None = None) -> None:
+    """Let the native fallback queues show the operator as they are. `seen_until`: see MirrorMember."""
     if agent.phone is None:
         return
     queues = tuple(lane.queue.name for lane in agent.lanes if lane.step == 0)
     paused = agent.state in PAUSED
     turn.do(
         MirrorMember(
-            login=agent.login, phone=agent.phone, queues=queues, paused=paused, reason=agent.reason, since=agent.since
+            login=agent.login,
+            phone=agent.phone,
+            queues=queues,
+            paused=paused,
+            reason=agent.reason,
+            since=agent.since,
+            seen_until=seen_until,
         )
     )
 

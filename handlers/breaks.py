@@ -37,17 +37,34 @@ def take_break(turn: Turn, event: TakeBreak) -> None:
     """The one door for every request of an operator."""
     agent = operators.asked_by(turn, event.phone, event.login)
     if agent is None:
-        code = "not-logged-in" if event.login is None else "unknown-operator"
-        operators.answer(turn, event.command, code, ok=False)
+        _refuse_nobody(turn, event)
         return
     if agent.at_work:
         operators.busy_with_code(turn, agent, event.channel)
     decision = ask(turn, agent, Request(agent.login, event.kind, event.reason), event.door)
     until = None if agent.permission is None else agent.permission.until
-    say = spoken.answer(turn.center.plan, decision, until)
+    say = spoken.answer(turn.center.plan, decision, until, turn.now)
     ok = decision.verdict is not Verdict.REFUSED
     text = spoken.text(turn.center.plan, decision, until)
     turn.do(Reply(command=event.command, ok=ok, code=spoken.code_of(decision), say=say, text=text))
+
+
+def _refuse_nobody(turn: Turn, event: TakeBreak) -> None:
+    """Nobody has this login, or nobody is logged in at this phone: a refusal as any other."""
+    code = "not-logged-in" if event.login is None else "unknown-operator"
+    turn.do(
+        BreakAsked(
+            request=turn.center.new_name(),
+            login=event.login or "",
+            kind=event.kind,
+            door=event.door,
+            verdict=Verdict.REFUSED,
+            reason=code,
+            phone=event.phone if event.login is None else None,
+            at=turn.now,
+        )
+    )
+    operators.answer(turn, event.command, code, ok=False)
 
 
 def ask(turn: Turn, agent: Agent, request: Request, door: str) -> Decision:
@@ -223,7 +240,7 @@ def time_up(turn: Turn, event: TimerFired) -> None:
     take_away(turn, agent, "over", at)
     if orders.call_in(turn, agent):
         return
-    if turn.center.plan.breaks.at_end == "overrun":
+    if turn.center.plan.breaks.at_end == "overrun" and not announcements.call_back(turn, agent):
         agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
     else:
         go_back(turn, agent, "break_over", at)
@@ -251,6 +268,7 @@ def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
 
 def leave(turn: Turn, agent: Agent) -> None:
     """The operator logs out, or is logged out."""
+    announcements.cut_off(turn, agent)
     claims.drop(turn, agent.login, "offline")
     if agent.permission is not None:
         order = turn.center.orders.get(agent.permission.order or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import agents, bridging, helping, own_calls, scripts, transfers, violations, waiting
+from handlers import agents, announcements, bridging, helping, own_calls, scripts, transfers, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.effects import Alarm, DialLeg, Dissolve
@@ -57,6 +57,8 @@ def channel_ringing(turn: Turn, event: ChannelRinging) -> None:
 def channel_answered(turn: Turn, event: ChannelAnswered) -> None:
     """The phone was picked up: connect, unless the reason to ring has gone meanwhile."""
     leg = _leg(turn, event.channel)
+    if leg is None:
+        announcements.picked_up(turn, event.channel)
     if leg is None or leg.state is LegState.UP:
         return
     leg.state = LegState.UP
@@ -107,6 +109,7 @@ def gone(turn: Turn, event: ChannelGone, at: datetime) -> None:
     center = turn.center
     stranger = center.strangers.pop(event.channel, None)
     if stranger is not None:
+        announcements.rang_out(turn, stranger, event.channel)
         agents.release(turn, stranger, event.channel)
         return
     if helping.snoop_gone(turn, event.channel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import agents, breaks, claims, lamps, logins, reseating, spoken, violations
+from handlers import agents, announcements, breaks, claims, lamps, logins, reseating, spoken, violations
 from handlers.turn import Turn
 from telephony.core.calls import Call
 from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
@@ -126,6 +126,7 @@ def come_back(turn: Turn, event: ComeBack) -> None:
         agents.make_ready(turn, agent, "came_back")
         answer(turn, event.command, "you-are-ready")
     elif agent.state is State.READY:
+        announcements.cut_off(turn, agent)
         answer(turn, event.command, "you-are-ready")
     else:
         answer(turn, event.command, "finish-call-first", ok=False)

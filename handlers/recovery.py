@@ -43,7 +43,8 @@ def started(turn: Turn, event: Started) -> None:
         if agent is not None and row.phone in center.phones and row.phone not in center.at_phone:
             center.seat(agent, row.phone)
             _restore(agent, row)
-            agents.mirror(turn, agent)  # as on record: what differs on the PBX is others' doing
+            # as on record: what differs on the PBX is others' doing
+            agents.mirror(turn, agent, seen_until=event.last_entry)
         else:  # who or what they worked with has left the config: the shift ends here
             turn.do(OperatorChanged(login=row.login, state=State.OFFLINE, at=turn.now, reason="not_in_config"))
     for call in event.open_calls:

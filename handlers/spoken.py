@@ -17,6 +17,14 @@ def at(plan: Plan, when: datetime) -> tuple[str, ...]:
     return f"hour-{local.hour}", f"minute-{local.minute}"
 
 
+def _ahead(plan: Plan, when: datetime, now: datetime) -> tuple[str, ...]:
+    """The same after the day, as in ("tomorrow", "hour-10", "minute-15"), where that is not today."""
+    zone = ZoneInfo(plan.timezone)
+    days = (when.astimezone(zone).date() - now.astimezone(zone).date()).days
+    day = () if days == 0 else ("tomorrow",) if days == 1 else ("another-day",)
+    return *day, *at(plan, when)
+
+
 def code_of(decision: Decision) -> str:
     """The stable code of the answer, and the prompt that it begins with."""
     match decision.verdict, decision.reason:
@@ -31,12 +39,12 @@ def code_of(decision: Decision) -> str:
     return f"refused-{decision.reason}"
 
 
-def answer(plan: Plan, decision: Decision, until: datetime | None) -> tuple[str, ...]:
+def answer(plan: Plan, decision: Decision, until: datetime | None, now: datetime) -> tuple[str, ...]:
     """The whole answer: until when, or when the next planned break begins."""
     code = code_of(decision)
     if decision.verdict is Verdict.GRANTED and until is not None:
         return code, "break-until", *at(plan, until)
-    return (code,) if decision.next_slot is None else (code, "next-slot-at", *at(plan, decision.next_slot))
+    return (code,) if decision.next_slot is None else (code, "next-slot-at", *_ahead(plan, decision.next_slot, now))
 
 
 REFUSALS = {

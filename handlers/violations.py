@@ -138,13 +138,16 @@ def logged_in(turn: Turn, agent: Agent) -> None:
 
 
 def native_pause_seen(turn: Turn, event: NativePauseSeen) -> None:
-    """Somebody has paused, or un-paused, a member of the native queue past us: it is undone."""
+    """Somebody has paused, or un-paused, a member of the native queue past us: it is undone. One that is over was while
+    nobody looked."""
     agent = turn.center.at_phone.get(event.phone)
-    if agent is None or event.paused == (agent.state in PAUSED):
+    if agent is None or (event.began is None and event.paused == (agent.state in PAUSED)):
         return
     agents.mirror(turn, agent)
-    detail = "paused" if event.paused else "un-paused"
-    if _at_back_door(turn, agent, f"{detail} in {event.queue}") and event.paused:
+    detail = f"{'paused' if event.paused else 'un-paused'} in {event.queue}"
+    if event.began is not None:
+        detail += " while nobody looked, and ended again"
+    if _at_back_door(turn, agent, detail, event.began) and event.paused:
         _refuse(turn, agent)
 
 
@@ -157,13 +160,13 @@ def native_member_seen(turn: Turn, event: NativeMemberSeen) -> None:
         _at_back_door(turn, agent, f"{ACTS[event.act]} {event.queue}")
 
 
-def _at_back_door(turn: Turn, agent: Agent, detail: str) -> bool:
+def _at_back_door(turn: Turn, agent: Agent, detail: str, at: datetime | None = None) -> bool:
     """Put on record, unless it belongs to what was lately. That time is counted from the first, so that it ends for
     those who go on and on, too."""
     if agent.back_door is not None and turn.now - agent.back_door <= SAME_ACT:
         return False
     agent.back_door = turn.now
-    see(turn, agent, ViolationKind.BACK_DOOR, detail=detail)
+    see(turn, agent, ViolationKind.BACK_DOOR, at=at, detail=detail)
     return True
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -64,8 +65,9 @@ async def read_start(database: Database, plan: Plan, spooled: Sequence[Line] = (
     Raises what the database raises."""
     now = datetime.now(UTC)
     shifts = await roster_entries.shifts_around(database.engine, now, plan.timezone)
+    last_entry = spooled[-1].at if spooled else await queries.last_entry(database.engine)
     async with with_spooled(database, spooled, now - _remembered(plan)) as engine:
-        return await _read(engine, plan, now, shifts)
+        return msgspec.structs.replace(await _read(engine, plan, now, shifts), last_entry=last_entry)
 
 
 def check_operators(config: Settings, operators: tuple[Operator, ...], *, first: bool) -> None:

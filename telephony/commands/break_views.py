@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from telephony.commands.common import duration, table
+from telephony.commands.days import clock_beside
 from telephony.store import break_queries as read
 from telephony.store import queries
 from telephony.store.break_rows import ClaimRow, HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 class Breaks:
     """All that the list is made of: how it is now, and what was asked, ordered and seen on the day."""
 
+    day: Days
     on_break: list[StateRow]
     permitted: list[PermissionRow]
     """Permissions that have not ended."""
@@ -49,6 +51,7 @@ async def read_breaks(engine: AsyncEngine, day: Days, now: datetime) -> Breaks:
     who = {person.extension: person.login for person in await queries.operators(engine)}
     locks = await read.locked_log_ins(engine, now)
     return Breaks(
+        day=day,
         on_break=await read.breaks_now(engine),
         permitted=await read.permissions_now(engine),
         to_review=await read.to_review(engine, day.begin - read.REVIEW_WITHIN, day.end),
@@ -67,10 +70,8 @@ def described(breaks: Breaks, zone: ZoneInfo, now: datetime) -> str:
     def clock(at: datetime | None) -> str:
         return "-" if at is None else at.astimezone(zone).strftime("%H:%M")
 
-    def moment(at: datetime) -> str:
-        """With its day, where that is not today."""
-        there = at.astimezone(zone)
-        return clock(at) if there.date() == now.astimezone(zone).date() else there.strftime("%d.%m.%Y %H:%M")
+    def beside(at: datetime | None, other: datetime) -> str:
+        return "-" if at is None else clock_beside(at, other, zone)
 
     parts = (
         (
@@ -83,7 +84,7 @@ def described(breaks: Breaks, zone: ZoneInfo, now: datetime) -> str:
         ),
         (
             ["EMERGENCY TO REVIEW", "OPERATOR", "BEGAN", "REASON"],
-            [[one.id, one.login, moment(one.begins), one.reason] for one in breaks.to_review],
+            [[one.id, one.login, beside(one.begins, now), one.reason] for one in breaks.to_review],
         ),
         (
             ["LOCKED EXTENSION", "OPERATOR", "UNTIL"],
@@ -95,18 +96,31 @@ def described(breaks: Breaks, zone: ZoneInfo, now: datetime) -> str:
         ),
         (
             ["ORDER", "BY", "FOR", "UNTIL", "WHY", ""],
-            [_order(one, clock(one.until), now) for one in breaks.orders],
+            [_order(one, beside(one.until, one.given), now) for one in breaks.orders],
         ),
         (
             ["REQUEST", "OPERATOR", "KIND", "DOOR", "ANSWER", "REASON", "NEXT BREAK"],
             [
-                [clock(one.at), one.login, one.kind, one.door, one.verdict, one.reason, clock(one.next_slot)]
+                [
+                    *(
+                        clock(one.at),
+                        one.login or f"nobody at {one.phone}",
+                        one.kind,
+                        one.door,
+                        one.verdict,
+                        one.reason,
+                    ),
+                    beside(one.next_slot, one.at),
+                ]
                 for one in breaks.requests
             ],
         ),
         (
             ["VIOLATION", "OPERATOR", "KIND", "LASTED", ""],
-            [[clock(one.seen), one.login, one.kind, _lasted(one, now), one.detail] for one in breaks.violations],
+            [
+                [beside(one.seen, breaks.day.begin), one.login, one.kind, _lasted(one, now), one.detail]
+                for one in breaks.violations
+            ],
         ),
     )
     return "\n\n".join(table(rows, head) for n, (head, rows) in enumerate(parts) if rows or n == 0)

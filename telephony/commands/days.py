@@ -43,5 +43,12 @@ def named_day(text: str | None, zone: ZoneInfo) -> date:
         raise Problem(str(error), Exit.MISTAKE) from error
 
 
+def clock_beside(at: datetime, beside: datetime, zone: ZoneInfo) -> str:
+    """The time on the center's clocks, with its date where that is not the day of `beside`."""
+    there = at.astimezone(zone)
+    same_day = there.date() == beside.astimezone(zone).date()
+    return there.strftime("%H:%M" if same_day else "%d.%m.%Y %H:%M")
+
+
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from telephony.commands.common import Problem, duration, settings_of, table, with_database
-from telephony.commands.days import Days, local_day
+from telephony.commands.days import Days, clock_beside, local_day
 from telephony.commands.operator_figures import percent
 from telephony.core.roster import Shift, SlotKind
 from telephony.core.roster_versions import Standing
@@ -19,7 +19,15 @@ from telephony.exits import Exit
 from telephony.kpi.adherence import Figures, Span, measure
 from telephony.store import break_queries as read
 from telephony.store import queries
-from telephony.store.break_rows import DispositionRow, HandRow, OrderRow, PermissionRow, RequestRow, ViolationRow
+from telephony.store.break_rows import (
+    ClaimRow,
+    DispositionRow,
+    HandRow,
+    OrderRow,
+    PermissionRow,
+    RequestRow,
+    ViolationRow,
+)
 from telephony.store.roster_entries import entries_between
 from telephony.store.rows import StateRow
 
@@ -30,7 +38,7 @@ if TYPE_CHECKING:
     from telephony.store.database import Database
 
 ONE_DAY = timedelta(days=1)
-Owned = TypeVar("Owned", PermissionRow, RequestRow, ViolationRow, HandRow, DispositionRow)
+Owned = TypeVar("Owned", PermissionRow, RequestRow, ClaimRow, ViolationRow, HandRow, DispositionRow)
 Clock = Callable[[datetime], str]
 """A time of the day as the center's clocks show it."""
 
@@ -46,6 +54,7 @@ class OperatorDay:
     states: list[StateRow]
     permissions: list[PermissionRow]
     requests: list[RequestRow]
+    claims: list[ClaimRow]
     orders: list[OrderRow]
     violations: list[ViolationRow]
     hands: list[HandRow]
@@ -82,6 +91,7 @@ async def read_day(engine: AsyncEngine, login: str, days: Days) -> OperatorDay:
         await read.states_of(engine, login, begin, end),
         _of(login, await read.permissions_between(engine, begin - ONE_DAY, end)),
         _of(login, await read.requests_between(engine, begin, end)),
+        _of(login, await read.claims_between(engine, begin, end)),
         [one for one in await read.orders_between(engine, begin, end) if login in one.logins.split()],
         _of(login, await read.violations_between(engine, begin, end)),
         _of(login, await read.hands_between(engine, begin, end)),
@@ -119,7 +129,7 @@ def described(day: OperatorDay, zone: ZoneInfo, now: datetime) -> str:
     """Head, plan, timeline, totals, figures."""
     head = f"{day.person.name} ({day.person.login}), {day.days.first:%d.%m.%Y}, {zone.key}"
     plan = [*_planned(day.shifts, zone), *day.plan] or ["no shift planned"]
-    lines = sorted(_lines(day, _clock(zone), now))
+    lines = sorted(_lines(day, zone, now))
     rows = [[at.astimezone(zone).strftime("%H:%M:%S"), lasted, what] for at, _, lasted, what in lines]
     parts = ["\n".join([head, *plan]), table(rows, ["TIME", "FOR", "WHAT"])]
     totals = _totals(day, now)
@@ -134,30 +144,56 @@ Line = tuple[datetime, int, str, str]
 """When, what goes first at the same time, for how long, what."""
 
 
-def _lines(day: OperatorDay, clock: Clock, now: datetime) -> Iterator[Line]:
+def _lines(day: OperatorDay, zone: ZoneInfo, now: datetime) -> Iterator[Line]:
+    clock = _clock(zone)
     for order in day.orders:
         state = f", withdrawn by {order.withdrawn_by} at {clock(order.withdrawn)}" if order.withdrawn else ""
-        until = clock(order.until)
+        until = clock_beside(order.until, day.days.begin, zone)
         yield order.given, 0, "", f"order {order.id} of {order.given_by}, until {until}: {order.why}{state}"
     for request in day.requests:
         why = f" ({request.reason})" if request.reason else ""
-        following = f", next break {clock(request.next_slot)}" if request.next_slot else ""
+        following = f", next break {clock_beside(request.next_slot, request.at, zone)}" if request.next_slot else ""
         what = f"asked for {request.kind} by {request.door}: {request.verdict}{why}{following}"
         yield request.at, 1, "", what
+    yield from _waiting(day, clock, now)
     by_id = {one.id: one for one in day.permissions}
     for row in day.states:
-        begin, end = max(row.since, day.days.begin), min(row.ended or now, day.days.end)
-        lasted = duration((end - begin).total_seconds()) + ("" if row.ended else " so far")
-        yield begin, 2, lasted, _state(row, by_id.get(row.permission or ""), clock)
+        begin, lasted = _within(day.days, row.since, row.ended, now)
+        yield begin, 3, lasted, _state(row, by_id.get(row.permission or ""), clock)
     for violation in day.violations:
         detail = f": {violation.detail}" if violation.detail else ""
-        span = (violation.ended or now) - violation.seen
-        lasted = duration(span.total_seconds()) if span else ""
-        yield violation.seen, 3, lasted, f"VIOLATION {violation.kind.replace('_', ' ')}{detail}"
+        begin, lasted = _within(day.days, violation.seen, violation.ended, now)
+        lasted = "" if violation.ended == violation.seen else lasted
+        yield begin, 4, lasted, f"VIOLATION {violation.kind.replace('_', ' ')}{detail}"
     for hand in day.hands:
-        yield hand.raised, 4, "", _hand(hand, now)
+        yield hand.raised, 5, "", _hand(hand, now)
     for given in day.dispositions:
-        yield given.at, 5, "", f"outcome of call {given.call}: {given.disposition}"
+        yield given.at, 6, "", f"outcome of call {given.call}: {given.disposition}"
+
+
+def _within(days: Days, since: datetime, ended: datetime | None, now: datetime) -> tuple[datetime, str]:
+    """What of a span lies in the day: its begin, and for how long."""
+    begin, end = max(since, days.begin), min(ended or now, days.end)
+    return begin, duration((end - begin).total_seconds()) + ("" if ended else " so far")
+
+
+def _waiting(day: OperatorDay, clock: Clock, now: datetime) -> Iterator[Line]:
+    """Turns that were kept, and permissions whose break did not begin."""
+    for claim in day.claims:
+        begin, lasted = _within(day.days, claim.made, claim.ended, now)
+        became = f", {claim.how} at {clock(claim.ended)}" if claim.ended else ""
+        yield begin, 2, lasted, f"waits for a place, for the break planned for {clock(claim.slot)}{became}"
+    begun = {row.permission for row in day.states}
+    for one in day.permissions:
+        if one.id in begun or one.ended is None or not day.days.begin <= one.given < day.days.end:
+            continue
+        begin, lasted = _within(day.days, one.given, one.ended, now)
+        yield (
+            begin,
+            2,
+            lasted,
+            f"permission {one.id} for a {one.kind} break, {one.how} at {clock(one.ended)}: none began",
+        )
 
 
 def _state(row: StateRow, permission: PermissionRow | None, clock: Clock) -> str:

@@ -96,7 +96,7 @@ def _import(args: argparse.Namespace) -> int:
     except OSError as error:
         raise Problem(f"{args.file}: {error.strerror}") from error
     settings = settings_of(args)
-    author = _author(args, args.why or f"imported from {args.file.name}")
+    author = _author(args, (args.why or "").strip() or f"imported from {args.file.name}")
 
     async def take(database: Database) -> Changed:
         return await import_shifts(database, data, _zone(settings), author)
@@ -107,6 +107,8 @@ def _import(args: argparse.Namespace) -> int:
 def _correct(args: argparse.Namespace) -> int:
     from telephony.store.planning import change_roster
 
+    if not args.why.strip():
+        raise Problem("say why: the change goes on record", Exit.MISTAKE)
     settings = settings_of(args)
     changes = _corrections(args, settings)
 
@@ -134,6 +136,8 @@ def _change(settings: Settings, work: Callable[[Database], object], source: str)
     print(f"{done.added} added, {done.unchanged} unchanged")
     for gap in done.uncovered:
         print(views.uncovered_line(gap, _zone(settings)))
+    for entry in done.idle:
+        print(views.idle_line(entry))
     _tell_service(settings)
     return Exit.OK
 

@@ -40,9 +40,12 @@ def _on_day(standing: Standing, day: date, zone: tzinfo) -> Iterator[tuple[str, 
         if work.entry.day == day:
             instead = f"instead of {work.shift.instead_of}" if work.shift.instead_of else ""
             yield work.shift.login, [*_times(work.shift, zone), instead]
-    gaps = [gap for gap in standing.uncovered() if local_day(gap.shift.begin, zone) == day]
+    gaps = [gap for gap in standing.uncovered() if gap.day == day]
     for gap in gaps:
         yield gap.shift.login, [*_times(gap.shift, zone), _why_uncovered(gap)]
+    for entry in standing.idle():
+        if entry.day == day:
+            yield entry.login, ["", "", "", _why_idle(entry)]
     told = {gap.shift.login for gap in gaps if gap.substitute is None}
     for entry in standing.entries():
         if entry.day == day and entry.kind in ABSENCES and entry.login not in told:
@@ -54,7 +57,17 @@ def _times(shift: Shift, zone: tzinfo) -> list[str]:
 
 
 def _why_uncovered(gap: Uncovered) -> str:
+    if gap.absence is None:
+        return f"UNCOVERED: {gap.substitute} stands in for another part"
     return f"UNCOVERED: {gap.absence}" + (f" (of the substitute {gap.substitute})" if gap.substitute else "")
+
+
+def _why_idle(substitution: RosterEntry) -> str:
+    return f"stands in for {substitution.instead_of}, who has no shift any more: works nothing"
+
+
+def idle_line(substitution: RosterEntry) -> str:
+    return f"{substitution.day} {substitution.login}: {_why_idle(substitution)}"
 
 
 def uncovered_line(gap: Uncovered, zone: tzinfo) -> str:
@@ -65,9 +78,11 @@ def uncovered_line(gap: Uncovered, zone: tzinfo) -> str:
 def breach_lines(
     plan: Plan, people: Iterable[Operator], standing: Standing, checked: Collection[date], zone: tzinfo
 ) -> list[str]:
-    """Shifts that nobody can work and breaches of the work rules that begin on these days, in order of time."""
+    """Substitutions without a shift; then, in order of time, shifts that nobody can work and breaches of the work rules
+    that begin on these days."""
     people = list(people)
     disabled = {operator.login for operator in people if not operator.enabled}
+    idle = [idle_line(entry) for entry in standing.idle() if entry.day in checked]
     found = []
     for work in standing.work():
         if work.entry.day in checked and work.shift.login in disabled:
@@ -75,7 +90,7 @@ def breach_lines(
             what = f"{work.entry.day} {begin}-{end} {work.shift.login}: is disabled; somebody must stand in"
             found.append((work.shift.begin, what))
     for gap in standing.uncovered():
-        if local_day(gap.shift.begin, zone) in checked:
+        if gap.day in checked:
             found.append((gap.shift.begin, f"{uncovered_line(gap, zone)}; somebody must stand in"))
     for breach in breaches(plan, people, [work.shift for work in standing.work()]):
         day = local_day(breach.begin, zone)
@@ -83,7 +98,7 @@ def breach_lines(
             who = f"queue {breach.who}" if breach.scope == "queue" else breach.who
             span = f"{clock_text(breach.begin, zone)}-{clock_text(breach.end, zone)}"
             found.append((breach.begin, f"{day} {span} {who}: {breach.what}; {breach.right}"))
-    return [line for _, line in sorted(found)]
+    return [*idle, *(line for _, line in sorted(found))]
 
 
 def calendar_lines(standing: Standing, checked: Sequence[date]) -> list[str]:

@@ -25,7 +25,7 @@ SPOKEN = (
     *("outcome-noted", "outcome-unknown", "outcome-no-call"),
     *("state-ready", "state-ringing", "state-talking", "state-on-hold", "state-wrap-up", "state-unreachable"),
     *("state-break", "break-granted", "break-until", "break-deferred", "break-waits"),
-    *("break-ends-soon", "break-cancelled", "next-slot-at"),
+    *("break-ends-soon", "break-over", "break-cancelled", "next-slot-at", "tomorrow", "another-day"),
     *("refused-not-in-shift", "refused-not-in-slot", "refused-slot-used", "refused-cap", "refused-no-order"),
     *("refused-no-reason", "refused-ringing", "refused-already"),
     *(f"hour-{hour}" for hour in range(24)),

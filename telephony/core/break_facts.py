@@ -67,6 +67,8 @@ class BreakAsked(Fact, frozen=True, kw_only=True):
     reason: str = ""
     permission: str | None = None
     next_slot: datetime | None = None
+    phone: str | None = None
+    """Of a request from a phone at which nobody is logged in: then there is no `login`."""
     at: datetime
 
 

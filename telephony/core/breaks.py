@@ -17,7 +17,7 @@ from telephony.core.break_facts import BreakKind, Verdict
 from telephony.core.center import Center, first_queues
 from telephony.core.operators import IN_CALL, Agent, State
 from telephony.core.permissions import Claim, Permission
-from telephony.core.roster import Shift, Slot
+from telephony.core.roster import Shift, Slot, placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,18 +176,9 @@ def missed_slots(center: Center, agent: Agent, now: datetime) -> list[datetime]:
 
 
 def used_in(center: Center, shift: Shift) -> set[datetime]:
-    """Slots of the shift, by their begin, that are used up. One that was taken and has no such begin any more, because
-    the roster was corrected, uses up the one nearest to it: a shift never gives more breaks than it plans."""
+    """Slots of the shift, by their begin, that are used up."""
     taken = center.used_slots.get(shift.login)
-    if not taken:
-        return set()
-    planned = {slot.begin for slot in shift.slots}
-    used = taken & planned
-    for begin in sorted(taken - planned):
-        left = planned - used
-        if left and shift.begin <= begin < shift.end:
-            used.add(min(left, key=lambda other: (abs(other - begin), other)))
-    return used
+    return set(placed(shift, taken)) if taken else set()
 
 
 def next_slot(center: Center, login: str, now: datetime) -> datetime | None:

@@ -183,6 +183,8 @@ class MirrorMember(Effect, frozen=True, kw_only=True):
     reason: str = ""
     since: datetime | None = None
     """When they came into the state that this shows."""
+    seen_until: datetime | None = None
+    """At a start: until when a former life of the router has seen what others did to these queues."""
 
 
 class SetLamp(Effect, frozen=True, kw_only=True):

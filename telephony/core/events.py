@@ -55,6 +55,8 @@ class Started(Event, frozen=True, kw_only=True):
     violations: tuple[OpenViolation, ...] = ()
     failed_log_ins: tuple[FailedLogIn, ...] = ()
     locked_log_ins: tuple[LockedLogIn, ...] = ()
+    last_entry: datetime | None = None
+    """When the former life of the router wrote its last entry: it has seen all that was done until then."""
     run: str = ""
     """Names this life of the router; part of the ids of channels it makes, so that no two lives reuse one."""
 
@@ -78,6 +80,8 @@ class NativePauseSeen(Event, frozen=True, kw_only=True):
     queue: str
     paused: bool
     reason: str = ""
+    began: datetime | None = None
+    """Of a pause that was over before anybody could see it: when it began."""
 
 
 class NativeMemberSeen(Event, frozen=True, kw_only=True):

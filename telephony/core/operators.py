@@ -79,6 +79,8 @@ class Agent:
     """Their break is nearly over: its lamp blinks."""
     announced: ChannelId | None = None
     """The channel on which they were told so."""
+    called_back: ChannelId | None = None
+    """The one that rings because their break is over: picked up, they are back."""
     occupied: datetime | None = None
     """When a channel that is none of a call's was last heard of, or made, at their phone."""
     after_call: bool = False

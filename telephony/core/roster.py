@@ -6,7 +6,7 @@ the days around now. All times are aware UTC; a shift may cross midnight.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 from enum import StrEnum
 
@@ -37,6 +37,19 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     end: datetime
     slots: tuple[Slot, ...] = ()
     instead_of: str | None = None
+
+
+def placed(shift: Shift, taken: Set[datetime]) -> dict[datetime, datetime]:
+    """Which of the breaks that were taken (by the begin of their slots) uses up which slot of the shift: slot's begin
+    -> begin of the one taken. One that has no such slot any more, because the roster was corrected, uses up the one
+    nearest to it: a shift never gives more breaks than it plans."""
+    planned = {slot.begin for slot in shift.slots}
+    used = {begin: begin for begin in taken & planned}
+    for begin in sorted(taken - planned):
+        left = planned - used.keys()
+        if left and shift.begin <= begin < shift.end:
+            used[min(left, key=lambda other: (abs(other - begin), other))] = begin
+    return used
 
 
 class Roster:

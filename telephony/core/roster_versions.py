@@ -94,10 +94,12 @@ class Work(NamedTuple):
 
 
 class Uncovered(NamedTuple):
-    """A planned shift nobody works: its operator is absent, and so is the substitute, if there is one."""
+    """A planned shift of `day`, or a part of it, that nobody works: its operator is absent, and so is the substitute,
+    if there is one; or (`absence` is None) the substitute works another part."""
 
+    day: date
     shift: Shift
-    absence: EntryKind
+    absence: EntryKind | None
     substitute: str | None = None
 
 
@@ -142,15 +144,26 @@ class Standing:
         return sorted(found, key=lambda work: (work.shift.begin, work.shift.login))
 
     def uncovered(self) -> list[Uncovered]:
-        """Planned shifts that nobody works, in order of time."""
+        """Planned shifts that nobody works, and such parts of them, in order of time."""
         found = []
         for entry in self._latest.values():
             if entry.kind is EntryKind.SHIFT:
-                by = self.substitution(entry.login, entry.day)
+                planned, by = _shift_of(entry), self.substitution(entry.login, entry.day)
                 absence = self.absence(entry.login if by is None else by.login, entry.day)
                 if absence is not None:
-                    found.append(Uncovered(_shift_of(entry), absence, by.login if by else None))
+                    found.append(Uncovered(entry.day, planned, absence, by.login if by else None))
+                elif by is not None:
+                    rest = _left_of(planned, _covering(by, entry))
+                    found += [Uncovered(entry.day, part, None, by.login) for part in rest]
         return sorted(found, key=lambda gap: (gap.shift.begin, gap.shift.login))
+
+    def idle(self) -> list[RosterEntry]:
+        """Substitutions for a shift that was taken back: they work nothing, and would again if it came back."""
+        return [
+            entry
+            for entry in self.entries()
+            if entry.kind is EntryKind.SUBSTITUTION and self.planned(entry.subject.login, entry.day) is None
+        ]
 
 
 def effective(entries: Iterable[RosterEntry]) -> tuple[Shift, ...]:
@@ -175,6 +188,21 @@ def _shift_of(entry: RosterEntry, instead_of: str | None = None) -> Shift:
     assert entry.begin is not None
     assert entry.end is not None
     return Shift(login=entry.login, begin=entry.begin, end=entry.end, slots=entry.slots, instead_of=instead_of)
+
+
+def _left_of(planned: Shift, worked: Shift) -> list[Shift]:
+    """The parts of a planned shift outside the time that is worked."""
+    parts = ((planned.begin, min(planned.end, worked.begin)), (max(planned.begin, worked.end), planned.end))
+    return [
+        msgspec.structs.replace(
+            planned,
+            begin=begin,
+            end=end,
+            slots=tuple(slot for slot in planned.slots if begin <= slot.begin and slot.end <= end),
+        )
+        for begin, end in parts
+        if begin < end
+    ]
 
 
 def _covering(substitution: RosterEntry, planned: RosterEntry) -> Shift:

@@ -35,7 +35,7 @@ class Breach(msgspec.Struct, frozen=True, kw_only=True):
 
 def breaches(plan: Plan, operators: Iterable[Operator], shifts: Sequence[Shift]) -> list[Breach]:
     """All breaches of the work rules and of the share on a break, in order of time."""
-    found = [breach for shift in shifts for breach in shift_breaches(shift, plan.work_rules)]
+    found = [breach for shift in joined(shifts) for breach in shift_breaches(shift, plan.work_rules)]
     people = {operator.login: operator for operator in operators}
     for queue in plan.queues:
         found += share_breaches(queue, serving(queue, people, shifts), plan.breaks.max_on_break_share)
@@ -43,6 +43,20 @@ def breaches(plan: Plan, operators: Iterable[Operator], shifts: Sequence[Shift])
 
 
 # --- one shift -----------------------------------------------------------------------------------------------
+
+
+def joined(shifts: Iterable[Shift]) -> list[Shift]:
+    """Shifts of one operator that follow each other without a gap are one to their back: their own and one in which
+    they stand in, say."""
+    found: list[Shift] = []
+    for shift in sorted(shifts, key=lambda shift: (shift.login, shift.begin)):
+        last = found[-1] if found else None
+        if last is not None and last.login == shift.login and shift.begin <= last.end:
+            slots = tuple(sorted((*last.slots, *shift.slots), key=lambda slot: slot.begin))
+            found[-1] = msgspec.structs.replace(last, end=max(last.end, shift.end), slots=slots)
+        else:
+            found.append(shift)
+    return found
 
 
 def shift_breaches(shift: Shift, rules: WorkRules) -> list[Breach]:

@@ -10,7 +10,7 @@ Professionals, On Target, summer 2014, "Ask the Workforce Wizard".
 
 As planned is: at work in a shift outside its breaks, on a break inside them. The plan follows the permissions: a
 planned break stands where its permission has put it (right after the long call), and a break on an order, or an
-emergency that a senior has confirmed, is planned by that. All spans are half open, [begin, end).
+emergency that a senior has confirmed, is planned by that, until it ended. All spans are half open, [begin, end).
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from typing import NamedTuple, Protocol
 
 from telephony.core.break_facts import BreakKind
 from telephony.core.operators import State
-from telephony.core.roster import Shift, Slot
+from telephony.core.roster import Shift, placed
 
 ZERO = timedelta()
 WORKING = frozenset({State.READY, State.RINGING, State.TALKING, State.ON_HOLD, State.WRAP_UP})
 """Of the others, BREAK is a break; OFFLINE and UNREACHABLE are neither."""
+UNUSED = "unused"
+"""How a permission ended whose break never began: it has moved nothing and excuses nothing."""
 
 
 class Span(NamedTuple):
@@ -58,6 +60,12 @@ class Permission(Protocol):
     def until(self) -> datetime: ...
     @property
     def slot(self) -> datetime | None: ...
+    @property
+    def ended(self) -> datetime | None: ...
+    @property
+    def how(self) -> str | None:
+        """`unused` where it ended before its break began."""
+
     @property
     def confirmed(self) -> bool | None: ...
 
@@ -103,9 +111,9 @@ def measure(
     What lies after `now` has not happened and is not counted as scheduled either; a state without an end lasts until
     `now`."""
     within = Span(within.begin, min(within.end, now))
-    shifts = list(shifts)
+    shifts, permissions = list(shifts), [one for one in permissions if one.how != UNUSED]
     scheduled = united((shift.begin, shift.end) for shift in shifts)
-    breaks = planned_breaks([slot for shift in shifts for slot in shift.slots], permissions)
+    breaks = planned_breaks(shifts, permissions)
     worked, paused = [], []
     for one in intervals:
         span = (one.since, one.ended or now)
@@ -131,16 +139,21 @@ def measure(
     )
 
 
-def planned_breaks(slots: Iterable[Slot], permissions: Iterable[Permission]) -> list[Span]:
-    """The planned breaks, each where the permission that took it has put it."""
+def planned_breaks(shifts: Iterable[Shift], permissions: Iterable[Permission]) -> list[Span]:
+    """The planned breaks, each where the permission that took it has put it, also when the roster was corrected after
+    that. Who is back early has not shortened what was planned."""
     taken = {one.slot: Span(one.begins, one.until) for one in permissions if one.slot is not None}
-    return [taken.get(slot.begin, Span(slot.begin, slot.end)) for slot in slots]
+    found = []
+    for shift in shifts:
+        took = placed(shift, taken.keys())
+        found += [taken[took[slot.begin]] if slot.begin in took else Span(slot.begin, slot.end) for slot in shift.slots]
+    return found
 
 
 def _excused(permissions: Iterable[Permission]) -> list[Span]:
-    """Breaks that are no part of the roster and yet as planned."""
+    """Breaks that are no part of the roster and yet as planned, until they ended: a pause after that is another one."""
     return [
-        Span(one.begins, one.until)
+        Span(one.begins, min(one.until, one.ended or one.until))
         for one in permissions
         if one.kind == BreakKind.MANAGEMENT or (one.kind == BreakKind.EMERGENCY and one.confirmed)
     ]

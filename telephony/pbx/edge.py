@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import structlog
@@ -207,7 +208,7 @@ class AsteriskPbx:
             self._spawn(self._ami_found(), "ami-found")
         elif isinstance(message, AmiDisconnected):
             log.warning("AMI lost", reason=message.reason)
-            self._mirror.lost()
+            self._mirror.lost(datetime.now(UTC))
         elif isinstance(message, ContactStatus) and message.aor in self._phones:
             self._phone_is(message.aor, reachable=message.contact_status not in GONE)
         else:
@@ -229,7 +230,9 @@ class AsteriskPbx:
         match foreign.act:
             case "paused" | "unpaused" as act:
                 paused = act == "paused"
-                self._deliver(NativePauseSeen(phone=phone, queue=queue, paused=paused, reason=foreign.reason))
+                self._deliver(
+                    NativePauseSeen(phone=phone, queue=queue, paused=paused, reason=foreign.reason, began=foreign.at)
+                )
             case act:
                 self._deliver(NativeMemberSeen(phone=phone, queue=queue, act=act))
 

@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 import structlog
@@ -83,6 +83,8 @@ class Foreign:
     interface: str
     act: Act
     reason: str = ""
+    at: datetime | None = None
+    """Of a pause that was over before we could see it: when it began."""
 
 
 class Mirror:
@@ -104,6 +106,8 @@ class Mirror:
         self._wake = asyncio.Event()
         self._connected = False
         self._looked = False
+        self._blind_since: datetime | None = None
+        """While nobody sees what is done to the queues: since when, where that is known."""
 
     def show(self, effect: MirrorMember) -> None:
         """The operator shall be a member of exactly these queues."""
@@ -116,15 +120,18 @@ class Mirror:
             self._wanted[member] = Standing(effect.login, effect.paused, reason, effect.since)
             if not self._looked:
                 self._actual.setdefault(member, self._wanted[member])
+                self._blind_since = self._blind_since or effect.seen_until
         if now:
             self._of_login[effect.login] = now
         for member in before | now:
             self._tries.pop(member, None)
             self._set_right_soon(member)
 
-    def lost(self) -> None:
-        """AMI is gone: nothing can be shown until it is back."""
+    def lost(self, at: datetime) -> None:
+        """AMI is gone: nothing can be shown, and nothing is seen, until it is back."""
         self._connected = False
+        if self._looked:
+            self._blind_since = self._blind_since or at
 
     async def found(self) -> None:
         """AMI is back: read how the queues stand and set right what differs. Members that are missing are added again
@@ -134,11 +141,20 @@ class Mirror:
         for member, row in rows.items():
             known = None if self._asked.get(member) else before.get(member)  # what was under way may have failed
             self._actual[member] = _found(row, known)
+            if known is not None and not known.paused and self._blind_since is not None:
+                self._tell_what_is_over(member, row, self._blind_since)
         self._asked.clear()
         self._tries.clear()
+        self._blind_since = None
         self._connected = self._looked = True
         for member in (*self._actual, *self._wanted):
             self._set_right_soon(member)
+
+    def _tell_what_is_over(self, member: Member, row: Mapping[str, str], blind_since: datetime) -> None:
+        """A pause that began while nobody saw it, of an operator who was free, and that has ended again."""
+        last = datetime.fromtimestamp(int(row.get("LastPause") or 0), UTC)
+        if row["Paused"] != "1" and last > blind_since:
+            self._intruded(Foreign(member.queue, member.interface, "paused", at=last))
 
     async def audit(self) -> None:
         """Compare what we know with the PBX; a difference is taken as if its event had come. What had been given up

@@ -149,7 +149,7 @@ class Performer:
         reason = error.reason if isinstance(error, RequestFailed) else str(error)
         if isinstance(effect, do.CreateLeg):
             self._translator.forget(effect.leg)
-        elif isinstance(effect, do.Watch):
+        elif isinstance(effect, do.Watch | do.Announce):
             self._translator.forget(effect.channel)
         self._deliver(
             PbxRefused(
@@ -261,7 +261,8 @@ class Performer:
 
     def _announce(self, effect: do.Announce) -> Answers:
         """In the dialplan, not in our application: it needs nothing of us any more, and leaves no call on record. The
-        phone shows the words that it will say."""
+        phone shows the words that it will say. Whether it is picked up is heard as of a leg."""
+        self._translator.expect_leg(effect.channel)
         yield self._ari.channels.originate(
             f"PJSIP/{effect.phone}",
             context=ANNOUNCING,

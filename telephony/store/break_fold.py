@@ -128,7 +128,10 @@ def _hand_raised(fact: that.HandRaised, row: HandRow | None) -> HandRow | None:
 
 
 def _hand_escalated(fact: that.HandEscalated, row: HandRow | None) -> HandRow | None:
-    return None if row is None or row.ended is not None else replace(row, escalated=fact.at, escalated_to=fact.to)
+    """Stated again after a restart, when the heads' lamps are lit again; they were told the first time."""
+    if row is None or row.ended is not None or row.escalated is not None:
+        return None
+    return replace(row, escalated=fact.at, escalated_to=fact.to)
 
 
 def _hand_taken(fact: that.HandTaken, row: HandRow | None) -> HandRow | None:
@@ -174,6 +177,7 @@ def _asked(fact: that.BreakAsked, seq: int, n: int) -> RequestRow:
         permission=fact.permission,
         next_slot=fact.next_slot,
         at=fact.at,
+        phone=fact.phone,
     )
 
 

@@ -194,8 +194,9 @@ async def orders_between(engine: AsyncEngine, begin: datetime, end: datetime) ->
 
 
 async def violations_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[ViolationRow]:
-    """Violations seen at or after `begin` and before `end`, in order."""
-    query = sa.select(VIOLATIONS).where(violations.seen >= begin, violations.seen < end)
+    """Violations seen at or after `begin` and before `end`, and those that lasted then, in order."""
+    lasts = sa.or_(violations.ended.is_(None), violations.ended > begin)
+    query = sa.select(VIOLATIONS).where(violations.seen < end, sa.or_(violations.seen >= begin, lasts))
     return rows_of(ViolationRow, await all_rows(engine, query.order_by(violations.seen, violations.id)))
 
 
@@ -227,6 +228,13 @@ async def dispositions_between(engine: AsyncEngine, begin: datetime, end: dateti
         .where(call_log.calls.c.arrived >= begin, call_log.calls.c.arrived < end)
     )
     return rows_of(DispositionRow, await all_rows(engine, query.order_by(DISPOSITIONS.c.seq, DISPOSITIONS.c.n)))
+
+
+async def claims_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[ClaimRow]:
+    """Turns that were kept at some time from `begin` to `end`, in order of their asking."""
+    lasts = sa.or_(claims.ended.is_(None), claims.ended > begin)
+    found = await all_rows(engine, sa.select(CLAIMS).where(claims.made < end, sa.or_(claims.made >= begin, lasts)))
+    return sorted(rows_of(ClaimRow, found), key=lambda row: (row.made, row.id))
 
 
 async def claims_now(engine: AsyncEngine) -> list[ClaimRow]:

@@ -99,6 +99,7 @@ class RequestRow(Row, frozen=True, gc=False):
     n: int
     request: str
     login: str
+    """Empty where it came from a `phone` at which nobody is logged in."""
     kind: str
     door: str
     verdict: str
@@ -106,6 +107,7 @@ class RequestRow(Row, frozen=True, gc=False):
     permission: str | None
     next_slot: datetime | None
     at: datetime
+    phone: str | None = None
 
 
 class DispositionRow(Row, frozen=True, gc=False):

@@ -67,7 +67,7 @@ def add_break_tables(table: Callable[..., sa.Table]) -> None:
         "break_requests",
         "seq n",
         *(*place(), text("request"), text("login"), text("kind"), text("door"), text("verdict"), text("reason")),
-        *(text("permission", null=True), time("next_slot", null=True), time("at")),
+        *(text("permission", null=True), time("next_slot", null=True), time("at"), text("phone", null=True)),
     )
     table("dispositions", "seq n", *place(), text("call"), text("login"), text("disposition"), time("at"))
     table("locked_logins", "seq n", *place(), text("extension"), text("phone"), time("until"), time("at"))

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from telephony.store.database import Database
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision in migrations/versions."""
 PATIENCE = 10.0
 """Seconds to wait for another who migrates the same file."""

@@ -29,11 +29,13 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change did: versions added, entries that said what stands anyway, shifts that nobody works now."""
+    """What a change did: versions added, entries that said what stands anyway, shifts that nobody works now,
+    substitutions whose shift was taken back."""
 
     added: int
     unchanged: int
     uncovered: tuple[Uncovered, ...] = ()
+    idle: tuple[RosterEntry, ...] = ()
 
 
 async def import_shifts(database: Database, data: bytes, zone: tzinfo, author: Author) -> Changed:
@@ -68,8 +70,9 @@ def _change(connection: Connection, changes: Changes, zone: tzinfo, author: Auth
     new = [line.entry for line in lines if not _stands(line.entry, before)]
     add_entries(connection, (_signed(entry, author) for entry in new))
     subjects = {(entry.subject.login, entry.day) for entry in new} | {(entry.login, entry.day) for entry in new}
-    gaps = tuple(gap for gap in after.uncovered() if _day_keys(gap, zone) & subjects)
-    return Changed(added=len(new), unchanged=len(lines) - len(new), uncovered=gaps)
+    gaps = tuple(gap for gap in after.uncovered() if _day_keys(gap) & subjects)
+    idle = tuple(entry for entry in after.idle() if (entry.subject.login, entry.day) in subjects)
+    return Changed(added=len(new), unchanged=len(lines) - len(new), uncovered=gaps, idle=idle)
 
 
 def _signed(entry: RosterEntry, author: Author) -> RosterEntry:
@@ -84,9 +87,8 @@ def _stands(entry: RosterEntry, standing: Standing) -> bool:
     return entry.says_the_same(latest)
 
 
-def _day_keys(gap: Uncovered, zone: tzinfo) -> set[tuple[str, object]]:
-    day = gap.shift.begin.astimezone(zone).date()
-    return {(gap.shift.login, day), (gap.substitute or gap.shift.login, day)}
+def _day_keys(gap: Uncovered) -> set[tuple[str, object]]:
+    return {(gap.shift.login, gap.day), (gap.substitute or gap.shift.login, gap.day)}
 
 
 # --- what the file alone does not show -----------------------------------------------------------------------
@@ -99,7 +101,7 @@ def _author_mistakes(author: Author, people: Mapping[str, bool]) -> list[Mistake
 
 
 def _unknown_people(changes: Changes, people: Mapping[str, bool]) -> list[Mistake]:
-    found = [_unknown(line, login) for line, login in changes.misread if login not in people]
+    found = [_unknown(one.line, one.login) for one in changes.misread if one.login not in people]
     for line in changes.lines:
         entry = line.entry
         for login in dict.fromkeys(filter(None, (entry.login, entry.instead_of))):
@@ -117,12 +119,15 @@ def _unknown(line: int, login: str) -> Mistake:
 
 def _impossible_substitutions(changes: Changes, after: Standing) -> list[Mistake]:
     found = []
-    misread = {login for _, login in changes.misread}  # whose shift may stand in a line that could not be read
+    misread = {
+        (one.login, one.day) for one in changes.misread
+    }  # whose shift may stand in a line that could not be read
     for line in changes.lines:
         entry = line.entry
         if entry.kind is not EntryKind.SUBSTITUTION or entry.withdraws or entry.instead_of is None:
             continue
-        if after.planned(entry.instead_of, entry.day) is None and entry.instead_of not in misread:
+        may_have_one = not misread.isdisjoint({(entry.instead_of, entry.day), (entry.instead_of, None)})
+        if after.planned(entry.instead_of, entry.day) is None and not may_have_one:
             found.append(Mistake(line.line, f"{entry.instead_of!r} has no shift on {entry.day} to stand in for"))
         if absence := after.absence(entry.login, entry.day):
             found.append(Mistake(line.line, f"{entry.login!r} cannot stand in on {entry.day}: {absence}"))

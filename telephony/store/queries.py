@@ -30,6 +30,14 @@ async def all_rows(engine: AsyncEngine, query: sa.Select[Any]) -> list[Mapping[s
         return list((await connection.execute(query)).mappings())
 
 
+async def last_entry(engine: AsyncEngine) -> datetime | None:
+    """When the journal's last entry was made; None for an empty one."""
+    journal = tables.journal.c
+    async with engine.connect() as connection:
+        found: datetime | None = await connection.scalar(sa.select(journal.at).order_by(journal.seq.desc()).limit(1))
+    return found
+
+
 async def last_seq(engine: AsyncEngine) -> int:
     """The number of the journal's last entry; 0 for an empty one."""
     async with engine.connect() as connection:

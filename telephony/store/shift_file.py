@@ -40,13 +40,21 @@ class ShiftLine(msgspec.Struct, frozen=True):
     entry: RosterEntry
 
 
+class Misread(msgspec.Struct, frozen=True):
+    """A login that a row names which could not be read, and the row's day, if at least that could be."""
+
+    line: int
+    login: str
+    day: date | None
+
+
 class Changes(msgspec.Struct, frozen=True):
     """What a file (or a command) wants of the roster: its rows as far as they could be read, so that one mistake does
-    not hide another; what is wrong with them; and the logins that the unreadable ones name, by line."""
+    not hide another; what is wrong with them; and whom the unreadable ones name."""
 
     lines: Sequence[ShiftLine]
     mistakes: Sequence[Mistake] = ()
-    misread: Sequence[tuple[int, str]] = ()
+    misread: Sequence[Misread] = ()
 
 
 def parse_shifts(data: bytes, zone: tzinfo) -> Changes:
@@ -57,7 +65,7 @@ def parse_shifts(data: bytes, zone: tzinfo) -> Changes:
         raise RosterError([*mistakes, *wrong])
     lines: list[ShiftLine] = []
     named: list[ShiftLine] = []
-    misread: list[tuple[int, str]] = []
+    misread: list[Misread] = []
     for line, cells in rows[1:]:
         if len(cells) != len(head):
             mistakes.append(Mistake(line, f"{len(cells)} columns instead of {len(head)}"))
@@ -70,8 +78,14 @@ def parse_shifts(data: bytes, zone: tzinfo) -> Changes:
         if entry is not None and not _lacks_times(entry):
             lines.append(ShiftLine(line, entry))
         else:
-            misread += [(line, login) for name in ("login", "instead_of") if (login := row.get(name, "").strip())]
+            misread += _named_in(line, row)
     return Changes(lines, mistakes + _repeated(named), misread)
+
+
+def _named_in(line: int, row: Mapping[str, str]) -> list[Misread]:
+    day = _read(parse_day, row.get("date", "").strip(), [])
+    logins = (row.get(column, "").strip() for column in ("login", "instead_of"))
+    return [Misread(line, login, day) for login in logins if login]
 
 
 def entry_of_row(row: Mapping[str, str], zone: tzinfo) -> tuple[RosterEntry | None, list[str]]:

@@ -157,7 +157,7 @@ class MemoryPbx(Pbx):
         """The switch says something: it arrives a little later, in order per channel."""
         if channel is not None and isinstance(event, ev.ChannelAnswered):
             self.native.picked_up(channel)
-        if channel is not None and channel.where != "ours" and not (channel.watched and type(event) not in OF_LEGS):
+        if channel is not None and channel.where != "ours" and not _is_watched_for(channel, event):
             return
         key = "" if channel is None else channel.id
         at = self.switch.clock.now() + timedelta(seconds=self.switch.random.uniform(*NEWS))
@@ -231,6 +231,11 @@ class MemoryPbx(Pbx):
             refusal = _refusal(effect, status, reason)
             self.refusals.append(refusal)
             self._say(refusal)
+
+
+def _is_watched_for(channel: Channel, event: ev.AnyEvent) -> bool:
+    """Of what is announced the service hears as of a leg."""
+    return channel.watched and (bool(channel.says) or type(event) not in OF_LEGS)
 
 
 def _refusal(effect: do.CallEffect, status: int, reason: str) -> ev.PbxRefused:

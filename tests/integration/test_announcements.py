@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -24,19 +25,24 @@ BREAK, WARNING = 9, 8
 """Seconds: an emergency pause, and how long before its end the operator is told."""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+def configured(folder: Path, at_end: str) -> Path:
     """Phone 5 picks up by itself."""
-    config = tmp_path_factory.mktemp("center") / "config"
+    config = folder / "config"
     shutil.copytree(CENTER, config)
+    rules = f"  emergency: {BREAK}\n  warning: {WARNING}\n  at_end: {at_end}\n"
     for name, before, after in (
-        ("breaks.yaml", "  emergency: 60\n", f"  emergency: {BREAK}\n  warning: {WARNING}\n"),
+        ("breaks.yaml", "  emergency: 60\n", rules),
         ("pbx.yaml", "  phone01..phone65: {}", "  phone01..phone04: {}\n  phone05: {auto_answer: true}"),
     ):
         text = (config / name).read_text()
         assert before in text
         (config / name).write_text(text.replace(before, after))
-    async with World.of(config, OPERATORS) as world:
+    return config
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with World.of(configured(tmp_path_factory.mktemp("center"), "return"), OPERATORS) as world:
         yield world
 
 
@@ -120,3 +126,25 @@ async def test_a_phone_that_picks_up_by_itself_does_so(world: World) -> None:
     states = await world.read(queries.states_between)
     assert [row.state for row in states if row.login == "anna"] == ["ready", "break"]
     await world.log_out("anna")
+
+
+async def test_at_the_end_too_the_phone_rings_where_configured_and_who_picks_up_is_back(tmp_path: Path) -> None:
+    """Who does not is overrunning, until they say that they are back."""
+    async with World.of(configured(tmp_path, "overrun"), OPERATORS) as world:
+        phone = await world.phone("phone01")
+        assert (await world.log_in("olga", "phone01")).ok
+        for picks_up in (True, False):
+            await pause(world)
+            warning = await phone.ringing(within=5)
+            await phone.hang_up(warning)
+            await phone.closed(warning)
+            call = await phone.ringing(within=12)
+            assert call.record.name == "Перерыв закончился."
+            if picks_up:
+                await phone.answer(call)
+            await phone.closed(call, within=12)
+            row = await world.operator("olga", "ready" if picks_up else "unreachable")
+            assert row.reason == ("break_over" if picks_up else "overrun")
+            violations = await world.read(break_queries.violations_between)
+            assert [one.kind for one in violations] == ([] if picks_up else ["overrun"])
+        assert (await world.do(ComeBack(command="", login="olga"))).code == "you-are-ready"

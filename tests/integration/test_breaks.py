@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,30 @@ async def test_a_pause_made_while_gudok_was_away_is_undone_when_it_is_back(
     await ami.queue_pause(None, "PJSIP/phone01", paused=True)
     await world.start_service()
     await paused(ami, until=no, within=5.0)
+    assert len(await back_doors(world)) == before + 1
+
+
+async def test_a_pause_that_came_and_went_while_gudok_was_away_is_on_record_once(
+    world: World, olga: Softphone, ami: Ami
+) -> None:
+    before = len(await back_doors(world))
+    await world.stop_service()
+    stopped = datetime.now(UTC)
+    await asyncio.sleep(1.0)  # the PBX tells whole seconds
+    for act in ("pause", "unpause"):
+        told = await ami.action("Command", {"Command": f"queue {act} member PJSIP/phone01"})
+        assert "paused interface" in str(told)
+    await world.start_service()
+    async with asyncio.timeout(5):
+        while len(await back_doors(world)) == before:  # noqa: ASYNC110  (a database gives no event)
+            await asyncio.sleep(0.1)
+    violation = (await back_doors(world))[-1]
+    assert "while nobody looked" in violation.detail
+    assert stopped < violation.seen < stopped + timedelta(seconds=3)
+    await world.stop_service()
+    await world.start_service()
+    await world.operator("olga", "ready")
+    await paused(ami, until=no)
     assert len(await back_doors(world)) == before + 1
 
 

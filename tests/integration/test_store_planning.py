@@ -107,6 +107,24 @@ async def test_mistakes_against_what_stands_are_told_with_those_of_the_file(data
     assert len(await all_entries(database)) == 3
 
 
+async def test_a_row_that_cannot_be_read_hides_no_mistake_on_another_day(database: Database) -> None:
+    wrong = (
+        HEAD
+        + "vera,2026-03-05,,,,substitution,anna,\n"
+        + "anna,2026-03-06,09:00,99:00,,,,\n"
+        + "vera,2026-03-06,,,,substitution,anna,\n"
+        + "vera,2026-03-07,,,,substitution,boris,\n"
+        + "boris,2026-03-32,09:00,18:00,,,,\n"
+    )
+    with pytest.raises(RosterError) as told:
+        await take(database, wrong)
+    assert str(told.value).splitlines() == [
+        "line 2: 'anna' has no shift on 2026-03-05 to stand in for",
+        "line 3: time '99:00': there is no such time",
+        "line 6: date '2026-03-32': there is no such day",
+    ]
+
+
 async def test_an_overlap_is_found_whatever_brings_it_about(database: Database) -> None:
     """Boris stands in while his own shift is off his hands; then he is back, and would work twice at once."""
     await take(database, WEEK + "vera,2026-03-02,22:00,06:00,,,,\nanna,2026-03-03,07:00,15:00,,,,\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from telephony.core.break_facts import ViolationKind
 from telephony.core.effects import HangUp
 from telephony.core.operators import State
 from telephony.testing.people import Operator
@@ -164,3 +165,87 @@ def test_a_phone_that_picks_up_by_itself_does_so(new_story: NewStory) -> None:
     story.passes(1)
     assert anna.hears == "prompt"
     assert [effect for _, decided in story.journal.entries for effect in decided if isinstance(effect, HangUp)] == []
+
+
+# -- by config the phone rings at the end, too
+
+
+@pytest.fixture
+def rung_at_the_end(new_story: NewStory) -> Story:
+    """Anna's break has just ended, and her phone rings."""
+    story = new_story(with_rules(at_end="overrun"))
+    anna = anna_on_break(story)
+    it_is(story, "0:25")
+    story.passes(1)
+    assert anna.rings()
+    return story
+
+
+def test_who_picks_up_at_the_end_is_back(rung_at_the_end: Story) -> None:
+    story = rung_at_the_end
+    anna = story.operators["anna"]
+    caller = story.calls("1302")
+    assert caller.rung == []
+    anna.answers()
+    assert anna.hears == "prompt"
+    story.passes(5)
+    assert anna.rings_for(caller)
+    assert anna.states == ["ready", "break", "ready", "ringing"]
+    assert violations(story, "anna") == []
+
+
+def test_who_does_not_pick_up_at_the_end_overruns_from_then_on(rung_at_the_end: Story) -> None:
+    story = rung_at_the_end
+    anna = story.operators["anna"]
+    caller = story.calls("1302")
+    story.passes(12)
+    assert anna.states == ["ready", "break", "ready", "unreachable"]
+    assert violations(story, "anna") == [ViolationKind.OVERRUN]
+    assert caller.rung == []
+    anna.comes_back()
+    assert anna.rings_for(caller)
+
+
+def test_who_dials_that_they_are_back_need_not_pick_up(rung_at_the_end: Story) -> None:
+    anna = rung_at_the_end.operators["anna"]
+    anna.comes_back()
+    assert not anna.rings()
+    rung_at_the_end.passes(20)
+    assert anna.state == "ready"
+    assert violations(rung_at_the_end, "anna") == []
+
+
+def test_who_goes_home_at_the_end_overruns_nothing(rung_at_the_end: Story) -> None:
+    anna = rung_at_the_end.operators["anna"]
+    anna.logs_out()
+    assert not anna.rings()
+    anna.logs_in(anna.phone.name)
+    rung_at_the_end.passes(20)
+    assert anna.state == "ready"
+    assert ViolationKind.OVERRUN not in violations(rung_at_the_end, "anna")
+
+
+def test_a_phone_that_cannot_be_rung_at_the_end_overruns_at_once(new_story: NewStory) -> None:
+    story = new_story(with_rules(at_end="overrun", announce=False))
+    anna = anna_on_break(story)
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    it_is(story, "0:25")
+    story.passes(1)
+    assert violations(story, "anna") == [ViolationKind.OVERRUN]
+
+
+def test_a_pbx_that_dies_while_it_rings_at_the_end_blames_nobody(rung_at_the_end: Story) -> None:
+    story = rung_at_the_end
+    story.kill_pbx()
+    story.start_pbx()
+    story.passes(20)
+    assert violations(story, "anna") == []
+
+
+def test_a_router_that_dies_while_it_rings_at_the_end_blames_nobody(rung_at_the_end: Story) -> None:
+    story = rung_at_the_end
+    story.restart_router()
+    story.passes(20)
+    assert story.operators["anna"].state == "ready"
+    assert violations(story, "anna") == []

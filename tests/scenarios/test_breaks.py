@@ -15,6 +15,8 @@ from telephony.core.break_facts import (
     ViolationKind,
 )
 from telephony.core.commands import TakeBreak
+from telephony.core.events import RosterChanged
+from telephony.core.roster import Shift, Slot
 from telephony.testing.clock import MORNING
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
@@ -72,6 +74,17 @@ def test_what_is_heard_is_when_it_ends_and_when_the_next_one_is(story: Story) ->
     assert last_said(story) == ("break-granted", "break-until", "hour-19", "minute-25")
     assert anna.asks_state() == "state-break"
     assert last_said(story) == ("state-break", "break-until", "hour-19", "minute-25")
+
+
+def test_a_next_break_that_is_not_today_is_told_with_its_day(story: Story) -> None:
+    """By the center's clocks: it is 19:00 there."""
+    anna = anna_at_work(story)
+    for hours, day in ((24, ["tomorrow"]), (5, ["tomorrow"]), (4.5, []), (48, ["another-day"])):
+        begin = MORNING + timedelta(hours=hours)
+        slot = Slot(begin=begin, end=begin + timedelta(minutes=10))
+        story.tell(RosterChanged(shifts=(Shift(login="anna", begin=MORNING, end=slot.end, slots=(slot,)),)))
+        anna.asks_break()
+        assert [*last_said(story)][2:-2] == day
 
 
 def test_every_refusal_tells_when_the_next_break_is(story: Story) -> None:
@@ -171,6 +184,20 @@ def test_without_a_shift_there_is_no_break(story: Story) -> None:
     assert boris.asks_break() == "not-logged-in"
     reply = story.asks(lambda name: TakeBreak(command=name, kind=BreakKind.TECHNICAL, login="boris", door="cli"))
     assert (reply.code, last_answer(story, "boris").reason) == ("not-logged-in", "not-logged-in")
+
+
+def test_a_request_from_a_phone_at_which_nobody_is_logged_in_is_on_record(story: Story) -> None:
+    boris = story.operator("boris", booking=1)
+    boris.logs_in("phone02")
+    boris.logs_out()
+    assert boris.asks_break(EMERGENCY, "1") == "not-logged-in"
+    asked = last_answer(story, "")
+    assert (asked.phone, asked.kind, asked.verdict, asked.reason) == (
+        "phone02",
+        EMERGENCY,
+        Verdict.REFUSED,
+        "not-logged-in",
+    )
 
 
 def test_a_correction_of_the_roster_counts_at_once(story: Story) -> None:
@@ -478,7 +505,11 @@ def test_by_config_a_break_that_is_over_is_a_violation_until_they_are_back(new_s
     anna = anna_at_work(story)
     it_is(story, "0:10")
     anna.asks_break()
-    story.passes(minutes=20)
+    it_is(story, "0:25")
+    story.passes(8)
+    assert anna.rings()
+    assert violations(story, "anna") == []
+    story.passes(minutes=5)
     assert (anna.state, anna.interval.reason) == ("unreachable", "overrun")
     assert story.pbx.lamps["break-2001"] == "blinking"
     assert violations(story, "anna") == [ViolationKind.OVERRUN]

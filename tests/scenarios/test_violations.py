@@ -13,7 +13,7 @@ from telephony.core.break_facts import (
     ViolationSeen,
 )
 from telephony.core.commands import TakeBreak
-from telephony.core.events import NativeMemberSeen, RosterChanged
+from telephony.core.events import NativeMemberSeen, NativePauseSeen, RosterChanged
 from telephony.core.facts import Repaired
 from telephony.core.roster import Shift
 from telephony.testing.clock import MORNING
@@ -209,6 +209,20 @@ def test_a_pause_taken_while_nobody_looked_is_found(story: Story) -> None:
     story.start_router()
     assert not story.pbx.native.members["anna"].paused
     assert violations(story, "anna") == [ViolationKind.BACK_DOOR]
+
+
+def test_a_pause_that_came_and_went_while_nobody_looked_is_on_record_at_its_time(story: Story) -> None:
+    """Whatever the operator does by now."""
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    for queue in ("booking", "urgent"):
+        story.tell(NativePauseSeen(phone=anna.phone.name, queue=queue, paused=True, began=MORNING))
+    assert anna.state == "break"
+    story.journal.commit()
+    (seen,) = [one for _, decided in story.journal.entries for one in decided if isinstance(one, ViolationSeen)]
+    assert (seen.kind, seen.at) == (ViolationKind.BACK_DOOR, MORNING)
+    assert "while nobody looked" in seen.detail
 
 
 def test_a_break_ended_by_the_back_door_while_nobody_looked_is_found(story: Story) -> None:

@@ -36,6 +36,8 @@ class May:
     until: datetime
     slot: datetime | None = None
     confirmed: bool | None = None
+    ended: datetime | None = None
+    how: str | None = None
 
 
 def was(state: str, begin: str, end: str | None) -> Was:
@@ -104,6 +106,40 @@ def test_a_break_by_order_or_a_confirmed_emergency_is_as_planned(may: May, adher
     assert figures([shift("9:00", "10:00")], states, [may]).adherence == adherence
 
 
+def test_an_order_excuses_no_pause_after_its_own_has_ended() -> None:
+    """Back at 9:10 from an order until 10:00; at 9:30 an emergency of a quarter of an hour, which is rejected."""
+    states = [
+        was("break", "9:00", "9:10"), was("ready", "9:10", "9:30"), was("break", "9:30", "9:45"),
+        was("ready", "9:45", "10:00"),
+    ]  # fmt: skip
+    order = May("management", at("9:00"), at("10:00"), ended=at("9:10"), how="used")
+    emergency = May("emergency", at("9:30"), at("9:40"), ended=at("9:45"), how="over", confirmed=False)
+    found = figures([shift("9:00", "10:00")], states, [order, emergency])
+    assert found.adherence == pytest.approx(45 / 60)
+    assert found.planned_work == timedelta(minutes=50)
+    assert found.conformance == pytest.approx(35 / 50)
+
+
+@pytest.mark.parametrize("kind", ["management", "emergency"])
+def test_a_permission_that_was_not_used_excuses_nothing(kind: str) -> None:
+    """Asked for in a call, and taken back before its end."""
+    unused = May(kind, at("9:10"), at("9:50"), confirmed=True, ended=at("9:45"), how="unused")
+    states = [was("talking", "9:00", "9:30"), was("break", "9:30", "9:45"), was("ready", "9:45", "10:00")]
+    assert figures([shift("9:00", "10:00")], states, [unused]).adherence == 0.75
+
+
+def test_a_permission_that_was_not_used_moves_no_planned_break() -> None:
+    unused = May("technical", at("9:40"), at("9:50"), slot=at("9:30"), ended=at("9:45"), how="unused")
+    states = [was("ready", "9:00", "9:30"), was("break", "9:30", "9:40"), was("ready", "9:40", "10:00")]
+    assert figures([shift("9:00", "10:00", ("9:30", "9:40"))], states, [unused]).adherence == 1.0
+
+
+def test_a_break_taken_with_permission_stays_as_planned_when_the_roster_is_corrected_afterwards() -> None:
+    taken = May("technical", at("9:15"), at("9:25"), slot=at("9:15"), ended=at("9:25"), how="over")
+    states = [was("ready", "9:00", "9:15"), was("break", "9:15", "9:25"), was("ready", "9:25", "10:00")]
+    assert figures([shift("9:00", "10:00", ("9:40", "9:50"))], states, [taken]).adherence == 1.0
+
+
 def test_what_is_still_to_come_is_not_yet_scheduled() -> None:
     found = figures([shift("9:00", "17:00")], [was("ready", "9:00", None)], now=at("10:00"))
     assert (found.scheduled, found.adherence) == (timedelta(hours=1), 1.0)
@@ -129,7 +165,8 @@ states = st.lists(st.tuples(st.sampled_from(["ready", "talking", "break", "unrea
 shifts = spans.map(lambda found: [Shift(login="anna", begin=begin, end=end) for begin, end in found])
 permissions = st.lists(
     st.builds(May, kind=st.sampled_from(["technical", "management", "emergency"]), begins=minutes, until=minutes,
-              slot=st.none() | minutes, confirmed=st.none() | st.booleans()),
+              slot=st.none() | minutes, confirmed=st.none() | st.booleans(), ended=st.none() | minutes,
+              how=st.none() | st.sampled_from(["used", "unused"])),
     max_size=3,
 )  # fmt: skip
 

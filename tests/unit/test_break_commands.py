@@ -129,6 +129,10 @@ def asked(clock: str, verdict: pause.Verdict, reason: str = "", **more: object) 
 
 
 DAY: list[that.AnyFact] = [
+    pause.ViolationSeen(
+        violation="v0", login="anna", kind=pause.ViolationKind.UNREGISTERED, at=at("0:00") - timedelta(minutes=30)
+    ),
+    pause.ViolationEnded(violation="v0", at=at("0:10")),
     state("ready", "9:15", "logged_in"),
     asked("9:30", pause.Verdict.REFUSED, "not_in_slot", next_slot=at("10:00")),
     asked("10:00", pause.Verdict.GRANTED, permission="p1"),
@@ -146,6 +150,8 @@ DAY: list[that.AnyFact] = [
     pause.ViolationSeen(violation="v1", login="anna", kind=pause.ViolationKind.OVERRUN, at=at("10:46"), detail="late"),
     pause.ViolationEnded(violation="v1", at=at("10:48")),
     state("talking", "10:50"),
+    may("p0", TECHNICAL, "10:52", "11:07", slot=at("10:00")),
+    pause.PermissionEnded(permission="p0", how="unused", at=at("10:53")),
     pause.HandRaised(hand="h1", login="anna", call="c1", at=at("10:51")),
     pause.HandTaken(hand="h1", by="senior", mode="whisper", at=at("10:52")),
     pause.HandLowered(hand="h1", how="helped", at=at("10:55")),
@@ -155,14 +161,26 @@ DAY: list[that.AnyFact] = [
     pause.OutcomeGiven(call="c1", login="anna", outcome="booked", at=at("11:01")),
     may("p3", EMERGENCY, "11:30", "11:45", reason="плохо"),
     state("break", "11:30", "emergency", "p3"),
+    asked("11:35", pause.Verdict.REFUSED, "already", next_slot=at("10:00") + timedelta(days=1)),
     asked("11:40", pause.Verdict.DEFERRED, "cap"),
+    pause.BreakAsked(
+        request="12",
+        login="",
+        kind=TECHNICAL,
+        door="phone",
+        verdict=pause.Verdict.REFUSED,
+        reason="not-logged-in",
+        phone="phone07",
+        at=at("11:50"),
+    ),
     pause.ClaimMade(claim="11:40", login="anna", slot=at("11:00"), at=at("11:40")),
 ]
 """Anna is a quarter of an hour late; a planned break, one on an order, an emergency; an overrun, a raised hand."""
 
 
 def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
-    asyncio.run(put_on_record(recorded / "state", [state("offline", "12:00", "logged_out")]))
+    lapsed = pause.ClaimEnded(claim="11:40", how="lapsed", at=at("11:50"))
+    asyncio.run(put_on_record(recorded / "state", [lapsed, state("offline", "12:00", "logged_out")]))
     assert cli.main(["operators", "day", "anna", "--date", "02.03.2026"]) == Exit.OK
     told = capsys.readouterr().out.splitlines()
     assert told[:2] == [
@@ -173,13 +191,17 @@ def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
     for line in (
         "09:15:00 45:00 ready (logged in)",
         "09:30:00 asked for technical by phone: refused (not_in_slot), next break 10:00",
+        "11:35:00 asked for technical by phone: refused (already), next break 03.03.2026 10:00",
         "10:00:00 asked for technical by phone: granted",
         "10:00:00 15:00 break (technical): permission p1, 10:00-10:15, planned for 10:00",
         "10:30:00 order o1 of head, until 10:45: совещание",
         "10:30:00 15:00 break (management): permission p2, 10:30-10:45, order o1",
+        "00:00:00 10:00 VIOLATION unregistered",
         "10:46:00 2:00 VIOLATION overrun: late",
+        "10:52:00 1:00 permission p0 for a technical break, unused at 10:53: none began",
         "10:51:00 raised a hand: senior came after 1:00 (whisper), helped",
         "11:01:00 outcome of call c1: booked",
+        "11:40:00 10:00 waits for a place, for the break planned for 11:00, lapsed at 11:50",
         "11:30:00 30:00 break (emergency): permission p3, 11:30-11:45, reason: плохо",
         "ready 1:35:00",
         "logged in 2:45:00",
@@ -224,7 +246,10 @@ def test_the_list_of_a_day(recorded: Path, capsys: Captured) -> None:
         "p3 anna 02.03.2026 11:30 плохо",
         "o1 head anna 10:45 совещание over",
         "09:30 anna technical phone refused not_in_slot 10:00",
+        "11:35 anna technical phone refused already 03.03.2026 10:00",
+        "11:50 nobody at phone07 technical phone refused not-logged-in -",
         "10:46 anna overrun 2:00 late",
+        "01.03.2026 23:30 anna unregistered 40:00",
     ):
         assert row in rows, row
 

@@ -99,6 +99,37 @@ def test_vacation_substitution_and_back(home: Path, capsys: Captured) -> None:
     assert shown(capsys, "--day", DAY)[1] == f"{DAY} anna Анна 09:00 18:00 {BREAKS}"
 
 
+def test_a_substitute_for_a_part_leaves_the_rest_uncovered(home: Path, capsys: Captured) -> None:
+    """Also what of a night shift lies after midnight."""
+    assert correct("sick", "boris", DAY) == Exit.OK
+    capsys.readouterr()
+    part = ("substitute", "anna", DAY, "--instead-of", "boris", "--begin", "22:00", "--end", "2:00")
+    assert correct(*part) == Exit.OK
+    left = [f"{DAY} 20:00-22:00 boris", "2026-05-09 02:00-08:00 boris"]
+    why = "UNCOVERED: anna stands in for another part"
+    assert capsys.readouterr().out.splitlines()[1:] == [f"{where}: {why}" for where in left]
+    assert [line for line in shown(capsys, "--day", DAY) if "UNCOVERED" in line] == [
+        f"{DAY} boris Борис 20:00 22:00 {why}",
+        f"{DAY} boris Борис 02:00 08:00 {why}",
+    ]
+    assert roster("check", "--from", DAY, "--to", DAY) == Exit.FAILED
+    told = capsys.readouterr().out.splitlines()
+    assert [line for line in told if why in line] == [f"{where}: {why}; somebody must stand in" for where in left]
+
+
+def test_a_shift_that_is_taken_back_takes_its_substitutes_work_with_it_and_says_so(
+    home: Path, capsys: Captured
+) -> None:
+    assert correct("substitute", "anna", DAY, "--instead-of", "boris") == Exit.OK
+    capsys.readouterr()
+    assert correct("off", "boris", DAY) == Exit.OK
+    why = "stands in for boris, who has no shift any more: works nothing"
+    assert capsys.readouterr().out.splitlines()[1:] == [f"{DAY} anna: {why}"]
+    assert f"{DAY} anna Анна {why}" in shown(capsys, "--day", DAY)
+    assert roster("check", "--from", DAY, "--to", DAY) == Exit.FAILED
+    assert capsys.readouterr().out.startswith(f"{DAY} anna: {why}\n")
+
+
 def test_other_breaks_keep_the_shift(home: Path, capsys: Captured) -> None:
     assert correct("slots", "anna", DAY, "lunch 12:00-13:00") == Exit.OK
     assert shown(capsys, "--day", DAY)[1] == f"{DAY} anna Анна 09:00 18:00 lunch 12:00-13:00"
@@ -166,6 +197,7 @@ def test_history_tells_who_when_and_why(home: Path, capsys: Captured) -> None:
             ["correct", "slots", "anna", "2026-05-09", "10:00-10:15", "--by", "anna", "--why", "x"],
             "'anna' has no shift",
         ),
+        (["correct", "vacation", "anna", DAY, "--by", "anna", "--why", "  "], "say why: the change goes on record"),
         (["correct", "vacation", "anna", DAY, "2026-05-01", "--by", "anna", "--why", "x"], "give 1 to 400 days"),
         (["correct", "shift", "anna", "2026-02-30", "9:00", "18:00", "--by", "anna", "--why", "x"], "no such day"),
         (["show", "--day", "yesterday"], "expected YYYY-MM-DD or DD.MM.YYYY"),

@@ -104,10 +104,20 @@ class Queues:
     def acts(self) -> list[str]:
         return [foreign.act for foreign in self.intruders]
 
-    def wish(self, *, paused: bool, reason: str = "break", queues: tuple[str, ...] = ("booking",)) -> None:
+    def wish(
+        self,
+        *,
+        paused: bool,
+        reason: str = "break",
+        queues: tuple[str, ...] = ("booking",),
+        seen_until: datetime | None = None,
+    ) -> None:
         self.mirror.show(
-            MirrorMember(login="anna", phone="phone01", queues=queues, paused=paused, reason=reason, since=SINCE)
-        )
+            MirrorMember(
+                login="anna", phone="phone01", queues=queues, paused=paused, reason=reason, since=SINCE,
+                seen_until=seen_until,
+            )
+        )  # fmt: skip
 
     async def show(self, *, paused: bool) -> None:
         self.wish(paused=paused)
@@ -254,7 +264,7 @@ async def test_a_lost_line_is_waited_for(queues: Queues) -> None:
 
 
 async def test_what_happened_while_ami_was_away_is_found(queues: Queues) -> None:
-    queues.mirror.lost()
+    queues.mirror.lost(queues.now)
     queues.tells = False
     queues.somebody_pauses(paused=True)
     queues.tells = True
@@ -262,6 +272,37 @@ async def test_what_happened_while_ami_was_away_is_found(queues: Queues) -> None
     await settle()
     assert queues.paused() == [False]
     assert queues.acts() == ["paused"]
+
+
+async def test_a_pause_that_came_and_went_while_ami_was_away_is_told_once(queues: Queues) -> None:
+    queues.mirror.lost(queues.now)
+    queues.tells = False
+    queues.now += timedelta(seconds=30)
+    began = queues.now
+    queues.somebody_pauses(paused=True)
+    queues.somebody_pauses(paused=False)
+    queues.tells = True
+    await queues.mirror.found()
+    await settle()
+    assert queues.intruders == [Foreign(BOOKING, PHONE, "paused", at=began)]
+    queues.mirror.lost(queues.now + timedelta(seconds=30))
+    await queues.mirror.found()
+    assert len(queues.intruders) == 1
+    assert queues.paused() == [False]
+
+
+@pytest.mark.parametrize(("last_pause", "told"), [(30, ["paused"]), (-30, [])], ids=["after", "before"])
+async def test_a_new_router_finds_a_pause_that_came_and_went_after_the_last_one_was_gone(
+    last_pause: int, told: list[str]
+) -> None:
+    queues = Queues()
+    gone = SINCE + timedelta(minutes=5)
+    row = Row("anna", paused=False, last_pause=int(gone.timestamp()) + last_pause)
+    queues.members[Member(BOOKING, PHONE)] = row
+    queues.wish(paused=False, seen_until=gone)
+    queues.wish(paused=False)  # a change before the first look
+    await queues.mirror.found()
+    assert queues.acts() == told
 
 
 BEFORE, AFTER = (int((SINCE + timedelta(seconds=seconds)).timestamp()) for seconds in (-60, 60))

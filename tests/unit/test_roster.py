@@ -78,6 +78,35 @@ def test_an_absent_substitute_leaves_the_shift_uncovered() -> None:
     assert (gap.shift.login, gap.absence, gap.substitute) == ("anna", EntryKind.VACATION, "boris")
 
 
+def test_a_substitute_for_a_part_leaves_the_rest_uncovered_with_its_breaks() -> None:
+    part = RosterEntry(
+        kind=EntryKind.SUBSTITUTION,
+        login="boris",
+        day=MONDAY,
+        begin=EIGHT + 2 * HOUR,
+        end=EIGHT + 4 * HOUR,
+        instead_of="anna",
+    )
+    for entries in ([shift(), SICK, part], [shift(), part]):
+        before, after = Standing(entries).uncovered()
+        assert (before.shift.begin, before.shift.end, before.shift.slots) == (EIGHT, EIGHT + 2 * HOUR, ())
+        assert (after.shift.begin, after.shift.end, after.shift.slots) == (LUNCH.begin, EIGHT + 8 * HOUR, (LUNCH,))
+        assert (after.day, after.absence, after.substitute) == (MONDAY, None, "boris")
+
+
+def test_a_substitute_with_more_than_the_shift_leaves_nothing_uncovered() -> None:
+    whole = RosterEntry(
+        kind=EntryKind.SUBSTITUTION, login="boris", day=MONDAY, begin=EIGHT, end=EIGHT + 9 * HOUR, instead_of="anna"
+    )
+    assert Standing([shift(), SICK, whole]).uncovered() == []
+
+
+def test_a_shift_taken_back_leaves_its_substitute_idle() -> None:
+    assert Standing([shift(), BORIS_FOR_ANNA]).idle() == []
+    standing = Standing([shift(), BORIS_FOR_ANNA, says(EntryKind.OFF)])
+    assert (standing.work(), standing.idle()) == ([], [BORIS_FOR_ANNA])
+
+
 def test_who_stands_in_for_oneself_takes_the_substitution_back() -> None:
     back = says(EntryKind.SUBSTITUTION, "anna", "anna")
     assert effective([shift(), BORIS_FOR_ANNA, back]) == (ANNAS,)

@@ -67,6 +67,21 @@ def test_more_paid_breaks_than_due_are_a_breach_too() -> None:
     ]
 
 
+def test_shifts_that_follow_each_other_are_checked_as_one() -> None:
+    """Each for itself would need no lunch, and nobody sees the time without a break where they meet."""
+    vera = [
+        shift("14:00", "18:00", "15:50-16:10", login="vera"),
+        shift("8:00", "14:00", "9:40-10:00", "lunch 12:00-12:30", login="vera"),
+        shift("18:05", "20:00", login="vera"),
+        shift("18:00", "20:00", login="boris"),
+    ]
+    found = [(one.who, f"{one.begin:%H:%M}-{one.end:%H:%M} {one.what}") for one in breaches(Plan(), [], vera)]
+    assert found == [
+        ("vera", "08:00-18:00 40 min of paid breaks in 10 h"),
+        ("vera", "12:30-15:50 200 min without a break"),
+    ]
+
+
 def test_a_long_shift_without_lunch() -> None:
     without = tuple(slot for slot in GOOD if "lunch" not in slot)
     assert "09:00-18:00 no lunch; one of 60 min" in told(shift("9:00", "18:00", *without))
