@@ -27,7 +27,7 @@ WARNING_TIMER = "warning:"
 REMEMBERED = timedelta(days=2)
 """For so long a planned break that was used, or missed, is known."""
 
-How = Literal["used", "over", "unused", "withdrawn", "offline"]
+How = Literal["used", "over", "unused", "declined", "withdrawn", "offline"]
 
 
 # -- asking
@@ -97,12 +97,17 @@ def permit(turn: Turn, agent: Agent, kind: BreakKind, grant: Grant) -> Permissio
 
 
 def give(turn: Turn, agent: Agent, permission: Permission, *, at_once: bool) -> None:
-    """The permission is on record; the break begins now, or after the call. It takes the place of another one."""
+    """The permission is on record; the break begins now, or after the call. It takes the place of another one, which,
+    where it has not begun, comes after it."""
     center = turn.center
-    if agent.permission is not None:
-        take_away(turn, agent, "used" if agent.state is State.BREAK else "unused")
-    claims.drop(turn, agent.login, "given")
+    displaced = agent.permission
+    if displaced is not None:
+        take_away(turn, agent, "used" if displaced.begun else "unused")
+        orders.await_again(turn, displaced)
+    claims.served(turn, permission)
     center.permit(agent, permission)
+    if displaced is not None and not displaced.begun:
+        claims.take_turn(turn, displaced)
     if permission.order in center.orders:
         center.orders[permission.order].awaited.discard(agent.login)
     if permission.slot is not None:
@@ -221,7 +226,7 @@ def time_up(turn: Turn, event: TimerFired) -> None:
         take_away(turn, agent, "over" if agent.permission.begun else "unused", at)
         return
     take_away(turn, agent, "over", at)
-    if orders.call_in(turn, agent):
+    if _called_in(turn, agent):
         return
     if turn.center.plan.breaks.at_end == "overrun":
         agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
@@ -232,14 +237,26 @@ def time_up(turn: Turn, event: TimerFired) -> None:
 def end(turn: Turn, agent: Agent, how: How, reason: str) -> None:
     """Before its time: the operator is back, or the permission is withdrawn. One that has not begun will not."""
     on_break = agent.state is State.BREAK
-    take_away(turn, agent, how if on_break else "withdrawn" if how == "withdrawn" else "unused")
+    take_away(turn, agent, how)
     if on_break:
         go_back(turn, agent, reason, turn.now)
 
 
+def decline(turn: Turn, agent: Agent) -> None:
+    """The operator does not want the break that would begin after the call. An order counts as followed then."""
+    permission = agent.permission
+    assert permission is not None
+    take_away(turn, agent, "unused" if permission.order is None else "declined")
+
+
+def _called_in(turn: Turn, agent: Agent) -> bool:
+    """Whether the break that has just ended is followed by another, which has waited for its end."""
+    return orders.call_in(turn, agent) or claims.call_in(turn, agent)
+
+
 def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
-    """To work: READY, or to the call of their own in which they are; but to the pause of an order that waits."""
-    if orders.call_in(turn, agent):
+    """To work: READY, or to the call of their own in which they are; but to the next break, if one waits."""
+    if _called_in(turn, agent):
         return
     calls = [turn.center.channels[channel] for channel in sorted(agent.channels) if channel in turn.center.channels]
     own = next((call for call in calls if call.origin == agent.login), None)
@@ -253,9 +270,7 @@ def leave(turn: Turn, agent: Agent) -> None:
     """The operator logs out, or is logged out."""
     claims.drop(turn, agent.login, "offline")
     if agent.permission is not None:
-        order = turn.center.orders.get(agent.permission.order or "")
-        if order is not None and order.at_once:
-            order.awaited.add(agent.login)
+        orders.await_again(turn, agent.permission, begun=True)
         take_away(turn, agent, "offline" if agent.state is State.BREAK else "unused")
 
 

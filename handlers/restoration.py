@@ -37,7 +37,7 @@ def restore_breaks(turn: Turn, event: Started) -> None:
         if gone is not None and not gone.at_work:
             violations.logged_out(turn, gone, out.at, put_out=out.put_out)
     for order in event.orders:
-        orders.restore(turn, order, {one.login for one in event.permissions if one.order == order.order})
+        orders.restore(turn, order, event.permissions)
     for lasting in event.violations:
         held = center.agents.get(lasting.login)
         if held is not None and held.at_work:

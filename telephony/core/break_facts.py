@@ -25,7 +25,7 @@ class Verdict(StrEnum):
     GRANTED = "granted"
     DEFERRED = "deferred"
     """Granted for after the call; with reason `cap`: a missed slot's turn is kept, a permission follows when a place is
-    free."""
+    free; with `on_break`: the pause of an order, whose permission follows at the end of the break they have."""
     REFUSED = "refused"
 
 
@@ -71,8 +71,9 @@ class BreakAsked(Fact, frozen=True, kw_only=True):
 
 
 class ClaimMade(Fact, frozen=True, kw_only=True):
-    """A missed slot's turn is kept until a place under the cap is free. `claim`: the name of the request; `slot`: begin
-    of the planned break."""
+    """A missed slot's turn is kept until a place under the cap is free, and no other break holds the operator. `claim`:
+    the name of the request, or of the permission that an emergency has taken the place of; `slot`: begin of the planned
+    break."""
 
     claim: str
     login: str
@@ -106,11 +107,11 @@ class PermissionGiven(Fact, frozen=True, kw_only=True):
 
 
 class PermissionEnded(Fact, frozen=True, kw_only=True):
-    """`how`: used (came back), over (time was up), unused (it never began), withdrawn (with its order, or rejected),
-    offline (logged out on the break)."""
+    """`how`: used (came back), over (time was up), unused (it never began), declined (nor did this one, of an order:
+    the operator took it back), withdrawn (with its order, or rejected), offline (logged out on the break)."""
 
     permission: str
-    how: Literal["used", "over", "unused", "withdrawn", "offline"]
+    how: Literal["used", "over", "unused", "declined", "withdrawn", "offline"]
     at: datetime
 
 

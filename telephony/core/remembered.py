@@ -79,8 +79,8 @@ class LastRing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenPermission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A permission as the database remembers it: not ended, or ended not long ago as used, over, withdrawn or offline
-    (its slot is used then; that of one ended as unused is not, so such are left out)."""
+    """A permission as the database remembers it: not ended, or ended not long ago but not as unused (whose slot is not
+    used, and whose order is still to be followed)."""
 
     permission: str
     login: str
@@ -91,11 +91,13 @@ class OpenPermission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     order: str | None = None
     reason: str = ""
     ended: datetime | None = None
+    how: str | None = None
+    """It has ended, as in the fact; None: not, or not on record, in events of an older version."""
     reviewed: bool = False
 
 
 class OpenClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A missed slot whose operator waits for a place under the cap."""
+    """A missed slot whose operator's turn is kept."""
 
     claim: str
     login: str

@@ -43,7 +43,7 @@ class BreakLog:
                 if known is None or known.ended is not None:
                     self.oddities.append(fact)
                 else:
-                    self.permissions[fact.permission] = replace(known, ended=fact.at)
+                    self.permissions[fact.permission] = replace(known, ended=fact.at, how=fact.how)
                     self.how[fact.permission] = fact.how
             case that.ClaimMade():
                 self.claims[fact.claim] = OpenClaim(claim=fact.claim, login=fact.login, slot=fact.slot)

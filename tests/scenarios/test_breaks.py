@@ -15,6 +15,7 @@ from telephony.core.break_facts import (
     ViolationKind,
 )
 from telephony.core.commands import TakeBreak
+from telephony.core.events import RosterChanged
 from telephony.testing.clock import MORNING
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
@@ -410,6 +411,21 @@ def test_a_break_does_not_outlive_the_shift(story: Story) -> None:
     anna.answers()
     assert anna.asks_break() == "break-deferred"
     it_is(story, "0:31")
+    caller.hangs_up()
+    story.passes(6)
+    assert anna.state == "ready"
+    assert how_it_ended(story) == ["unused"]
+
+
+def test_nor_the_day_of_a_shift_that_was_taken_back(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    caller = story.calls("1302")
+    anna.answers()
+    assert anna.asks_break() == "break-deferred"
+    story.shifts = ()
+    story.tell(RosterChanged(shifts=()))
+    it_is(story, "0:20")
     caller.hangs_up()
     story.passes(6)
     assert anna.state == "ready"

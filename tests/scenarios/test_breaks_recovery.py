@@ -12,17 +12,16 @@ from telephony.core.break_facts import (
     ViolationKind,
 )
 from telephony.core.commands import LogOut, TakeBreak
-from telephony.testing.people import Operator
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
     BREAK_PLAN,
     MANAGEMENT,
     anna_at_work,
+    anna_waits_for_a_place,
     how_it_ended,
     it_is,
     last_answer,
     order,
-    three_on_one_slot,
     violations,
     waits_for_break,
 )
@@ -111,19 +110,6 @@ def test_who_logs_out_by_another_door_leaves_no_permission(story: Story) -> None
 
 
 # -- who waits for a place
-
-
-def anna_waits_for_a_place(story: Story) -> tuple[Operator, Operator]:
-    """Anna missed her break because of a call, and Boris has the only place."""
-    anna, boris, _ = three_on_one_slot(story)
-    story.shift("boris", "0:00", "8:00", "0:16-0:31")
-    caller = story.calls("1302")
-    anna.answers()
-    it_is(story, "0:16")
-    boris.asks_break()
-    caller.hangs_up()
-    assert anna.asks_break() == "break-waits"
-    return anna, boris
 
 
 def test_who_waits_for_a_place_still_does(story: Story) -> None:
