@@ -280,14 +280,18 @@ def leave(turn: Turn, agent: Agent) -> None:
 def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
     """A slot whose time passes while the operator is with a caller moves to right after that. A call of their own, or a
     colleague's, moves none."""
-    center = turn.center
     if agent.state in ENGAGED and _with_caller(turn, agent):
         agent.engaged_since = agent.engaged_since or at
-        return
-    tolerance = timedelta(seconds=center.plan.breaks.tolerance)
-    for slot in missed_slots(center, agent, at):
-        center.moved_slots[agent.login, slot] = at + tolerance
-    agent.engaged_since = None
+    elif agent.engaged_since is not None:
+        move_slots(turn, agent, agent.engaged_since, at)
+        agent.engaged_since = None
+
+
+def move_slots(turn: Turn, agent: Agent, begun: datetime, ended: datetime) -> None:
+    """The operator was with callers between these times."""
+    center = turn.center
+    until = ended + timedelta(seconds=center.plan.breaks.tolerance)
+    center.moved_slots.update({(agent.login, slot): until for slot in missed_slots(center, agent.login, begun, ended)})
 
 
 def _with_caller(turn: Turn, agent: Agent) -> bool:

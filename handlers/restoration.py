@@ -6,7 +6,7 @@ from handlers import agents, breaks, claims, orders, violations
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded, ViolationKind
 from telephony.core.events import Started
-from telephony.core.operators import ENGAGED, Agent, State
+from telephony.core.operators import Agent, State
 from telephony.core.permissions import Permission
 from telephony.core.remembered import OpenOperator, OpenPermission
 from telephony.core.roster import Roster
@@ -48,13 +48,11 @@ def restore_breaks(turn: Turn, event: Started) -> None:
 
 
 def _move_slots(turn: Turn, row: OpenOperator) -> None:
-    """Planned breaks missed because of a call that ended just before: when it had begun is on record."""
+    """Planned breaks missed because of calls: when these were is on record."""
     agent = turn.center.agents.get(row.login)
-    if agent is None or agent.state in ENGAGED or row.reason == "logged_in":
-        return
-    if row.free_until is not None and row.free_until < row.since:
-        agent.engaged_since = row.free_until
-        breaks.follow_calls(turn, agent, row.since)
+    if agent is not None:
+        for begun, ended in row.with_callers:
+            breaks.move_slots(turn, agent, begun, ended)
 
 
 def _remember(turn: Turn, known: OpenPermission) -> None:

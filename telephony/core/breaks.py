@@ -169,16 +169,14 @@ def _is_open(center: Center, agent: Agent, slot: Slot, now: datetime) -> bool:
     return now <= deadline or (agent.engaged_since is not None and agent.engaged_since <= deadline)
 
 
-def missed_slots(center: Center, agent: Agent, now: datetime) -> list[datetime]:
-    """Slots, by their begin, whose time passed while the operator was with a call that ends now."""
-    if agent.engaged_since is None:
-        return []
+def missed_slots(center: Center, login: str, begun: datetime, ended: datetime) -> list[datetime]:
+    """Slots, by their begin, whose time passed while the operator was with callers between these times."""
     tolerance = _tolerance(center)
     found = []
-    for shift in center.roster.shifts(agent.login):
+    for shift in center.roster.shifts(login):
         for slot in shift.slots:
-            deadline = center.moved_slots.get((agent.login, slot.begin), slot.begin + tolerance)
-            if agent.engaged_since <= deadline <= now and slot.begin not in used_in(center, shift):
+            deadline = center.moved_slots.get((login, slot.begin), slot.begin + tolerance)
+            if begun <= deadline <= ended and slot.begin not in used_in(center, shift):
                 found.append(slot.begin)
     return found
 

@@ -25,6 +25,8 @@ class OpenOperator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     free_until: datetime | None = None
     """When a state without a caller last ended, not long ago: from then until `since`, or until now, they were with
     callers."""
+    with_callers: tuple[tuple[datetime, datetime], ...] = ()
+    """From when to when they were with callers, not long ago; not since when they are."""
     talked: CallId | None = None
     """Their last conversation with a caller, if it ended not long ago."""
     calls: int = 0
