@@ -72,7 +72,7 @@ def _decide(request: Request, center: Center, now: datetime) -> Decision:
         return _refused("not-logged-in")
     if _has_one_already(request, center, agent):
         return _refused("already") if request.ordered is None else Decision(Verdict.DEFERRED, "on_break")
-    grant: Grant | Decision
+    grant: Grant | Claim | Decision
     match request.kind:
         case BreakKind.EMERGENCY:
             grant = _emergency(request, center)
@@ -80,10 +80,12 @@ def _decide(request: Request, center: Center, now: datetime) -> Decision:
             grant = _management(request, center, now)
         case BreakKind.TECHNICAL:
             grant = _technical(center, agent, now)
-    if not isinstance(grant, Grant):
+    if isinstance(grant, Decision):
         return grant
     if agent.state is State.RINGING and request.kind is not BreakKind.EMERGENCY and request.ordered is None:
         return Decision(Verdict.REFUSED, "ringing", next_slot=grant.slot)
+    if isinstance(grant, Claim):
+        return Decision(Verdict.DEFERRED, "cap", claim=grant)
     if agent.state in IN_CALL or (agent.state is State.RINGING and request.kind is not BreakKind.EMERGENCY):
         return Decision(Verdict.DEFERRED, "in_call", grant)
     return Decision(Verdict.GRANTED, grant=grant)
@@ -122,7 +124,7 @@ def _management(request: Request, center: Center, now: datetime) -> Grant | Deci
 # -- technical breaks
 
 
-def _technical(center: Center, agent: Agent, now: datetime) -> Grant | Decision:
+def _technical(center: Center, agent: Agent, now: datetime) -> Grant | Claim | Decision:
     shift = shift_at(center, agent.login, now)
     if shift is None:
         return _refused("not-in-shift")
@@ -133,9 +135,13 @@ def _technical(center: Center, agent: Agent, now: datetime) -> Grant | Decision:
         return _refused("slot-used" if open_now else "not-in-slot")
     if place_for(center, agent):
         return Grant(length=slot.end - slot.begin, slot=slot.begin)
-    if now > slot.begin + _tolerance(center):
-        return Decision(Verdict.DEFERRED, "cap", claim=claim_to(center, agent.login, slot.begin, now))
-    return _refused("cap")
+    claim = claim_to(center, agent.login, slot.begin, now) if _taken_by_callers(center, agent, slot, now) else None
+    return claim or _refused("cap")
+
+
+def _taken_by_callers(center: Center, agent: Agent, slot: Slot, now: datetime) -> bool:
+    """Whether they have had, or have, of the time of a slot that is open."""
+    return (agent.login, slot.begin) in center.moved_slots or (slot.begin <= now and agent.engaged_since is not None)
 
 
 def claim_to(center: Center, login: str, begin: datetime, now: datetime) -> Claim | None:
@@ -170,13 +176,13 @@ def _is_open(center: Center, agent: Agent, slot: Slot, now: datetime) -> bool:
 
 
 def missed_slots(center: Center, login: str, begun: datetime, ended: datetime) -> list[datetime]:
-    """Slots, by their begin, whose time passed while the operator was with callers between these times."""
+    """Slots, by their begin, of whose time the operator was with callers for a part or all, between these times."""
     tolerance = _tolerance(center)
     found = []
     for shift in center.roster.shifts(login):
         for slot in shift.slots:
             deadline = center.moved_slots.get((login, slot.begin), slot.begin + tolerance)
-            if begun <= deadline <= ended and slot.begin not in used_in(center, shift):
+            if slot.begin <= ended and begun <= deadline and slot.begin not in used_in(center, shift):
                 found.append(slot.begin)
     return found
 

@@ -17,6 +17,7 @@ from tests.scenarios.break_center import (
     it_is,
     last_said,
     order,
+    three_on_one_slot,
     waits_for_break,
 )
 from tests.scenarios.small_center import NewStory
@@ -30,6 +31,54 @@ def story(new_story: NewStory) -> Story:
 def how_turns_ended(story: Story) -> list[str]:
     story.journal.commit()
     return [ended.how for ended in story.log.breaks.of(ClaimEnded)]
+
+
+# -- whose
+
+
+@pytest.mark.parametrize("asks_in_the_call", [False, True])
+def test_a_short_call_at_the_begin_of_the_break_takes_none_of_it(story: Story, *, asks_in_the_call: bool) -> None:
+    """It is over while the break could still begin, were there a place."""
+    anna, boris, _ = three_on_one_slot(story)
+    caller = story.calls("1302")
+    anna.answers()
+    assert boris.asks_break() == "break-granted"
+    story.passes(30)
+    if not asks_in_the_call:
+        caller.hangs_up()
+    assert anna.asks_break() == "break-waits"
+    caller.hangs_up()
+    it_is(story, "0:14")
+    boris.comes_back()
+    assert (anna.state, anna.interval.reason) == ("break", "technical")
+
+
+def test_a_short_call_lets_them_ask_as_long_after_it_as_a_long_one(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    caller = story.calls("1302")
+    anna.answers()
+    story.passes(90)
+    caller.hangs_up()
+    it_is(story, "0:13")
+    assert anna.asks_break() == "break-granted"
+
+
+def test_while_it_rings_the_call_comes_first(story: Story) -> None:
+    anna, boris, _ = three_on_one_slot(story)
+    assert boris.asks_break() == "break-granted"
+    caller = story.calls("1302")
+    assert anna.asks_break() == "refused-ringing"
+    assert anna.rings_for(caller)
+
+
+def test_for_want_of_a_place_alone_no_turn_is_kept(story: Story) -> None:
+    anna, boris, _ = three_on_one_slot(story)
+    boris.asks_break()
+    assert anna.asks_break() == "refused-cap"
+    it_is(story, "0:13")
+    boris.comes_back()
+    assert anna.asks_break() == "refused-not-in-slot"
 
 
 # -- and the roster
