@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from handlers import agents, breaks, claims, orders, violations
 from handlers.turn import Turn
-from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded, ViolationKind
+from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded
 from telephony.core.events import Started
 from telephony.core.operators import Agent, State
 from telephony.core.permissions import Permission
@@ -41,8 +41,7 @@ def restore_breaks(turn: Turn, event: Started) -> None:
     for lasting in event.violations:
         held = center.agents.get(lasting.login)
         if held is not None and held.at_work:
-            held.violation = lasting
-            held.after_call = lasting.kind is ViolationKind.LONG_WRAP_UP
+            violations.resume(held, lasting)
         else:
             turn.do(ViolationEnded(violation=lasting.violation, at=turn.now))
 

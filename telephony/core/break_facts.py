@@ -50,8 +50,8 @@ class ViolationKind(StrEnum):
     """An emergency pause that a senior has rejected afterwards."""
 
 
-LASTING = frozenset({ViolationKind.OVERRUN, ViolationKind.UNREGISTERED, ViolationKind.LONG_WRAP_UP})
-"""These have an end of their own (ViolationEnded); the others are over when they are seen."""
+ALWAYS_LASTING = frozenset({ViolationKind.OVERRUN, ViolationKind.UNREGISTERED, ViolationKind.LONG_WRAP_UP})
+"""Of these no fact of an older version says that it lasts."""
 
 
 class BreakAsked(Fact, frozen=True, kw_only=True):
@@ -146,7 +146,8 @@ class EmergencyReviewed(Fact, frozen=True, kw_only=True):
 
 
 class ViolationSeen(Fact, frozen=True, kw_only=True):
-    """`detail`: one line without personal data."""
+    """`detail`: one line without personal data. `lasts`: it has an end of its own (ViolationEnded); without, it is over
+    when it is seen."""
 
     violation: str
     login: str
@@ -154,10 +155,15 @@ class ViolationSeen(Fact, frozen=True, kw_only=True):
     at: datetime
     call: CallId | None = None
     detail: str = ""
+    lasts: bool = False
+
+    @property
+    def open(self) -> bool:
+        return self.lasts or self.kind in ALWAYS_LASTING
 
 
 class ViolationEnded(Fact, frozen=True, kw_only=True):
-    """For those that last (overrun, unregistered, long wrap-up)."""
+    """For those that last."""
 
     violation: str
     at: datetime

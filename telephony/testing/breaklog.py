@@ -65,7 +65,7 @@ class BreakLog:
                 )
             case that.OrderWithdrawn():
                 del self.orders[fact.order]
-            case that.ViolationSeen() if fact.kind in that.LASTING:
+            case that.ViolationSeen() if fact.open:
                 self.violations[fact.violation] = OpenViolation(
                     violation=fact.violation, login=fact.login, kind=fact.kind, at=fact.at
                 )

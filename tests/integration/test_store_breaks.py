@@ -71,8 +71,8 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
         logins = ("ivanova", "petrova")
         return pause.OrderGiven(order=name, by="head", logins=logins, begins=at(0), until=at(until), why="!", at=at(0))
 
-    def seen(name: str, kind: pause.ViolationKind) -> pause.ViolationSeen:
-        return pause.ViolationSeen(violation=name, login="ivanova", kind=kind, at=at(5))
+    def seen(name: str, kind: pause.ViolationKind, *, lasts: bool = True) -> pause.ViolationSeen:
+        return pause.ViolationSeen(violation=name, login="ivanova", kind=kind, lasts=lasts, at=at(5))
 
     async with opened(database_url, tmp_path) as store:
         tell(store, order("past", 100), order("holds", 900), order("withdrawn", 900))
@@ -80,7 +80,10 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
         tell(store, pause.HandRaised(hand="up", login="ivanova", call="c1", at=at(10)))
         tell(store, pause.HandRaised(hand="down", login="petrova", call="c2", at=at(11)))
         tell(store, pause.HandLowered(hand="down", how="call_ended", at=at(12)))
-        tell(store, seen("rona", pause.ViolationKind.NO_ANSWER), seen("late", pause.ViolationKind.OVERRUN))
+        tell(
+            store, seen("relogin", pause.ViolationKind.RELOGIN, lasts=False), seen("late", pause.ViolationKind.OVERRUN)
+        )
+        tell(store, seen("of an older version", pause.ViolationKind.NO_ANSWER, lasts=False))
         tell(store, seen("lost", pause.ViolationKind.UNREGISTERED))
         tell(store, pause.ViolationEnded(violation="lost", at=at(60)))
         await store.durable()
@@ -93,7 +96,8 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
             OpenViolation(violation="late", login="ivanova", kind=pause.ViolationKind.OVERRUN, at=at(5)),
         )
         violations = await break_queries.violations_between(engine, at(0), at(100))
-    assert {row.id: row.ended for row in violations} == {"rona": at(5), "late": None, "lost": at(60)}
+    over = {"relogin": at(5), "of an older version": at(5), "lost": at(60)}
+    assert {row.id: row.ended for row in violations} == {**over, "late": None}
 
 
 async def test_a_start_knows_who_waits_for_a_place(database_url: str, tmp_path: Path) -> None:

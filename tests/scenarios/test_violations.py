@@ -9,10 +9,11 @@ import pytest
 
 from telephony.core.break_facts import (
     Verdict,
+    ViolationEnded,
     ViolationKind,
     ViolationSeen,
 )
-from telephony.core.commands import TakeBreak
+from telephony.core.commands import ComeBack, TakeBreak
 from telephony.core.events import NativeMemberSeen, RosterChanged
 from telephony.core.facts import Repaired
 from telephony.core.roster import Shift
@@ -24,7 +25,9 @@ from tests.scenarios.break_center import (
     anna_at_work,
     it_is,
     last_answer,
+    order,
     violations,
+    waits_for_break,
 )
 from tests.scenarios.small_center import NewStory
 
@@ -50,6 +53,58 @@ def test_a_ring_that_is_not_answered_or_rejected_is_a_violation(story: Story) ->
         ViolationKind.REJECTED,
         ViolationKind.REJECTED,
     ]
+
+
+def lasted(story: Story) -> list[tuple[str, float | None]]:
+    """Kind and minutes of each violation, by its begin; None: it is not over."""
+    story.journal.commit()
+    ended = {one.violation: one.at for one in story.log.breaks.of(ViolationEnded)}
+    seen = story.log.breaks.of(ViolationSeen)
+    return [
+        (one.kind, round((ended[one.violation] - one.at).total_seconds() / 60) if one.violation in ended else None)
+        for one in seen
+    ]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_it_lasts_until_the_operator_is_back(story: Story, *, restart: bool) -> None:
+    """A call of their own meanwhile does not end it."""
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    anna.rejects()
+    caller.hangs_up()
+    it_is(story, "0:30")
+    anna.dials("201")
+    if restart:
+        story.restart_router()
+    anna.hangs_up()
+    assert anna.state == "unreachable"
+    assert lasted(story) == [("rejected", None)]
+    it_is(story, "1:00")
+    anna.comes_back()
+    assert lasted(story) == [("rejected", 60)]
+    assert anna.state == "ready"
+
+
+def test_it_lasts_no_longer_than_the_break_that_was_to_come_allows(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    story.calls("1302")
+    order(story, olga, "anna")
+    assert waits_for_break(story, "anna")
+    anna.rejects()
+    assert anna.state == "break"
+    assert lasted(story) == [("rejected", 0)]
+
+
+def test_a_phone_that_goes_away_after_it_is_another_violation(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    anna.rejects()
+    caller.hangs_up()
+    story.passes(60)
+    anna.is_lost()
+    story.asks(lambda name: ComeBack(command=name, login="anna"))
+    assert lasted(story) == [("rejected", 1), ("unregistered", None)]
 
 
 def test_a_phone_that_answers_the_ring_with_a_failure_is_one_too(story: Story) -> None:
