@@ -280,7 +280,7 @@ def leave(turn: Turn, agent: Agent) -> None:
 def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
     """A slot whose time passes while the operator is with a caller moves to right after that. A call of their own, or a
     colleague's, moves none."""
-    if agent.state in ENGAGED and _with_caller(turn, agent):
+    if agent.state in ENGAGED and with_caller(turn, agent):
         agent.engaged_since = agent.engaged_since or at
     elif agent.engaged_since is not None:
         move_slots(turn, agent, agent.engaged_since, at)
@@ -294,8 +294,8 @@ def move_slots(turn: Turn, agent: Agent, begun: datetime, ended: datetime) -> No
     center.moved_slots.update({(agent.login, slot): until for slot in missed_slots(center, agent.login, begun, ended)})
 
 
-def _with_caller(turn: Turn, agent: Agent) -> bool:
-    """In an ENGAGED state: for a caller, who may be on hold while a colleague is asked."""
+def with_caller(turn: Turn, agent: Agent) -> bool:
+    """Whether a call is a caller's, who may be on hold while a colleague is asked; in an ENGAGED state."""
     center = turn.center
     call = center.calls.get(agent.call or "")
     if call is None:

@@ -14,6 +14,7 @@ from telephony.core.break_facts import (
     ViolationSeen,
 )
 from telephony.core.commands import ComeBack, TakeBreak
+from telephony.core.effects import Play
 from telephony.core.events import NativeMemberSeen, RosterChanged
 from telephony.core.facts import Repaired
 from telephony.core.roster import Shift
@@ -21,6 +22,7 @@ from telephony.testing.clock import MORNING
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
     BREAK_PLAN,
+    EMERGENCY,
     MANAGEMENT,
     anna_at_work,
     it_is,
@@ -206,6 +208,21 @@ def test_an_own_call_between_calls_is_none(story: Story) -> None:
     anna.dials("201")
     story.passes(60)
     assert violations(story, "anna") == []
+
+
+@pytest.mark.parametrize("on_a_break", [False, True])
+def test_nobody_waits_in_a_queue_that_they_serve(story: Story, *, on_a_break: bool) -> None:
+    """Nobody would ring them there, and no caller."""
+    anna = anna_at_work(story)
+    if on_a_break:
+        assert anna.asks_break(EMERGENCY, "1") == "break-granted"
+    channel = anna.dials("801")
+    assert anna.hears == "prompt"
+    said = [one.prompts for _, effects in story.journal.entries for one in effects if isinstance(one, Play)]
+    assert said == [("own-queue",)]
+    story.passes(4)
+    assert channel.gone
+    assert anna.state == ("break" if on_a_break else "ready")
 
 
 # -- the back door
