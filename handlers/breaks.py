@@ -278,8 +278,8 @@ def leave(turn: Turn, agent: Agent) -> None:
 
 
 def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
-    """A slot whose time passes while the operator is with a caller moves to right after that. A call of their own, or a
-    colleague's, moves none."""
+    """A slot of whose time callers take a part moves to right after that. A call of their own, or a colleague's, moves
+    none."""
     if agent.state in ENGAGED and with_caller(turn, agent):
         agent.engaged_since = agent.engaged_since or at
     elif agent.engaged_since is not None:

@@ -66,17 +66,12 @@ def serve(turn: Turn) -> None:
 
 
 def call_in(turn: Turn, agent: Agent) -> bool:
-    """Whether the operator, who comes from another break, is on the one that they have waited for: there is a place."""
+    """Whether the operator, whose break has ended, is on the one that they have waited for: where there is a place."""
     claim = turn.center.claims.get(agent.login)
-    if (
-        claim is None
-        or agent.permission is not None
-        or not place_for(turn.center, agent)
-        or turn.now >= claim.shift_end
-    ):
+    if claim is None or turn.now >= claim.shift_end or not place_for(turn.center, agent):
         return False
     _give(turn, agent, claim)
-    return agent.state is State.BREAK
+    return True
 
 
 def _drop_lapsed(turn: Turn) -> None:

@@ -15,7 +15,7 @@ from telephony.store.operators import import_roster
 from tests.integration._store import Store, at, opened
 
 PEOPLE = "login,name,extension,skills,pin\nivanova,Иванова Анна,101,,4821\npetrova,Петрова Ольга,102,,90210\n"
-TECHNICAL, EMERGENCY = pause.BreakKind.TECHNICAL, pause.BreakKind.EMERGENCY
+TECHNICAL, MANAGEMENT, EMERGENCY = pause.BreakKind
 
 
 def tell(store: Store, *facts: that.AnyFact) -> None:
@@ -38,20 +38,22 @@ async def test_a_start_knows_open_permissions_and_slots_used_lately(database_url
         tell(store, given("old", 0), ended("old", 100))
         tell(store, given("used", 1000), ended("used", 1500))
         tell(store, given("never-begun", 1100), ended("never-begun", 1500, "unused"))
+        tell(store, given("taken back", 1200, MANAGEMENT), ended("taken back", 1300, "declined"))
         tell(store, given("deferred", 2000))
         tell(store, given("help", 2100, EMERGENCY, "petrova"))
         tell(store, pause.EmergencyReviewed(permission="help", by="head", confirmed=True, at=at(2200)))
         tell(store, given("deferred", 2300))
         await store.durable()
         found = await break_queries.open_permissions(store.database.engine, at(1000), at(-1000))
-    assert [(one.permission, one.begins, one.ended) for one in found] == [
-        ("used", at(1000), at(1500)),
-        ("help", at(2100), None),
-        ("deferred", at(2300), None),
+    assert [(one.permission, one.begins, one.ended, one.how) for one in found] == [
+        ("used", at(1000), at(1500), "used"),
+        ("taken back", at(1200), at(1300), "declined"),
+        ("help", at(2100), None, None),
+        ("deferred", at(2300), None, None),
     ]
-    assert [one.reviewed for one in found] == [False, True, False]
-    assert found[1].kind is EMERGENCY
-    assert found[2].until == at(2900)
+    assert [one.reviewed for one in found] == [False, False, True, False]
+    assert found[2].kind is EMERGENCY
+    assert found[3].until == at(2900)
 
 
 async def test_an_emergency_waits_for_its_review_however_many_days(database_url: str, tmp_path: Path) -> None:
