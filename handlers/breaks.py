@@ -12,20 +12,17 @@ from typing import Literal
 from handlers import agents, announcements, claims, lamps, operators, orders, spoken
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, PermissionEnded, PermissionGiven, Verdict
-from telephony.core.breaks import Decision, Grant, Request, decide, lapsed, missed_slots
+from telephony.core.breaks import Decision, Grant, Request, decide, lapsed
 from telephony.core.calls import LegState
 from telephony.core.commands import TakeBreak
 from telephony.core.effects import Alarm, Reply
-from telephony.core.events import RosterChanged, TimerFired
-from telephony.core.facts import AttemptResult, CallKind
-from telephony.core.operators import ENGAGED, NO_CALLER, OVERRUN, Agent, State
+from telephony.core.events import TimerFired
+from telephony.core.facts import AttemptResult
+from telephony.core.operators import OVERRUN, Agent, State
 from telephony.core.permissions import Permission
-from telephony.core.roster import Roster
 
 END_TIMER = "break:"
 WARNING_TIMER = "warning:"
-REMEMBERED = timedelta(days=2)
-"""For so long a planned break that was used, or missed, is known."""
 
 How = Literal["used", "over", "unused", "declined", "withdrawn", "offline"]
 
@@ -272,44 +269,3 @@ def leave(turn: Turn, agent: Agent) -> None:
     if agent.permission is not None:
         orders.await_again(turn, agent.permission, begun=True)
         take_away(turn, agent, "offline" if agent.state is State.BREAK else "unused")
-
-
-# -- slots
-
-
-def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
-    """A slot of whose time callers take a part moves to right after that. A call of their own, or a colleague's, moves
-    none."""
-    if agent.state in ENGAGED and with_caller(turn, agent):
-        agent.engaged_since = agent.engaged_since or at
-    elif agent.engaged_since is not None:
-        move_slots(turn, agent, agent.engaged_since, at)
-        agent.engaged_since = None
-
-
-def move_slots(turn: Turn, agent: Agent, begun: datetime, ended: datetime) -> None:
-    """The operator was with callers between these times."""
-    center = turn.center
-    until = ended + timedelta(seconds=center.plan.breaks.tolerance)
-    center.moved_slots.update({(agent.login, slot): until for slot in missed_slots(center, agent.login, begun, ended)})
-
-
-def with_caller(turn: Turn, agent: Agent) -> bool:
-    """Whether a call is a caller's, who may be on hold while a colleague is asked; in an ENGAGED state."""
-    center = turn.center
-    call = center.calls.get(agent.call or "")
-    if call is None:
-        return agent.reason not in NO_CALLER
-    held = (center.channels.get(channel) for channel in agent.channels)
-    return any(one is not None and one.kind is CallKind.INBOUND for one in (call, *held))
-
-
-def roster_changed(turn: Turn, event: RosterChanged) -> None:
-    """New shifts and slots count from now on; what was granted stands, and what was taken stays taken."""
-    center = turn.center
-    center.roster = Roster(event.shifts)
-    claims.follow_roster(turn)
-    old = turn.now - REMEMBERED
-    lately = ((login, {slot for slot in used if slot > old}) for login, used in center.used_slots.items())
-    center.used_slots = {login: used for login, used in lately if used}
-    center.moved_slots = {slot: until for slot, until in center.moved_slots.items() if until > old}

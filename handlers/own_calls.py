@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from handlers import agents, breaks, scripts, violations, waiting
+from handlers import agents, scripts, slots, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.center import Target
@@ -90,7 +90,7 @@ def _waits_for_themselves(turn: Turn, call: Call, queue: Queue) -> bool:
     """Who serves the queue would wait in it, and be rung by nobody: a pause. They may with a caller on hold, to ask a
     colleague, whoever is free."""
     agent = turn.center.agents.get(call.origin or "")
-    if agent is None or (agent.state in IN_CALL and breaks.with_caller(turn, agent)):
+    if agent is None or (agent.state in IN_CALL and slots.with_caller(turn, agent)):
         return False
     return any(lane.queue.name == queue.name for lane in agent.lanes)
 

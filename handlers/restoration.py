@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import agents, breaks, claims, orders, violations
+from handlers import agents, breaks, claims, orders, slots, violations
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded
 from telephony.core.events import Started
@@ -51,7 +51,7 @@ def _move_slots(turn: Turn, row: OpenOperator) -> None:
     agent = turn.center.agents.get(row.login)
     if agent is not None:
         for begun, ended in row.with_callers:
-            breaks.move_slots(turn, agent, begun, ended)
+            slots.move_slots(turn, agent, begun, ended)
 
 
 def _remember(turn: Turn, known: OpenPermission) -> None:
