@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import breaks, lamps, orders, violations, waiting
+from handlers import breaks, lamps, orders, slots, violations, waiting
 from handlers.turn import Turn
 from telephony.core.effects import MirrorMember, Watch
 from telephony.core.event import CallId, ChannelId
@@ -47,7 +47,7 @@ def set_state(
         agent.until = on_break.until
     if state is not State.READY:
         turn.center.matcher.remove_operator(agent.login)
-    breaks.follow_calls(turn, agent, at)
+    slots.follow_calls(turn, agent, at)
     turn.do(
         OperatorChanged(
             login=agent.login,

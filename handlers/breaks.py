@@ -12,22 +12,19 @@ from typing import Literal
 from handlers import agents, announcements, claims, lamps, operators, orders, spoken
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, PermissionEnded, PermissionGiven, Verdict
-from telephony.core.breaks import Decision, Grant, Request, decide, lapsed, missed_slots
+from telephony.core.breaks import Decision, Grant, Request, decide, lapsed
 from telephony.core.calls import LegState
 from telephony.core.commands import TakeBreak
 from telephony.core.effects import Alarm, Reply
-from telephony.core.events import RosterChanged, TimerFired
-from telephony.core.facts import AttemptResult, CallKind
-from telephony.core.operators import ENGAGED, NO_CALLER, OVERRUN, Agent, State
+from telephony.core.events import TimerFired
+from telephony.core.facts import AttemptResult
+from telephony.core.operators import OVERRUN, Agent, State
 from telephony.core.permissions import Permission
-from telephony.core.roster import Roster
 
 END_TIMER = "break:"
 WARNING_TIMER = "warning:"
-REMEMBERED = timedelta(days=2)
-"""For so long a planned break that was used, or missed, is known."""
 
-How = Literal["used", "over", "unused", "withdrawn", "offline"]
+How = Literal["used", "over", "unused", "declined", "withdrawn", "offline"]
 
 
 # -- asking
@@ -114,12 +111,17 @@ def permit(turn: Turn, agent: Agent, kind: BreakKind, grant: Grant) -> Permissio
 
 
 def give(turn: Turn, agent: Agent, permission: Permission, *, at_once: bool) -> None:
-    """The permission is on record; the break begins now, or after the call. It takes the place of another one."""
+    """The permission is on record; the break begins now, or after the call. It takes the place of another one, which,
+    where it has not begun, comes after it."""
     center = turn.center
-    if agent.permission is not None:
-        take_away(turn, agent, "used" if agent.state is State.BREAK else "unused")
-    claims.drop(turn, agent.login, "given")
+    displaced = agent.permission
+    if displaced is not None:
+        take_away(turn, agent, "used" if displaced.begun else "unused")
+        orders.await_again(turn, displaced)
+    claims.served(turn, permission)
     center.permit(agent, permission)
+    if displaced is not None and not displaced.begun:
+        claims.take_turn(turn, displaced)
     if permission.order in center.orders:
         center.orders[permission.order].awaited.discard(agent.login)
     if permission.slot is not None:
@@ -238,7 +240,7 @@ def time_up(turn: Turn, event: TimerFired) -> None:
         take_away(turn, agent, "over" if agent.permission.begun else "unused", at)
         return
     take_away(turn, agent, "over", at)
-    if orders.call_in(turn, agent):
+    if _called_in(turn, agent):
         return
     if turn.center.plan.breaks.at_end == "overrun" and not announcements.call_back(turn, agent):
         agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
@@ -249,14 +251,26 @@ def time_up(turn: Turn, event: TimerFired) -> None:
 def end(turn: Turn, agent: Agent, how: How, reason: str) -> None:
     """Before its time: the operator is back, or the permission is withdrawn. One that has not begun will not."""
     on_break = agent.state is State.BREAK
-    take_away(turn, agent, how if on_break else "withdrawn" if how == "withdrawn" else "unused")
+    take_away(turn, agent, how)
     if on_break:
         go_back(turn, agent, reason, turn.now)
 
 
+def decline(turn: Turn, agent: Agent) -> None:
+    """The operator does not want the break that would begin after the call. An order counts as followed then."""
+    permission = agent.permission
+    assert permission is not None
+    take_away(turn, agent, "unused" if permission.order is None else "declined")
+
+
+def _called_in(turn: Turn, agent: Agent) -> bool:
+    """Whether the break that has just ended is followed by another, which has waited for its end."""
+    return orders.call_in(turn, agent) or claims.call_in(turn, agent)
+
+
 def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
-    """To work: READY, or to the call of their own in which they are; but to the pause of an order that waits."""
-    if orders.call_in(turn, agent):
+    """To work: READY, or to the call of their own in which they are; but to the next break, if one waits."""
+    if _called_in(turn, agent):
         return
     calls = [turn.center.channels[channel] for channel in sorted(agent.channels) if channel in turn.center.channels]
     own = next((call for call in calls if call.origin == agent.login), None)
@@ -271,44 +285,5 @@ def leave(turn: Turn, agent: Agent) -> None:
     announcements.cut_off(turn, agent)
     claims.drop(turn, agent.login, "offline")
     if agent.permission is not None:
-        order = turn.center.orders.get(agent.permission.order or "")
-        if order is not None and order.at_once:
-            order.awaited.add(agent.login)
+        orders.await_again(turn, agent.permission, begun=True)
         take_away(turn, agent, "offline" if agent.state is State.BREAK else "unused")
-
-
-# -- slots
-
-
-def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
-    """A slot whose time passes while the operator is with a caller moves to right after that. A call of their own, or a
-    colleague's, moves none."""
-    center = turn.center
-    if agent.state in ENGAGED and _with_caller(turn, agent):
-        agent.engaged_since = agent.engaged_since or at
-        return
-    tolerance = timedelta(seconds=center.plan.breaks.tolerance)
-    for slot in missed_slots(center, agent, at):
-        center.moved_slots[agent.login, slot] = at + tolerance
-    agent.engaged_since = None
-
-
-def _with_caller(turn: Turn, agent: Agent) -> bool:
-    """In an ENGAGED state: for a caller, who may be on hold while a colleague is asked."""
-    center = turn.center
-    call = center.calls.get(agent.call or "")
-    if call is None:
-        return agent.reason not in NO_CALLER
-    held = (center.channels.get(channel) for channel in agent.channels)
-    return any(one is not None and one.kind is CallKind.INBOUND for one in (call, *held))
-
-
-def roster_changed(turn: Turn, event: RosterChanged) -> None:
-    """New shifts and slots count from now on; what was granted stands, and what was taken stays taken."""
-    center = turn.center
-    center.roster = Roster(event.shifts)
-    claims.follow_roster(turn)
-    old = turn.now - REMEMBERED
-    lately = ((login, {slot for slot in used if slot > old}) for login, used in center.used_slots.items())
-    center.used_slots = {login: used for login, used in lately if used}
-    center.moved_slots = {slot: until for slot, until in center.moved_slots.items() if until > old}

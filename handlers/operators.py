@@ -112,13 +112,13 @@ def come_back(turn: Turn, event: ComeBack) -> None:
         answer(turn, event.command, "not-logged-in", ok=False)
         return
     busy_with_code(turn, agent, event.channel)
-    if claims.drop(turn, agent.login, "withdrawn") or agent.deferred:
-        if agent.deferred:
-            breaks.end(turn, agent, "unused", "came_back")
-        answer(turn, event.command, "break-cancelled")
-    elif agent.state is State.BREAK:
+    if agent.state is State.BREAK:
         breaks.end(turn, agent, "used", "came_back")
         _answer_back(turn, event.command, agent)
+    elif claims.drop(turn, agent.login, "withdrawn") or agent.deferred:
+        if agent.deferred:
+            breaks.decline(turn, agent)
+        answer(turn, event.command, "break-cancelled")
     elif agent.state in (State.UNREACHABLE, State.WRAP_UP):
         if event.phone is not None:
             center.unreachable.discard(event.phone)

@@ -5,7 +5,7 @@ Who may: members of the groups `seniors` and `heads` of the break rules; nobody 
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable
 from datetime import timedelta
 
 from handlers import breaks, violations
@@ -22,8 +22,8 @@ from telephony.core.commands import GiveOrder, ReviewEmergency, WithdrawOrder
 from telephony.core.effects import Continue, Reply
 from telephony.core.events import Continued, TimerFired
 from telephony.core.operators import Agent, State
-from telephony.core.permissions import Order
-from telephony.core.remembered import OpenOrder
+from telephony.core.permissions import Order, Permission
+from telephony.core.remembered import OpenOrder, OpenPermission
 from telephony.core.routing import members
 
 ORDER_TIMER = "order:"
@@ -121,6 +121,14 @@ def call_in(turn: Turn, agent: Agent) -> bool:
     return agent.state is State.BREAK and agent.permission is not None
 
 
+def await_again(turn: Turn, permission: Permission, *, begun: bool = False) -> None:
+    """The permission of an order at once has ended without its pause, or, where they go home, with it (`begun`): they
+    are to follow it afterwards."""
+    order = turn.center.orders.get(permission.order or "")
+    if order is not None and order.at_once and (begun or not permission.begun):
+        order.awaited.add(permission.login)
+
+
 def go_on(turn: Turn, event: Continued) -> None:
     order = turn.center.orders.get(event.items[0])
     if order is not None:
@@ -151,15 +159,19 @@ def withdraw_order(turn: Turn, event: WithdrawOrder) -> None:
         _answer(turn, event.command, "order-withdrawn", ok=True)
 
 
-def restore(turn: Turn, known: OpenOrder, followed: Set[str]) -> None:
-    """It was on record when the router started. `followed`: who has had a permission of it; gone home meanwhile, they
-    are to follow it again."""
+def restore(turn: Turn, known: OpenOrder, permissions: Iterable[OpenPermission]) -> None:
+    """It was on record when the router started; and so are those who have had a permission of it. Who went home on its
+    pause is to follow it again."""
     center = turn.center
-    missing = {login for login in known.logins if login not in followed or not _at_work(turn, login)}
-    awaited = missing if known.at_once else set()
+    followed = {one.login for one in permissions if one.order == known.order and _has_followed(turn, one)}
+    awaited = set(known.logins) - followed if known.at_once else set()
     order = Order(known.order, known.by, frozenset(known.logins), known.begins, known.until, known.at_once, awaited)
     center.orders[order.id] = order
     turn.wake(ORDER_TIMER + order.id, 0, max(order.until - turn.now, timedelta()))
+
+
+def _has_followed(turn: Turn, permission: OpenPermission) -> bool:
+    return permission.how != "offline" and (permission.ended is not None or _at_work(turn, permission.login))
 
 
 def _at_work(turn: Turn, login: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from handlers import agents, scripts, violations, waiting
+from handlers import agents, scripts, slots, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.center import Target
@@ -12,7 +12,8 @@ from telephony.core.effects import Answer, CreateLeg, HangUpReason, Ring
 from telephony.core.event import ChannelId
 from telephony.core.events import OwnCallStarted
 from telephony.core.facts import AttemptMade, AttemptResult, CallKind, CallOpened, Outcome
-from telephony.core.operators import PHONE_LOST, Agent, State
+from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
+from telephony.core.plan import Queue
 from telephony.core.script import farewell
 
 REASONS = {
@@ -74,6 +75,9 @@ def _place(turn: Turn, call: Call, target: Target | None) -> None:
     if target is None:
         turn.do(Answer(call=call.id, channel=call.party))
         scripts.run(turn, call, farewell(turn.center.plan.unknown_number, Outcome.UNKNOWN_NUMBER))
+    elif target.queue is not None and _waits_for_themselves(turn, call, target.queue):
+        turn.do(Answer(call=call.id, channel=call.party))
+        scripts.run(turn, call, farewell("own-queue", Outcome.NOT_REACHED))
     elif target.queue is not None:
         turn.do(Answer(call=call.id, channel=call.party))
         waiting.enter(turn, call, target.queue, "arrival")
@@ -81,6 +85,15 @@ def _place(turn: Turn, call: Call, target: Target | None) -> None:
         refuse(turn, call, HangUpReason.BUSY)
     else:
         turn.do(Ring(call=call.id, channel=call.party))
+
+
+def _waits_for_themselves(turn: Turn, call: Call, queue: Queue) -> bool:
+    """Who serves the queue would wait in it, and be rung by nobody: a pause. They may with a caller on hold, to ask a
+    colleague, whoever is free."""
+    agent = turn.center.agents.get(call.origin or "")
+    if agent is None or (agent.state in IN_CALL and slots.with_caller(turn, agent)):
+        return False
+    return any(lane.queue.name == queue.name for lane in agent.lanes)
 
 
 def can_be_called(turn: Turn, agent: Agent) -> bool:

@@ -38,11 +38,12 @@ def started(turn: Turn, event: Started) -> None:
         center.last_talks[talk.caller] = (talk.login, talk.ended)
     for ring in event.last_rings:
         center.matcher.took_turn(ring.queue, ring.login)
+    own_calls = {call.call for call in event.open_calls if call.kind == CallKind.OWN}
     for row in event.open_operators:
         agent = center.agents.get(row.login)
         if agent is not None and row.phone in center.phones and row.phone not in center.at_phone:
             center.seat(agent, row.phone)
-            _restore(agent, row)
+            _restore(agent, row, own_calls)
             # as on record: what differs on the PBX is others' doing
             agents.mirror(turn, agent, seen_until=event.last_entry)
         else:  # who or what they worked with has left the config: the shift ends here
@@ -60,10 +61,10 @@ def _remember_talks(turn: Turn, call: OpenCall) -> None:
             agent.talked = call.call
 
 
-def _restore(agent: Agent, row: OpenOperator) -> None:
+def _restore(agent: Agent, row: OpenOperator, own_calls: Set[str]) -> None:
     agent.state, agent.since, agent.reason = State(row.state), row.since, row.reason
     agent.idle_since, agent.until, agent.call = row.idle_since, row.until, row.call
-    with_caller = agent.state in ENGAGED and agent.reason not in NO_CALLER
+    with_caller = agent.state in ENGAGED and agent.reason not in NO_CALLER and agent.call not in own_calls
     agent.engaged_since = (row.free_until or row.since) if with_caller else None
     agent.after_call = agent.state is State.WRAP_UP
     agent.talked, agent.calls = row.talked, row.calls

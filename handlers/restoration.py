@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from handlers import agents, breaks, claims, orders, violations
+from handlers import agents, breaks, claims, orders, slots, violations
 from handlers.turn import Turn
-from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded, ViolationKind
+from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnded
 from telephony.core.events import Started
-from telephony.core.operators import ENGAGED, Agent, State
+from telephony.core.operators import Agent, State
 from telephony.core.permissions import Permission
 from telephony.core.remembered import OpenOperator, OpenPermission
 from telephony.core.roster import Roster
@@ -37,24 +37,21 @@ def restore_breaks(turn: Turn, event: Started) -> None:
         if gone is not None and not gone.at_work:
             violations.logged_out(turn, gone, out.at, put_out=out.put_out)
     for order in event.orders:
-        orders.restore(turn, order, {one.login for one in event.permissions if one.order == order.order})
+        orders.restore(turn, order, event.permissions)
     for lasting in event.violations:
         held = center.agents.get(lasting.login)
         if held is not None and held.at_work:
-            held.violation = lasting
-            held.after_call = lasting.kind is ViolationKind.LONG_WRAP_UP
+            violations.resume(held, lasting)
         else:
             turn.do(ViolationEnded(violation=lasting.violation, at=turn.now))
 
 
 def _move_slots(turn: Turn, row: OpenOperator) -> None:
-    """Planned breaks missed because of a call that ended just before: when it had begun is on record."""
+    """Planned breaks missed because of calls: when these were is on record."""
     agent = turn.center.agents.get(row.login)
-    if agent is None or agent.state in ENGAGED or row.reason == "logged_in":
-        return
-    if row.free_until is not None and row.free_until < row.since:
-        agent.engaged_since = row.free_until
-        breaks.follow_calls(turn, agent, row.since)
+    if agent is not None:
+        for begun, ended in row.with_callers:
+            slots.move_slots(turn, agent, begun, ended)
 
 
 def _remember(turn: Turn, known: OpenPermission) -> None:

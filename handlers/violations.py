@@ -1,7 +1,7 @@
 """Pauses without a permission, by whatever trick: seen, put on record, and undone where that is possible.
 
-Those that last are tied to what the operator is in: an UNREACHABLE of a certain reason, or a time after a call that
-is longer than its wrap-up. They end with it.
+Those that last are tied to what the operator is in: an UNREACHABLE of a certain reason, a ring that was not taken and
+the UNREACHABLE after it, or a time after a call that is longer than its wrap-up. They end with it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ LASTING = {
 }
 """Reasons of UNREACHABLE that are a violation as long as they last."""
 ACTS = {"removed": "removed from", "added": "added to", "ring_in_use": "rung in calls in"}
-RINGS = {
+RINGS: dict[str, ViolationKind] = {
     AttemptResult.NO_ANSWER: ViolationKind.NO_ANSWER,
     AttemptResult.BUSY: ViolationKind.REJECTED,
     AttemptResult.REJECTED: ViolationKind.REJECTED,
     AttemptResult.FAILED: ViolationKind.REJECTED,
 }
+"""Results of a ring, which become reasons of UNREACHABLE."""
+UNTIL_BACK = frozenset({ViolationKind.NO_ANSWER, ViolationKind.REJECTED, ViolationKind.OVERRUN})
+"""Named like the UNREACHABLE that ends only when the operator says that they are back."""
 
 
 def see(
@@ -47,17 +50,18 @@ def see(
     at: datetime | None = None,
     call: CallId | None = None,
     detail: str = "",
+    lasts: bool = False,
 ) -> str:
     """Put one on record; answers its name."""
-    name = turn.center.new_name()
+    name, at = turn.center.new_name(), at or turn.now
     turn.do(
-        ViolationSeen(violation=name, login=agent.login, kind=kind, at=at or turn.now, call=call, detail=detail),
+        ViolationSeen(violation=name, login=agent.login, kind=kind, at=at, call=call, detail=detail, lasts=lasts),
     )
     return name
 
 
-def _begin(turn: Turn, agent: Agent, kind: ViolationKind, at: datetime) -> None:
-    name = see(turn, agent, kind, at=at)
+def _begin(turn: Turn, agent: Agent, kind: ViolationKind, at: datetime, call: CallId | None = None) -> None:
+    name = see(turn, agent, kind, at=at, call=call, lasts=True)
     agent.violation = OpenViolation(violation=name, login=agent.login, kind=kind, at=at)
 
 
@@ -72,11 +76,19 @@ def follow(turn: Turn, agent: Agent, at: datetime) -> None:
     lasting = agent.violation
     if lasting is not None and lasting.kind is ViolationKind.LONG_WRAP_UP and agent.after_call:
         return
-    if lasting is not None and lasting.kind is not kind:
+    if lasting is not None and lasting.kind not in (kind, RINGS.get(reason)):
         agent.violation = None
         turn.do(ViolationEnded(violation=lasting.violation, at=at))
     if kind is not None and agent.violation is None:
         _begin(turn, agent, kind, at)
+
+
+def resume(agent: Agent, lasting: OpenViolation) -> None:
+    """It was on record when the router started. In a call of their own they are still what they were before that."""
+    agent.violation = lasting
+    agent.after_call = lasting.kind is ViolationKind.LONG_WRAP_UP
+    if agent.state in IN_CALL and lasting.kind in UNTIL_BACK:
+        agent.rona = lasting.kind.value
 
 
 def _still_after_call(agent: Agent) -> bool:
@@ -86,9 +98,9 @@ def _still_after_call(agent: Agent) -> bool:
 
 
 def ring_failed(turn: Turn, agent: Agent, call: CallId, result: AttemptResult) -> None:
-    """An offered call was not taken."""
+    """An offered call was not taken. That lasts until the operator says that they are back."""
     if result in RINGS:
-        see(turn, agent, RINGS[result], call=call)
+        _begin(turn, agent, RINGS[result], turn.now, call)
 
 
 # -- longer than the wrap-up

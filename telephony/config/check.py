@@ -20,7 +20,8 @@ LANGUAGES = ("ru", "en")
 SPOKEN = (
     *("ask-extension", "ask-pin", "nothing-entered", "service-away", "ask-reason", "ask-outcome", "nothing-dialed"),
     *("logged-in", "already-logged-in", "logged-out", "wrong-pin", "login-locked", "unknown-operator", "unknown-phone"),
-    *("logged-in-elsewhere", "phone-in-use", "not-logged-in", "finish-call-first", "you-are-ready"),
+    *("logged-in-elsewhere", "phone-in-use", "not-logged-in", "finish-call-first", "own-queue"),
+    "you-are-ready",
     *("hand-raised", "hand-lowered", "hand-no-call", "help-not-allowed", "help-nobody", "help-ringing"),
     *("outcome-noted", "outcome-unknown", "outcome-no-call"),
     *("state-ready", "state-ringing", "state-talking", "state-on-hold", "state-wrap-up", "state-unreachable"),

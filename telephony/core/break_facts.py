@@ -25,7 +25,7 @@ class Verdict(StrEnum):
     GRANTED = "granted"
     DEFERRED = "deferred"
     """Granted for after the call; with reason `cap`: a missed slot's turn is kept, a permission follows when a place is
-    free."""
+    free; with `on_break`: the pause of an order, whose permission follows at the end of the break they have."""
     REFUSED = "refused"
 
 
@@ -50,8 +50,8 @@ class ViolationKind(StrEnum):
     """An emergency pause that a senior has rejected afterwards."""
 
 
-LASTING = frozenset({ViolationKind.OVERRUN, ViolationKind.UNREGISTERED, ViolationKind.LONG_WRAP_UP})
-"""These have an end of their own (ViolationEnded); the others are over when they are seen."""
+ALWAYS_LASTING = frozenset({ViolationKind.OVERRUN, ViolationKind.UNREGISTERED, ViolationKind.LONG_WRAP_UP})
+"""Of these no fact of an older version says that it lasts."""
 
 
 class BreakAsked(Fact, frozen=True, kw_only=True):
@@ -73,8 +73,9 @@ class BreakAsked(Fact, frozen=True, kw_only=True):
 
 
 class ClaimMade(Fact, frozen=True, kw_only=True):
-    """A missed slot's turn is kept until a place under the cap is free. `claim`: the name of the request; `slot`: begin
-    of the planned break."""
+    """A missed slot's turn is kept until a place under the cap is free, and no other break holds the operator. `claim`:
+    the name of the request, or of the permission that an emergency has taken the place of; `slot`: begin of the planned
+    break."""
 
     claim: str
     login: str
@@ -108,11 +109,11 @@ class PermissionGiven(Fact, frozen=True, kw_only=True):
 
 
 class PermissionEnded(Fact, frozen=True, kw_only=True):
-    """`how`: used (came back), over (time was up), unused (it never began), withdrawn (with its order, or rejected),
-    offline (logged out on the break)."""
+    """`how`: used (came back), over (time was up), unused (it never began), declined (nor did this one, of an order:
+    the operator took it back), withdrawn (with its order, or rejected), offline (logged out on the break)."""
 
     permission: str
-    how: Literal["used", "over", "unused", "withdrawn", "offline"]
+    how: Literal["used", "over", "unused", "declined", "withdrawn", "offline"]
     at: datetime
 
 
@@ -147,7 +148,8 @@ class EmergencyReviewed(Fact, frozen=True, kw_only=True):
 
 
 class ViolationSeen(Fact, frozen=True, kw_only=True):
-    """`detail`: one line without personal data."""
+    """`detail`: one line without personal data. `lasts`: it has an end of its own (ViolationEnded); without, it is over
+    when it is seen."""
 
     violation: str
     login: str
@@ -155,10 +157,15 @@ class ViolationSeen(Fact, frozen=True, kw_only=True):
     at: datetime
     call: CallId | None = None
     detail: str = ""
+    lasts: bool = False
+
+    @property
+    def open(self) -> bool:
+        return self.lasts or self.kind in ALWAYS_LASTING
 
 
 class ViolationEnded(Fact, frozen=True, kw_only=True):
-    """For those that last (overrun, unregistered, long wrap-up)."""
+    """For those that last."""
 
     violation: str
     at: datetime

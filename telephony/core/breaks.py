@@ -9,7 +9,6 @@ Nothing here changes the center: the same question may be asked twice.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -44,9 +43,9 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Granted at once; deferred with `reason` in_call (after the call) or cap (no place is free: `claim` keeps the
-    operator's turn); or refused with a `reason`, a stable word. `next_slot`: begin of the operator's next planned break
-    that is not used."""
+    """Granted at once; deferred with `reason` in_call (after the call), cap (no place is free: `claim` keeps the
+    operator's turn) or on_break (the pause of an order comes after the one they have); or refused with a `reason`, a
+    stable word. `next_slot`: begin of the operator's next planned break that is not used."""
 
     verdict: Verdict
     reason: str = ""
@@ -72,8 +71,8 @@ def _decide(request: Request, center: Center, now: datetime) -> Decision:
     if agent is None or not agent.at_work:
         return _refused("not-logged-in")
     if _has_one_already(request, center, agent):
-        return _refused("already")
-    grant: Grant | Decision
+        return _refused("already") if request.ordered is None else Decision(Verdict.DEFERRED, "on_break")
+    grant: Grant | Claim | Decision
     match request.kind:
         case BreakKind.EMERGENCY:
             grant = _emergency(request, center)
@@ -81,10 +80,12 @@ def _decide(request: Request, center: Center, now: datetime) -> Decision:
             grant = _management(request, center, now)
         case BreakKind.TECHNICAL:
             grant = _technical(center, agent, now)
-    if not isinstance(grant, Grant):
+    if isinstance(grant, Decision):
         return grant
     if agent.state is State.RINGING and request.kind is not BreakKind.EMERGENCY and request.ordered is None:
         return Decision(Verdict.REFUSED, "ringing", next_slot=grant.slot)
+    if isinstance(grant, Claim):
+        return Decision(Verdict.DEFERRED, "cap", claim=grant)
     if agent.state in IN_CALL or (agent.state is State.RINGING and request.kind is not BreakKind.EMERGENCY):
         return Decision(Verdict.DEFERRED, "in_call", grant)
     return Decision(Verdict.GRANTED, grant=grant)
@@ -123,7 +124,7 @@ def _management(request: Request, center: Center, now: datetime) -> Grant | Deci
 # -- technical breaks
 
 
-def _technical(center: Center, agent: Agent, now: datetime) -> Grant | Decision:
+def _technical(center: Center, agent: Agent, now: datetime) -> Grant | Claim | Decision:
     shift = shift_at(center, agent.login, now)
     if shift is None:
         return _refused("not-in-shift")
@@ -132,12 +133,25 @@ def _technical(center: Center, agent: Agent, now: datetime) -> Grant | Decision:
     slot = next((slot for slot in open_now if slot.begin not in used), None)
     if slot is None:
         return _refused("slot-used" if open_now else "not-in-slot")
-    length = slot.end - slot.begin
-    if place_for(center, agent, slot.begin):
-        return Grant(length=length, slot=slot.begin)
-    if now > slot.begin + _tolerance(center):
-        return Decision(Verdict.DEFERRED, "cap", claim=Claim(slot.begin, length, shift.end, agent.login))
-    return _refused("cap")
+    if place_for(center, agent):
+        return Grant(length=slot.end - slot.begin, slot=slot.begin)
+    claim = claim_to(center, agent.login, slot.begin, now) if _taken_by_callers(center, agent, slot, now) else None
+    return claim or _refused("cap")
+
+
+def _taken_by_callers(center: Center, agent: Agent, slot: Slot, now: datetime) -> bool:
+    """Whether they have had, or have, of the time of a slot that is open."""
+    return (agent.login, slot.begin) in center.moved_slots or (slot.begin <= now and agent.engaged_since is not None)
+
+
+def claim_to(center: Center, login: str, begin: datetime, now: datetime) -> Claim | None:
+    """To the planned break that begins then, as the roster has it now; None when it has none, when it is used, or when
+    its shift is over."""
+    shift = shift_at(center, login, begin)
+    if shift is None or now >= shift.end or begin in used_in(center, shift):
+        return None
+    slot = next((slot for slot in shift.slots if slot.begin == begin), None)
+    return None if slot is None else Claim(slot.begin, slot.end - slot.begin, shift.end, login)
 
 
 def shift_at(center: Center, login: str, now: datetime) -> Shift | None:
@@ -161,16 +175,14 @@ def _is_open(center: Center, agent: Agent, slot: Slot, now: datetime) -> bool:
     return now <= deadline or (agent.engaged_since is not None and agent.engaged_since <= deadline)
 
 
-def missed_slots(center: Center, agent: Agent, now: datetime) -> list[datetime]:
-    """Slots, by their begin, whose time passed while the operator was with a call that ends now."""
-    if agent.engaged_since is None:
-        return []
+def missed_slots(center: Center, login: str, begun: datetime, ended: datetime) -> list[datetime]:
+    """Slots, by their begin, of whose time the operator was with callers for a part or all, between these times."""
     tolerance = _tolerance(center)
     found = []
-    for shift in center.roster.shifts(agent.login):
+    for shift in center.roster.shifts(login):
         for slot in shift.slots:
-            deadline = center.moved_slots.get((agent.login, slot.begin), slot.begin + tolerance)
-            if agent.engaged_since <= deadline <= now and slot.begin not in used_in(center, shift):
+            deadline = center.moved_slots.get((login, slot.begin), slot.begin + tolerance)
+            if slot.begin <= ended and begun <= deadline and slot.begin not in used_in(center, shift):
                 found.append(slot.begin)
     return found
 
@@ -193,13 +205,15 @@ def next_slot(center: Center, login: str, now: datetime) -> datetime | None:
 
 
 def lapsed(center: Center, permission: Permission, now: datetime) -> bool:
-    """Whether there is nothing left of it: the break itself, the order's time, or the shift is over."""
+    """Whether there is nothing left of it: the break itself, the order's time, or the shift is over, or the shift has
+    been taken back and there is no other now."""
     if permission.begun or permission.length is None:
         return now >= permission.until
     if permission.slot is None:
         return False
-    shift = shift_at(center, permission.login, permission.slot)
-    return shift is not None and now >= shift.end
+    login = permission.login
+    shift = shift_at(center, login, permission.slot) or shift_at(center, login, now)
+    return shift is None or now >= shift.end
 
 
 def cap(center: Center, queue: str) -> int:
@@ -208,11 +222,10 @@ def cap(center: Center, queue: str) -> int:
     return max(1, -(-center.serving.get(queue, 0) * center.plan.breaks.max_on_break_share // 100))
 
 
-def place_for(center: Center, agent: Agent, slot: datetime) -> bool:
-    """Whether one more technical break fits under the cap of every queue that the operator serves. Those who wait for a
-    place with an earlier slot come first."""
-    turn = (slot, agent.login)
-    return all(bisect_left(center.claimed.get(queue, ()), turn) < room(center, queue) for queue in first_queues(agent))
+def place_for(center: Center, agent: Agent) -> bool:
+    """Whether one more technical break fits under the cap of every queue that the operator serves. It goes past nobody:
+    a place that comes free is given, within the same turn, to the earliest slot of those who wait and need no other."""
+    return all(room(center, queue) > 0 for queue in first_queues(agent))
 
 
 def room(center: Center, queue: str) -> int:

@@ -238,6 +238,8 @@ class Center:
         self._count_resting(agent, -1)
         agent.permission = permission
         self._count_resting(agent, +1)
+        if permission is None and agent.login in self.claims:
+            self.freed.update(first_queues(agent))
 
     def make_free(self, agent: Agent) -> None:
         """Let the matcher give calls to a READY operator."""

@@ -52,11 +52,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A missed slot whose operator waits for a place under the cap: the earlier slot goes first."""
+    """A missed slot whose operator waits for a place under the cap, or for the end of another break: the earlier slot
+    goes first."""
 
     slot: datetime
     length: timedelta
     shift_end: datetime
     login: str
     id: str = ""
-    """The name of the request that it was the answer to."""
+    """The name of the request that it was the answer to, or of the permission that an emergency went before."""

@@ -25,6 +25,8 @@ class OpenOperator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     free_until: datetime | None = None
     """When a state without a caller last ended, not long ago: from then until `since`, or until now, they were with
     callers."""
+    with_callers: tuple[tuple[datetime, datetime], ...] = ()
+    """From when to when they were with callers, not long ago; not since when they are."""
     talked: CallId | None = None
     """Their last conversation with a caller, if it ended not long ago."""
     calls: int = 0
@@ -79,8 +81,8 @@ class LastRing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenPermission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A permission as the database remembers it: not ended, or ended not long ago as used, over, withdrawn or offline
-    (its slot is used then; that of one ended as unused is not, so such are left out)."""
+    """A permission as the database remembers it: not ended, or ended not long ago but not as unused (whose slot is not
+    used, and whose order is still to be followed)."""
 
     permission: str
     login: str
@@ -91,11 +93,13 @@ class OpenPermission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     order: str | None = None
     reason: str = ""
     ended: datetime | None = None
+    how: str | None = None
+    """It has ended, as in the fact; None: not, or not on record, in events of an older version."""
     reviewed: bool = False
 
 
 class OpenClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A missed slot whose operator waits for a place under the cap."""
+    """A missed slot whose operator's turn is kept."""
 
     claim: str
     login: str

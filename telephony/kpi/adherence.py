@@ -27,7 +27,7 @@ from telephony.core.roster import Shift, placed
 ZERO = timedelta()
 WORKING = frozenset({State.READY, State.RINGING, State.TALKING, State.ON_HOLD, State.WRAP_UP})
 """Of the others, BREAK is a break; OFFLINE and UNREACHABLE are neither."""
-UNUSED = "unused"
+UNUSED = frozenset({"unused", "declined"})
 """How a permission ended whose break never began: it has moved nothing and excuses nothing."""
 
 
@@ -111,7 +111,7 @@ def measure(
     What lies after `now` has not happened and is not counted as scheduled either; a state without an end lasts until
     `now`."""
     within = Span(within.begin, min(within.end, now))
-    shifts, permissions = list(shifts), [one for one in permissions if one.how != UNUSED]
+    shifts, permissions = list(shifts), [one for one in permissions if one.how not in UNUSED]
     scheduled = united((shift.begin, shift.end) for shift in shifts)
     breaks = planned_breaks(shifts, permissions)
     worked, paused = [], []

@@ -112,7 +112,7 @@ def _violation_seen(fact: that.ViolationSeen, row: ViolationRow | None) -> Viola
         call=fact.call,
         detail=fact.detail,
         seen=fact.at,
-        ended=None if fact.kind in that.LASTING else fact.at,
+        ended=None if fact.open else fact.at,
     )
 
 

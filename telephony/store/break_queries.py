@@ -49,7 +49,8 @@ REVIEW_WITHIN = timedelta(days=90)
 
 _PERMISSION = (
     permissions.id.label("permission"), permissions.login, permissions.kind, permissions.begins, permissions.until,
-    permissions.slot, permissions.order_id.label("order"), permissions.reason, permissions.ended, permissions.reviewed,
+    permissions.slot, permissions.order_id.label("order"), permissions.reason, permissions.ended, permissions.how,
+    permissions.reviewed,
 )  # fmt: skip
 OPEN_PERMISSIONS = sa.select(*_PERMISSION).where(permissions.ended.is_(None))
 UNREVIEWED = sa.and_(permissions.kind == sa.literal_column("'emergency'"), permissions.reviewed.is_(None))
@@ -65,8 +66,8 @@ OPEN_HANDS = sa.select(hands.id.label("hand"), hands.login, hands.call, hands.ra
 async def open_permissions(
     engine: AsyncEngine, since: datetime, emergencies_since: datetime
 ) -> tuple[OpenPermission, ...]:
-    """Permissions that have not ended, those made use of that ended at or after `since`, and emergency pauses from
-    `emergencies_since` on that wait for their review, by their begin."""
+    """Permissions that have not ended, those that ended at or after `since` and not as unused, and emergency pauses
+    from `emergencies_since` on that wait for their review, by their begin."""
     lately = sa.select(*_PERMISSION).where(
         permissions.ended.is_not(None), permissions.ended >= since, permissions.how != "unused"
     )

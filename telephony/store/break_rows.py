@@ -26,7 +26,7 @@ class PermissionRow(Row, frozen=True, gc=False):
     given: datetime
     ended: datetime | None = None
     how: str | None = None
-    """used, over, unused, withdrawn, offline."""
+    """used, over, unused, declined, withdrawn, offline."""
     reviewed: datetime | None = None
     reviewed_by: str | None = None
     confirmed: bool | None = None
@@ -50,7 +50,8 @@ class OrderRow(Row, frozen=True, gc=False):
 
 
 class ClaimRow(Row, frozen=True, gc=False):
-    """A missed slot whose turn is kept until a place under the cap is free; named by the request."""
+    """A missed slot whose turn is kept until a place under the cap is free; named by the request, or by the permission
+    that an emergency has taken the place of."""
 
     id: str
     login: str

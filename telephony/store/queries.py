@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from telephony.core.facts import CallKind
 from telephony.core.operators import ENGAGED, NO_CALLER
 from telephony.core.remembered import LastRing, LastTalk, OpenAttempt, OpenCall, OpenOperator
 from telephony.core.staff import Operator
@@ -73,7 +75,7 @@ async def open_operators(
 ) -> tuple[OpenOperator, ...]:
     """Who is logged in, by login: the open interval of each, with what is remembered of the time from `since` on.
     Nobody has logged in before `shift` (the same as `since` where it is not given)."""
-    talks, free = await _talked(engine, since), await _free_until(engine, since)
+    talks, free = await _talked(engine, since), await _without_callers(engine, since)
     answered = await _answered(engine, shift or since)
     found = [
         OpenOperator(
@@ -81,7 +83,8 @@ async def open_operators(
                 **row,
                 "phone": row["phone"] or "",
                 "talked": talks.get(row["login"]),
-                "free_until": free.get(row["login"]),
+                "free_until": _free_until(free.get(row["login"], [])),
+                "with_callers": tuple(_with_callers(free.get(row["login"], []))),
                 "calls": answered.get(row["login"], 0),
             }
         )
@@ -90,15 +93,34 @@ async def open_operators(
     return tuple(sorted(found, key=lambda operator: operator.login))
 
 
-async def _free_until(engine: AsyncEngine, since: datetime) -> dict[str, datetime]:
-    """Login -> end of the last interval without a caller; it began at or after `since`."""
-    without_caller = sa.or_(states.state.not_in(sorted(ENGAGED)), states.reason.in_(sorted(NO_CALLER)))
-    query = (
-        sa.select(LOGIN.label("login"), sa.func.max(states.ended).label("ended"))
-        .where(states.since >= since, states.ended.is_not(None), without_caller)
-        .group_by(LOGIN)
-    )
-    return {row["login"]: row["ended"] for row in await all_rows(engine, query)}
+WITHOUT_CALLER = sa.or_(
+    states.state.not_in(sorted(ENGAGED)),
+    states.reason.in_(sorted(NO_CALLER)),
+    sa.func.coalesce(calls.kind, "") == CallKind.OWN.value,
+)
+STATES_AND_CALLS = sa.outerjoin(call_log.operator_states, call_log.calls, calls.id == states.call)
+
+
+async def _without_callers(engine: AsyncEngine, since: datetime) -> dict[str, list[Mapping[str, Any]]]:
+    """Login -> their intervals without a caller that began at or after `since`, in order."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    query = sa.select(states.login, states.since, states.ended, states.reason).select_from(STATES_AND_CALLS)
+    lately = query.where(states.since >= since, WITHOUT_CALLER).order_by(states.since, states.seq, states.n)
+    for row in await all_rows(engine, lately):
+        found.setdefault(row["login"], []).append(row)
+    return found
+
+
+def _free_until(free: list[Mapping[str, Any]]) -> datetime | None:
+    """The end of the last interval without a caller."""
+    return next((row["ended"] for row in reversed(free) if row["ended"] is not None), None)
+
+
+def _with_callers(free: list[Mapping[str, Any]]) -> Iterator[tuple[datetime, datetime]]:
+    """Between the intervals without; who has logged in has come from home."""
+    for before, after in pairwise(free):
+        if before["ended"] is not None and before["ended"] < after["since"] and after["reason"] != "logged_in":
+            yield before["ended"], after["since"]
 
 
 async def _talked(engine: AsyncEngine, since: datetime) -> dict[str, str]:

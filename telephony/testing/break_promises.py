@@ -40,6 +40,8 @@ class BreakPromises:
         self._open: dict[str, PermissionGiven] = {}
         self._used: dict[tuple[str, datetime], str] = {}
         """Login and slot -> the permission that took it."""
+        self._unused: set[str] = set()
+        """Permissions to a planned break that never began."""
         self._states: dict[str, OperatorChanged] = {}
         self._orders: dict[str, OrderGiven] = {}
         self._started: datetime | None = None
@@ -105,7 +107,8 @@ class BreakPromises:
             case CallOpened():
                 self._with_callers.opened(effect)
             case ClaimMade():
-                self._check_in_time(story, effect.login, effect.slot, effect.at)
+                if effect.claim not in self._unused:  # given in time, and then put off
+                    self._check_in_time(story, effect.login, effect.slot, effect.at)
                 self._turns[effect.login] = effect
             case ClaimEnded():
                 self._turn_over(effect)
@@ -125,6 +128,7 @@ class BreakPromises:
         given = self._open.pop(ended.permission)
         if ended.how == "unused" and given.slot is not None:
             del self._used[given.login, given.slot]
+            self._unused.add(ended.permission)
 
     def _turn_over(self, ended: ClaimEnded) -> None:
         login, turn = next((login, turn) for login, turn in self._turns.items() if turn.claim == ended.claim)
@@ -185,12 +189,14 @@ class BreakPromises:
 
 
 def check_claims(center: Center) -> None:
-    """Those who wait stand in line in each queue they serve, and none of them where there is a place for them."""
+    """Those who wait stand in line in each queue they serve, and none of them where there is a place for them, but for
+    those whom another break holds."""
     lines: dict[str, list[tuple[datetime, str]]] = {queue: [] for queue in center.claimed}
     for claim in center.claims.values():
-        for queue in first_queues(center.agents[claim.login]):
+        agent = center.agents[claim.login]
+        for queue in first_queues(agent):
             lines[queue].append((claim.slot, claim.login))
-        assert not place_for(center, center.agents[claim.login], claim.slot), f"I4: {claim.login} waits for nothing"
+        assert agent.permission is not None or not place_for(center, agent), f"I4: {claim.login} waits for nothing"
     assert center.claimed == {queue: sorted(line) for queue, line in lines.items()}
 
 

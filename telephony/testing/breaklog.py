@@ -43,7 +43,7 @@ class BreakLog:
                 if known is None or known.ended is not None:
                     self.oddities.append(fact)
                 else:
-                    self.permissions[fact.permission] = replace(known, ended=fact.at)
+                    self.permissions[fact.permission] = replace(known, ended=fact.at, how=fact.how)
                     self.how[fact.permission] = fact.how
             case that.ClaimMade():
                 self.claims[fact.claim] = OpenClaim(claim=fact.claim, login=fact.login, slot=fact.slot)
@@ -65,7 +65,7 @@ class BreakLog:
                 )
             case that.OrderWithdrawn():
                 del self.orders[fact.order]
-            case that.ViolationSeen() if fact.kind in that.LASTING:
+            case that.ViolationSeen() if fact.open:
                 self.violations[fact.violation] = OpenViolation(
                     violation=fact.violation, login=fact.login, kind=fact.kind, at=fact.at
                 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from itertools import pairwise
 
 from telephony.core.facts import CallKind
 from telephony.core.operators import ENGAGED, NO_CALLER
 from telephony.core.remembered import LastRing, LoggedOut, OpenOperator
-from telephony.testing.calllog import CallLog
+from telephony.testing.calllog import CallLog, Interval
 
 
 def talked(log: CallLog) -> dict[str, str]:
@@ -22,14 +23,25 @@ def talked(log: CallLog) -> dict[str, str]:
     return {login: call for _, login, call in sorted(ended)}
 
 
-def free_until(log: CallLog) -> dict[str, datetime]:
-    """Login -> end of the last interval without a caller."""
-    ended: dict[str, datetime] = {}
-    for login, intervals in log.intervals.items():
-        for one in intervals:
-            if one.ended is not None and (one.state not in ENGAGED or one.reason in NO_CALLER):
-                ended[login] = one.ended
-    return ended
+def without_callers(log: CallLog) -> dict[str, list[Interval]]:
+    """Login -> their intervals without a caller."""
+    return {
+        login: [one for one in intervals if one.state not in ENGAGED or _of_their_own(log, one)]
+        for login, intervals in log.intervals.items()
+    }
+
+
+def _of_their_own(log: CallLog, one: Interval) -> bool:
+    return one.reason in NO_CALLER or (one.call in log.calls and log.calls[one.call].kind is CallKind.OWN)
+
+
+def with_callers(free: list[Interval]) -> tuple[tuple[datetime, datetime], ...]:
+    """From when to when they were, between the intervals without."""
+    return tuple(
+        (before.ended, after.since)
+        for before, after in pairwise(free)
+        if before.ended is not None and before.ended < after.since and after.reason != "logged_in"
+    )
 
 
 def answered(log: CallLog) -> Counter[str]:
@@ -62,7 +74,7 @@ def _at(ring: tuple[tuple[str, str], datetime]) -> datetime:
 
 def open_operators(log: CallLog) -> tuple[OpenOperator, ...]:
     """Who is logged in, with all that is remembered of them."""
-    talks, free, calls = talked(log), free_until(log), answered(log)
+    talks, free, calls = talked(log), without_callers(log), answered(log)
     last = [intervals[-1] for intervals in log.intervals.values() if intervals[-1].ended is None]
     return tuple(
         OpenOperator(
@@ -75,7 +87,8 @@ def open_operators(log: CallLog) -> tuple[OpenOperator, ...]:
             idle_since=row.idle_since,
             until=row.until,
             talked=talks.get(row.login),
-            free_until=free.get(row.login),
+            free_until=next((one.ended for one in reversed(free[row.login]) if one.ended is not None), None),
+            with_callers=with_callers(free[row.login]),
             calls=calls[row.login],
         )
         for row in last

@@ -43,9 +43,10 @@ class WithCallers:
             spans[-1] = (spans[-1][0], at)
 
     def deadline(self, login: str, until: datetime, tolerance: timedelta, now: datetime) -> datetime:
-        """Until when a break may begin that may begin until `until`: each time with callers that holds them then lets
-        them have it right after."""
+        """Until when a break may begin that may begin until `until`, `tolerance` after its time: each time with callers
+        that takes of this lets them have it right after."""
+        planned = until - tolerance
         for begun, ended in self._spans.get(login, ()):
-            if begun <= until <= (ended or now):
+            if begun <= until and planned <= (ended or now):
                 until = (ended or now) + tolerance
         return until

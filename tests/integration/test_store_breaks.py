@@ -15,7 +15,7 @@ from telephony.store.operators import import_roster
 from tests.integration._store import Store, at, opened
 
 PEOPLE = "login,name,extension,skills,pin\nivanova,Иванова Анна,101,,4821\npetrova,Петрова Ольга,102,,90210\n"
-TECHNICAL, EMERGENCY = pause.BreakKind.TECHNICAL, pause.BreakKind.EMERGENCY
+TECHNICAL, MANAGEMENT, EMERGENCY = pause.BreakKind
 
 
 def tell(store: Store, *facts: that.AnyFact) -> None:
@@ -38,20 +38,22 @@ async def test_a_start_knows_open_permissions_and_slots_used_lately(database_url
         tell(store, given("old", 0), ended("old", 100))
         tell(store, given("used", 1000), ended("used", 1500))
         tell(store, given("never-begun", 1100), ended("never-begun", 1500, "unused"))
+        tell(store, given("taken back", 1200, MANAGEMENT), ended("taken back", 1300, "declined"))
         tell(store, given("deferred", 2000))
         tell(store, given("help", 2100, EMERGENCY, "petrova"))
         tell(store, pause.EmergencyReviewed(permission="help", by="head", confirmed=True, at=at(2200)))
         tell(store, given("deferred", 2300))
         await store.durable()
         found = await break_queries.open_permissions(store.database.engine, at(1000), at(-1000))
-    assert [(one.permission, one.begins, one.ended) for one in found] == [
-        ("used", at(1000), at(1500)),
-        ("help", at(2100), None),
-        ("deferred", at(2300), None),
+    assert [(one.permission, one.begins, one.ended, one.how) for one in found] == [
+        ("used", at(1000), at(1500), "used"),
+        ("taken back", at(1200), at(1300), "declined"),
+        ("help", at(2100), None, None),
+        ("deferred", at(2300), None, None),
     ]
-    assert [one.reviewed for one in found] == [False, True, False]
-    assert found[1].kind is EMERGENCY
-    assert found[2].until == at(2900)
+    assert [one.reviewed for one in found] == [False, False, True, False]
+    assert found[2].kind is EMERGENCY
+    assert found[3].until == at(2900)
 
 
 async def test_an_emergency_waits_for_its_review_however_many_days(database_url: str, tmp_path: Path) -> None:
@@ -71,8 +73,8 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
         logins = ("ivanova", "petrova")
         return pause.OrderGiven(order=name, by="head", logins=logins, begins=at(0), until=at(until), why="!", at=at(0))
 
-    def seen(name: str, kind: pause.ViolationKind) -> pause.ViolationSeen:
-        return pause.ViolationSeen(violation=name, login="ivanova", kind=kind, at=at(5))
+    def seen(name: str, kind: pause.ViolationKind, *, lasts: bool = True) -> pause.ViolationSeen:
+        return pause.ViolationSeen(violation=name, login="ivanova", kind=kind, lasts=lasts, at=at(5))
 
     async with opened(database_url, tmp_path) as store:
         tell(store, order("past", 100), order("holds", 900), order("withdrawn", 900))
@@ -80,7 +82,10 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
         tell(store, pause.HandRaised(hand="up", login="ivanova", call="c1", at=at(10)))
         tell(store, pause.HandRaised(hand="down", login="petrova", call="c2", at=at(11)))
         tell(store, pause.HandLowered(hand="down", how="call_ended", at=at(12)))
-        tell(store, seen("rona", pause.ViolationKind.NO_ANSWER), seen("late", pause.ViolationKind.OVERRUN))
+        tell(
+            store, seen("relogin", pause.ViolationKind.RELOGIN, lasts=False), seen("late", pause.ViolationKind.OVERRUN)
+        )
+        tell(store, seen("of an older version", pause.ViolationKind.NO_ANSWER, lasts=False))
         tell(store, seen("lost", pause.ViolationKind.UNREGISTERED))
         tell(store, pause.ViolationEnded(violation="lost", at=at(60)))
         await store.durable()
@@ -93,7 +98,8 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
             OpenViolation(violation="late", login="ivanova", kind=pause.ViolationKind.OVERRUN, at=at(5)),
         )
         violations = await break_queries.violations_between(engine, at(0), at(100))
-    assert {row.id: row.ended for row in violations} == {"rona": at(5), "late": None, "lost": at(60)}
+    over = {"relogin": at(5), "of an older version": at(5), "lost": at(60)}
+    assert {row.id: row.ended for row in violations} == {**over, "late": None}
 
 
 async def test_a_start_knows_who_waits_for_a_place(database_url: str, tmp_path: Path) -> None:

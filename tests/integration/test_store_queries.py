@@ -82,6 +82,30 @@ async def test_since_when_an_operator_has_been_with_callers(database_url: str, t
         assert [one.free_until for one in await queries.open_operators(engine, at(50))] == [None]
 
 
+async def test_when_an_operator_was_with_callers(database_url: str, tmp_path: Path) -> None:
+    """Not in a colleague's call, and not between a logout and the next login."""
+    states = (
+        *(("ready", "logged_in"), ("ringing", ""), ("talking", ""), ("ready", ""), ("offline", "logged_out")),
+        *(("ready", "logged_in"), ("ringing", ""), ("ready", ""), ("talking", ""), ("ready", ""), ("ringing", "")),
+    )
+    async with opened(database_url, tmp_path) as store:
+        own = that.CallOpened(call="own", kind=that.CallKind.OWN, number="2001", arrived=at(0))
+        store.append(ev.PbxLost(reason="any"), [own])
+        for n, (state, reason) in enumerate(states):
+            call = {"talking": "own" if n > 5 else "c"}.get(state)
+            changed = that.OperatorChanged(
+                login="ivanova", state=state, phone="p1", reason=reason, call=call, at=at(100 * n)
+            )
+            store.append(ev.PbxLost(reason="any"), [changed])
+        await store.durable()
+        engine = store.database.engine
+        (operator,) = await queries.open_operators(engine, at(0))
+        assert operator.with_callers == ((at(100), at(300)), (at(600), at(700)))
+        assert operator.free_until == at(1000)
+        (operator,) = await queries.open_operators(engine, at(500))
+        assert operator.with_callers == ((at(600), at(700)),)
+
+
 async def test_the_last_talk_of_each_operator_at_work(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url, tmp_path) as store:
         for n, start in enumerate((0, 3600, 4000), 1):

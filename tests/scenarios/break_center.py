@@ -72,6 +72,20 @@ def three_on_one_slot(story: Story) -> list[Operator]:
     return people
 
 
+def anna_waits_for_a_place(story: Story) -> tuple[Operator, Operator]:
+    """Anna missed her break because of a call, and Boris has the only place."""
+    anna, boris, _ = three_on_one_slot(story)
+    story.shift("anna", "0:00", "8:00", "0:10-0:25", "2:00-2:15")
+    story.shift("boris", "0:00", "8:00", "0:16-0:31")
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:16")
+    boris.asks_break()
+    caller.hangs_up()
+    assert anna.asks_break() == "break-waits"
+    return anna, boris
+
+
 def order(story: Story, by: Operator, *logins: str, at_once: bool = True, minutes: int = 30) -> str:
     """Answers the code; the name of the order is in the text."""
     until = story.clock.now() + timedelta(minutes=minutes)

@@ -443,6 +443,21 @@ def test_a_break_does_not_outlive_the_shift(story: Story) -> None:
     assert how_it_ended(story) == ["unused"]
 
 
+def test_nor_the_day_of_a_shift_that_was_taken_back(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    caller = story.calls("1302")
+    anna.answers()
+    assert anna.asks_break() == "break-deferred"
+    story.shifts = ()
+    story.tell(RosterChanged(shifts=()))
+    it_is(story, "0:20")
+    caller.hangs_up()
+    story.passes(6)
+    assert anna.state == "ready"
+    assert how_it_ended(story) == ["unused"]
+
+
 def test_a_call_of_ones_own_does_not_end_a_break(story: Story) -> None:
     anna = anna_at_work(story)
     it_is(story, "0:10")

@@ -18,11 +18,11 @@ from tests.scenarios.break_center import (
     BREAK_PLAN,
     MANAGEMENT,
     anna_at_work,
+    anna_waits_for_a_place,
     how_it_ended,
     it_is,
     last_answer,
     order,
-    three_on_one_slot,
     violations,
     waits_for_break,
 )
@@ -113,19 +113,6 @@ def test_who_logs_out_by_another_door_leaves_no_permission(story: Story) -> None
 # -- who waits for a place
 
 
-def anna_waits_for_a_place(story: Story) -> tuple[Operator, Operator]:
-    """Anna missed her break because of a call, and Boris has the only place."""
-    anna, boris, _ = three_on_one_slot(story)
-    story.shift("boris", "0:00", "8:00", "0:16-0:31")
-    caller = story.calls("1302")
-    anna.answers()
-    it_is(story, "0:16")
-    boris.asks_break()
-    caller.hangs_up()
-    assert anna.asks_break() == "break-waits"
-    return anna, boris
-
-
 def test_who_waits_for_a_place_still_does(story: Story) -> None:
     anna, boris = anna_waits_for_a_place(story)
     story.restart_router()
@@ -192,6 +179,71 @@ def test_a_break_missed_in_a_call_that_ended_just_before(story: Story, later: in
     story.restart_router()
     story.passes(later)
     assert anna.asks_break() == answer
+
+
+def anna_missed_her_break(story: Story) -> Operator:
+    """In a call that has just ended."""
+    anna = anna_at_work(story)
+    it_is(story, "0:05")
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:20")
+    caller.hangs_up()
+    story.passes(6)
+    assert anna.state == "ready"
+    return anna
+
+
+def test_it_is_so_after_a_second_restart(story: Story) -> None:
+    anna = anna_missed_her_break(story)
+    story.restart_router()
+    story.restart_router()
+    assert anna.asks_break() == "break-granted"
+
+
+def test_and_when_the_phone_was_away_for_a_moment_since(story: Story) -> None:
+    anna = anna_missed_her_break(story)
+    anna.is_lost()
+    story.passes(2)
+    anna.is_back()
+    story.restart_router()
+    assert anna.asks_break() == "break-granted"
+
+
+def test_and_when_another_caller_has_hung_up_since(story: Story) -> None:
+    anna = anna_missed_her_break(story)
+    story.passes(60)
+    caller = story.calls("1302")
+    assert anna.rings_for(caller)
+    story.passes(10)
+    caller.hangs_up()
+    story.restart_router()
+    story.passes(30)
+    assert anna.asks_break() == "break-granted"
+
+
+def test_time_off_the_phone_moves_no_break_after_a_restart_either(story: Story) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:05")
+    anna.logs_out()
+    it_is(story, "0:20")
+    anna.logs_in("phone01")
+    story.restart_router()
+    assert anna.asks_break() == "refused-not-in-slot"
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_nor_does_a_call_with_a_colleague(story: Story, *, over: bool) -> None:
+    """Whether the restart is in it or after it."""
+    anna, boris = anna_at_work(story), story.operator("boris")
+    boris.logs_in("phone02")
+    it_is(story, "0:05")
+    boris.dials("2001")
+    anna.answers()
+    it_is(story, "0:20")
+    for step in (anna.hangs_up, story.restart_router) if over else (story.restart_router, anna.hangs_up):
+        step()
+    assert anna.asks_break() == "refused-not-in-slot"
 
 
 # -- what else is remembered

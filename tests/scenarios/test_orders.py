@@ -9,11 +9,13 @@ import pytest
 from telephony.core.break_facts import (
     EmergencyReviewed,
     PermissionGiven,
+    Verdict,
     ViolationKind,
 )
 from telephony.core.commands import GiveOrder, ReviewEmergency, WithdrawOrder
 from telephony.core.effects import Effects
 from telephony.core.events import AnyEvent
+from telephony.testing.people import Caller, Operator
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
     BREAK_PLAN,
@@ -92,6 +94,8 @@ def test_on_another_break_the_pause_of_the_order_comes_after_it(story: Story) ->
     anna.asks_break()
     name = order(story, olga, "anna", minutes=60)
     assert anna.interval.reason == "technical"
+    asked = last_answer(story, "anna")
+    assert (asked.door, asked.verdict, asked.reason) == ("supervisor", Verdict.DEFERRED, "on_break")
     it_is(story, "0:26")
     assert (anna.state, anna.interval.reason) == ("break", "management")
     assert story.log.breaks.of(PermissionGiven, "anna")[-1].order == name
@@ -168,6 +172,63 @@ def test_an_order_withdrawn_brings_back_who_is_on_it(story: Story) -> None:
     assert (anna.state, anna.interval.reason) == ("ready", "order_withdrawn")
     assert how_it_ended(story) == ["withdrawn"]
     assert story.asks(lambda n: WithdrawOrder(command=n, by="olga", order=name)).code == "refused-no-such-order"
+
+
+def ordered_in_a_call(story: Story) -> tuple[Operator, Caller]:
+    """For an hour, at once: after the call."""
+    anna, olga = anna_at_work(story), story.operator("olga")
+    caller = story.calls("1302")
+    anna.answers()
+    order(story, olga, "anna", minutes=60)
+    assert waits_for_break(story, "anna")
+    return anna, caller
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_who_takes_back_the_pause_of_an_order_is_not_sent_again(story: Story, *, restart: bool) -> None:
+    anna, caller = ordered_in_a_call(story)
+    assert anna.comes_back() == "break-cancelled"
+    caller.hangs_up()
+    story.passes(6)
+    if restart:
+        story.restart_router()
+    assert anna.state == "ready"
+    assert how_it_ended(story) == ["declined"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_emergency_only_puts_off_the_pause_of_an_order(story: Story, *, restart: bool) -> None:
+    anna, caller = ordered_in_a_call(story)
+    assert anna.asks_break(EMERGENCY, "1") == "break-deferred"
+    caller.hangs_up()
+    assert anna.interval.reason == "emergency"
+    if restart:
+        story.restart_router()
+    story.passes(minutes=15)
+    assert (anna.state, anna.interval.reason) == ("break", "management")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_who_has_followed_an_order_before_going_home_need_not_again(story: Story, *, restart: bool) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    order(story, olga, "anna", minutes=60)
+    anna.comes_back()
+    anna.logs_out()
+    if restart:
+        story.restart_router()
+    anna.logs_in("phone01")
+    assert anna.state == "ready"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_who_goes_home_on_the_pause_of_an_order_is_sent_again(story: Story, *, restart: bool) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    order(story, olga, "anna", minutes=60)
+    anna.logs_out()
+    if restart:
+        story.restart_router()
+    anna.logs_in("phone01")
+    assert (anna.state, anna.interval.reason) == ("break", "management")
 
 
 def test_an_order_that_ends_during_the_call_leaves_nothing(story: Story) -> None:

@@ -96,6 +96,7 @@ def test_a_number_that_means_nothing_is_told_so(story: Story) -> None:
 
 def test_an_operator_in_a_queue_is_a_caller_like_others(story: Story) -> None:
     anna, boris = two_at_work(story)
+    story.operator("anna", results=1)
     boris.dials("201")
     anna.dials("801")
     assert anna.hears == "music"
@@ -106,6 +107,18 @@ def test_an_operator_in_a_queue_is_a_caller_like_others(story: Story) -> None:
     anna.hangs_up()
     assert own_call(story).queue == "booking"
     assert own_call(story).rung == [("boris", "answered")]
+
+
+def test_with_a_caller_on_hold_they_may_ask_whoever_is_free(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    story.calls("1302")
+    if not anna.rings():
+        anna, boris = boris, anna
+    anna.answers()
+    anna.holds()
+    anna.dials("801")
+    boris.answers()
+    assert boris.hears == anna.login
 
 
 def test_a_call_of_ones_own_during_wrap_up_ends_it(story: Story) -> None:

@@ -78,6 +78,7 @@ def test_while_ringing_and_the_ring_ends_unseen(story: Story) -> None:
 
 def test_an_operator_who_waits_in_a_queue_and_a_ring_that_fails(story: Story) -> None:
     anna, boris = at_work(story), story.operator("boris", booking=1)
+    story.operator("anna", results=1)
     boris.logs_in("phone02")
     anna.dials("801")
     assert boris.rings()

@@ -9,10 +9,12 @@ import pytest
 
 from telephony.core.break_facts import (
     Verdict,
+    ViolationEnded,
     ViolationKind,
     ViolationSeen,
 )
-from telephony.core.commands import TakeBreak
+from telephony.core.commands import ComeBack, TakeBreak
+from telephony.core.effects import Play
 from telephony.core.events import NativeMemberSeen, NativePauseSeen, RosterChanged
 from telephony.core.facts import Repaired
 from telephony.core.roster import Shift
@@ -20,11 +22,14 @@ from telephony.testing.clock import MORNING
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
     BREAK_PLAN,
+    EMERGENCY,
     MANAGEMENT,
     anna_at_work,
     it_is,
     last_answer,
+    order,
     violations,
+    waits_for_break,
 )
 from tests.scenarios.small_center import NewStory
 
@@ -50,6 +55,58 @@ def test_a_ring_that_is_not_answered_or_rejected_is_a_violation(story: Story) ->
         ViolationKind.REJECTED,
         ViolationKind.REJECTED,
     ]
+
+
+def lasted(story: Story) -> list[tuple[str, float | None]]:
+    """Kind and minutes of each violation, by its begin; None: it is not over."""
+    story.journal.commit()
+    ended = {one.violation: one.at for one in story.log.breaks.of(ViolationEnded)}
+    seen = story.log.breaks.of(ViolationSeen)
+    return [
+        (one.kind, round((ended[one.violation] - one.at).total_seconds() / 60) if one.violation in ended else None)
+        for one in seen
+    ]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_it_lasts_until_the_operator_is_back(story: Story, *, restart: bool) -> None:
+    """A call of their own meanwhile does not end it."""
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    anna.rejects()
+    caller.hangs_up()
+    it_is(story, "0:30")
+    anna.dials("201")
+    if restart:
+        story.restart_router()
+    anna.hangs_up()
+    assert anna.state == "unreachable"
+    assert lasted(story) == [("rejected", None)]
+    it_is(story, "1:00")
+    anna.comes_back()
+    assert lasted(story) == [("rejected", 60)]
+    assert anna.state == "ready"
+
+
+def test_it_lasts_no_longer_than_the_break_that_was_to_come_allows(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    story.calls("1302")
+    order(story, olga, "anna")
+    assert waits_for_break(story, "anna")
+    anna.rejects()
+    assert anna.state == "break"
+    assert lasted(story) == [("rejected", 0)]
+
+
+def test_a_phone_that_goes_away_after_it_is_another_violation(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    anna.rejects()
+    caller.hangs_up()
+    story.passes(60)
+    anna.is_lost()
+    story.asks(lambda name: ComeBack(command=name, login="anna"))
+    assert lasted(story) == [("rejected", 1), ("unregistered", None)]
 
 
 def test_a_phone_that_answers_the_ring_with_a_failure_is_one_too(story: Story) -> None:
@@ -151,6 +208,21 @@ def test_an_own_call_between_calls_is_none(story: Story) -> None:
     anna.dials("201")
     story.passes(60)
     assert violations(story, "anna") == []
+
+
+@pytest.mark.parametrize("on_a_break", [False, True])
+def test_nobody_waits_in_a_queue_that_they_serve(story: Story, *, on_a_break: bool) -> None:
+    """Nobody would ring them there, and no caller."""
+    anna = anna_at_work(story)
+    if on_a_break:
+        assert anna.asks_break(EMERGENCY, "1") == "break-granted"
+    channel = anna.dials("801")
+    assert anna.hears == "prompt"
+    said = [one.prompts for _, effects in story.journal.entries for one in effects if isinstance(one, Play)]
+    assert said == [("own-queue",)]
+    story.passes(4)
+    assert channel.gone
+    assert anna.state == ("break" if on_a_break else "ready")
 
 
 # -- the back door
