@@ -109,6 +109,7 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
         origin=None if agent is None else agent.login,
         attempts=max((attempt.n for attempt in record.open_attempts), default=0),
         answered=record.answered,
+        talked=_has_talked(record),
         priority=record.priority,
         queued=record.queued,
         held=seen.channel in picture.on_hold,
@@ -125,6 +126,13 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
     if call.id in picture.records:
         records.catch_up(turn, call, picture.records[call.id], picture.alive.keys())
     return record
+
+
+def _has_talked(record: OpenCall) -> bool:
+    """Whether anybody has picked up for them since they entered their queue."""
+    since = record.queued or record.arrived
+    picked_up = (record.answered, *(attempt.answered for attempt in record.open_attempts))
+    return any(at is not None and at >= since for at in picked_up)
 
 
 def _hear_on(turn: Turn, call: Call, seen: SeenChannel, picture: Picture) -> None:

@@ -28,6 +28,7 @@ Why = Literal["arrival", "overflow", "transfer", "return"]
 def enter(turn: Turn, call: Call, queue: Queue, why: Why) -> None:
     """The call stands in `queue` from now on, with its true arrival; it is matched at once if somebody is free."""
     call.queue, call.queued, call.step, call.priority = queue.name, turn.now, 0, queue.priority
+    call.talked = False
     turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why=why, at=turn.now))
     if why != "arrival":
         turn.do(SetVariables(call=call.id, channel=call.party, variables={"GUDOK_QUEUE": queue.name}))
@@ -35,8 +36,12 @@ def enter(turn: Turn, call: Call, queue: Queue, why: Why) -> None:
 
 
 def resume(turn: Turn, call: Call) -> None:
-    """The caller may be given to an operator: the overflow steps already due are taken, then a match is tried."""
+    """The caller may be given to an operator: the overflow steps already due are taken, then a match is tried. Who
+    comes out of a talk, by a transfer that has failed, begins a new wait: the talk was none."""
     queue = turn.center.queues[call.queue or ""]
+    if call.talked:
+        enter(turn, call, queue, "transfer")
+        return
     call.eligible = True
     if queue.nobody is not None and turn.center.staff[queue.name] == 0:
         send_away(turn, call, queue.nobody.prompt)
