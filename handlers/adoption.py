@@ -96,7 +96,7 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
         kind=CallKind.OWN if own else CallKind.INBOUND,
         number=seen.number,
         caller="" if own else seen.caller,
-        arrived=_arrival(seen),
+        arrived=_moment(seen, "GUDOK_ARRIVED") or seen.created,
     )
     call = Call(
         id=call_id,
@@ -150,12 +150,11 @@ def _operator_at(turn: Turn, seen: SeenChannel) -> Agent | None:
     return agent if agent is not None and login in (None, agent.login) else None
 
 
-def _arrival(seen: SeenChannel) -> datetime:
-    stamp = seen.variables.get("GUDOK_ARRIVED", "")
+def _moment(seen: SeenChannel, variable: str) -> datetime | None:
     try:
-        return datetime.fromtimestamp(float(stamp), tz=seen.created.tzinfo)
+        return datetime.fromtimestamp(float(seen.variables.get(variable, "")), tz=seen.created.tzinfo)
     except (ValueError, OverflowError):
-        return seen.created
+        return None
 
 
 def _open_late(turn: Turn, call: Call, picture: Picture) -> None:
@@ -185,7 +184,7 @@ def _stand_in_queue(turn: Turn, call: Call, known: OpenCall | None, seen: SeenCh
     if queue is None:
         return
     call.queue, call.priority = queue.name, queue.priority
-    call.queued = call.queued or call.arrived
+    call.queued = call.queued or _moment(seen, "GUDOK_QUEUED") or call.arrived
     if known is None or known.queue != queue.name:
         turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why="arrival", at=call.queued))
 

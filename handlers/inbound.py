@@ -25,7 +25,7 @@ def caller_arrived(turn: Turn, event: CallerArrived) -> None:
     if queue is None:
         scripts.run(turn, call, farewell(center.plan.unknown_number, Outcome.UNKNOWN_NUMBER))
     elif event.via == "fallback":
-        waiting.enter(turn, call, queue, "return")
+        waiting.enter(turn, call, queue, "return", since=event.queued)
     else:
         scripts.run(turn, call, welcome(queue) if center.pbx_up else (Enqueue(queue.name),))
 

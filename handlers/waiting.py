@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from handlers import agents, scripts, violations
@@ -25,13 +25,15 @@ OPERATOR_RINGS = {"GUDOK_ROLE": "operator", "PJSIP_TRANSFER_HANDLING()": "ari-on
 Why = Literal["arrival", "overflow", "transfer", "return"]
 
 
-def enter(turn: Turn, call: Call, queue: Queue, why: Why) -> None:
-    """The call stands in `queue` from now on, with its true arrival; it is matched at once if somebody is free."""
-    call.queue, call.queued, call.step, call.priority = queue.name, turn.now, 0, queue.priority
+def enter(turn: Turn, call: Call, queue: Queue, why: Why, since: datetime | None = None) -> None:
+    """The call stands in `queue` from now on (or `since` then), with its true arrival; it is matched at once if
+    somebody is free."""
+    call.queue, call.queued, call.step, call.priority = queue.name, since or turn.now, 0, queue.priority
     call.talked = False
-    turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why=why, at=turn.now))
+    turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why=why, at=call.queued))
     if why != "arrival":
-        turn.do(SetVariables(call=call.id, channel=call.party, variables={"GUDOK_QUEUE": queue.name}))
+        known = {"GUDOK_QUEUE": queue.name, "GUDOK_QUEUED": f"{call.queued.timestamp():.3f}"}
+        turn.do(SetVariables(call=call.id, channel=call.party, variables=known))
     resume(turn, call)
 
 

@@ -304,6 +304,37 @@ async def test_a_stopped_service_leaves_its_waiting_callers_to_the_native_queue(
     assert staffed.process.returncode == Exit.OK
 
 
+async def test_a_wait_is_counted_from_one_moment_through_kill_fallback_and_return(staffed: Gudok) -> None:
+    """From the transfer into the queue: not from the arrival, and not from the return."""
+    settings = staffed.settings
+    async with (
+        manager(settings) as (ami, native),
+        phone(settings, "phone01") as anna,
+        caller(settings, OUTSIDE) as outside,
+    ):
+        async with staffed.running():
+            await staffed.does("operators", "login", "anna", "phone01")
+            await outside.dial("1300")
+            talk = await anna.answer()
+            await outside.established()
+            assert await anna.transfer("803") == 202
+            await anna.closed(talk)
+            await staffed.does("operators", "logout", "anna")
+            [waiting] = await staffed.calls()
+            assert staffed.process is not None
+            staffed.process.kill()
+            joined = await native.until(QueueCallerJoin)
+            queued = float(await ami.get_variable(joined.channel, "GUDOK_QUEUED"))
+            await staffed.ended()
+        async with staffed.running():
+            [back] = await staffed.calls()
+            await outside.hang_up()
+    assert waiting["queue"] == back["queue"] == "house_calls"
+    assert waiting["arrived"] < waiting["queued"]
+    for entered in (waiting["queued"], back["queued"]):
+        assert abs(datetime.fromisoformat(entered).timestamp() - queued) < 0.01
+
+
 async def test_a_killed_parent_leaves_no_router_and_no_caller_behind(staffed: Gudok) -> None:
     settings = staffed.settings
     async with manager(settings) as (_, native), caller(settings, OUTSIDE) as outside, staffed.running():

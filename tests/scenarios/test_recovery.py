@@ -321,6 +321,42 @@ def test_callers_of_the_dead_router_are_handed_over_after_ten_seconds(story: Sto
     assert caller.record.queues == ["urgent", "urgent"]
 
 
+def test_the_longest_wait_goes_on_through_the_native_queue(story: Story) -> None:
+    """It is 90 s in this queue."""
+    zoe = story.operator("zoe", paid=1)
+    zoe.logs_in("phone01")
+    zoe.dials("201")
+    caller = story.calls("1304")
+    story.passes(40)
+    story.kill_router()
+    story.passes(30)
+    assert story.pbx.native.waiting() == [caller.channel]
+    story.start_router()
+    story.passes(15)
+    assert caller.hears == "music"
+    story.passes(5)
+    assert caller.hears == "prompt"
+
+
+def test_a_wait_after_a_transfer_goes_on_through_the_native_queue(story: Story) -> None:
+    """It began with the transfer: neither with the arrival, nor with the return. An overflow is due after 30 s."""
+    anna = at_work(story)
+    caller = story.calls("1302")
+    anna.answers()
+    story.passes(100)
+    anna.transfers_to("802")
+    moved = story.clock.now()
+    story.passes(20)
+    story.kill_router()
+    story.passes(15)
+    assert story.pbx.native.waiting() == [caller.channel]
+    story.start_router()
+    [call] = story.center.calls.values()
+    assert call.queued is not None
+    assert abs((call.queued - moved).total_seconds()) < 1
+    assert call.step == 1
+
+
 # -- the router freezes
 
 
