@@ -12,7 +12,7 @@ from telephony.core.effects import Continue, CreateLeg, Hold, SetVariables
 from telephony.core.events import Continued, TimerFired
 from telephony.core.facts import AttemptMade, CallQueued, Outcome
 from telephony.core.operators import Agent, State
-from telephony.core.plan import Queue
+from telephony.core.plan import Farewell, Queue
 from telephony.core.routing import Lane, next_step
 from telephony.core.script import farewell
 
@@ -45,8 +45,8 @@ def resume(turn: Turn, call: Call) -> None:
         enter(turn, call, queue, "transfer")
         return
     call.eligible = True
-    if queue.nobody is not None and turn.center.staff[queue.name] == 0:
-        send_away(turn, call, queue.nobody.prompt)
+    if (nobody := nobody_there(turn, queue)) is not None:
+        send_away(turn, call, nobody.prompt)
         return
     if _take_due_steps(turn, call, queue):
         return
@@ -58,6 +58,11 @@ def resume(turn: Turn, call: Call) -> None:
         turn.center.matcher.add_caller(call.id, lane, call.priority, call.arrived)
         _set_timer(turn, call, queue)
     hold(turn, call)
+
+
+def nobody_there(turn: Turn, queue: Queue) -> Farewell | None:
+    """What callers of the queue are told because none of its operators is at work; None where they may wait."""
+    return queue.nobody if turn.center.staff[queue.name] == 0 else None
 
 
 def hold(turn: Turn, call: Call) -> None:
@@ -234,7 +239,7 @@ def check_staff(turn: Turn, queues: set[str]) -> None:
     left = [
         call
         for name in sorted(queues)
-        if center.queues[name].nobody is not None and center.staff[name] == 0
+        if nobody_there(turn, center.queues[name]) is not None
         for lane in center.matcher.lanes[name]
         for call in lane.callers
     ]
@@ -248,9 +253,9 @@ def go_on(turn: Turn, event: Continued) -> None:
     for call_id in event.items[:BATCH]:
         if center.matcher.is_waiting(call_id):
             call = center.calls[call_id]
-            queue = center.queues[call.queue or ""]
-            if queue.nobody is not None and center.staff[queue.name] == 0:
-                send_away(turn, call, queue.nobody.prompt)
+            nobody = nobody_there(turn, center.queues[call.queue or ""])
+            if nobody is not None:
+                send_away(turn, call, nobody.prompt)
     if len(event.items) > BATCH:
         turn.do(Continue(work=event.work, items=event.items[BATCH:]))
 

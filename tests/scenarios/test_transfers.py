@@ -159,6 +159,28 @@ def test_blind_to_nobody_leaves_the_talk_as_it_is(story: Story) -> None:
     assert anna.state == "talking"
 
 
+def test_blind_into_a_queue_that_nobody_serves_leaves_the_talk_as_it_is(story: Story) -> None:
+    """Its callers are not to wait: they would be told so, and lost."""
+    anna, caller = talking(story)
+    anna.transfers_to("805")
+    assert caller.hears == "anna"
+    assert anna.hears == caller.channel.caller
+    assert caller.record.transfers == [("blind", "805", "failed")]
+    assert caller.record.queues == ["booking"]
+
+
+def test_attended_into_a_queue_that_nobody_serves_leaves_the_talk_as_it_is(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.consults("805")
+    assert anna.hears == "prompt"
+    anna.completes_transfer()
+    anna.resumes()
+    assert caller.hears == "anna"
+    assert caller.record.transfers == [("attended", "805", "failed")]
+    story.passes(5)
+    assert len(anna.talking) == 1, "the consultation ends by itself"
+
+
 def test_blind_to_a_specialist_and_the_caller_hangs_up_meanwhile(story: Story) -> None:
     anna, caller = talking(story)
     anna.transfers_to("201")
