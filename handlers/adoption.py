@@ -24,6 +24,7 @@ from telephony.core.facts import (
 from telephony.core.operators import Agent
 from telephony.core.picture import SeenChannel
 from telephony.core.remembered import OpenAttempt, OpenCall
+from telephony.core.script import Enqueue
 
 
 def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
@@ -185,7 +186,10 @@ def _stand_in_queue(turn: Turn, call: Call, known: OpenCall | None, seen: SeenCh
         return
     call.queue, call.priority = queue.name, queue.priority
     call.queued = call.queued or _moment(seen, "GUDOK_QUEUED") or call.arrived
-    if known is None or known.queue != queue.name:
+    in_queue = call.held or "GUDOK_QUEUED" in seen.variables or (known is not None and known.queue is not None)
+    if queue.hear_out and not in_queue:
+        call.script = (Enqueue(queue.name),)  # they are being greeted
+    elif known is None or known.queue != queue.name:
         turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why="arrival", at=call.queued))
 
 

@@ -27,7 +27,8 @@ def caller_arrived(turn: Turn, event: CallerArrived) -> None:
     elif event.via == "fallback":
         waiting.enter(turn, call, queue, "return", since=event.queued)
     else:
-        scripts.run(turn, call, welcome(queue) if center.pbx_up else (Enqueue(queue.name),))
+        greeted = center.pbx_up or queue.hear_out
+        scripts.run(turn, call, welcome(queue) if greeted else (Enqueue(queue.name),))
 
 
 def open_inbound(turn: Turn, event: CallerArrived, queue: Queue | None) -> Call:

@@ -8,7 +8,7 @@ from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState
 from telephony.core.effects import Answer
 from telephony.core.facts import AttemptAnswered, AttemptResult, CallBridged, CallKind, Outcome
-from telephony.core.script import farewell
+from telephony.core.script import Enqueue, farewell, welcome
 
 
 def unanswered(leg: Leg) -> bool:
@@ -117,6 +117,8 @@ def _wait_on(turn: Turn, call: Call) -> None:
     if call.talked and not call.held:
         call.ended_by = "operator"
         turn.hang_up(call, call.party)
+    elif call.script and isinstance(call.script[0], Enqueue):  # a greeting that must be heard out: once more
+        scripts.run(turn, call, welcome(turn.center.queues[call.script[0].queue]))
     elif call.script:
         scripts.skip(turn, call)
     elif call.queue is not None:

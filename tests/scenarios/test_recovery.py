@@ -31,15 +31,39 @@ def talking(story: Story) -> tuple[Operator, Caller]:
 # -- the router is killed
 
 
+def heard_out(story: Story, caller: Caller) -> None:
+    """The greeting of this queue must be, from its beginning if need be, before an operator is rung."""
+    assert caller.hears == "prompt"
+    anna = at_work(story)
+    assert not anna.rings()
+    story.passes(3)
+    assert anna.rings_for(caller)
+    assert caller.hears == "music"
+    assert caller.record.queues == ["polite"]
+
+
 def test_during_the_greeting(story: Story) -> None:
     caller = story.calls("1306")
     story.passes(1)
     assert caller.hears == "prompt"
     story.restart_router()
-    assert not caller.gone
-    anna = at_work(story)
-    assert anna.rings_for(caller)
-    assert caller.hears == "music"
+    heard_out(story, caller)
+
+
+def test_the_line_breaks_during_the_greeting(story: Story) -> None:
+    caller = story.calls("1306")
+    story.lose_connection()
+    story.reconnect()
+    heard_out(story, caller)
+
+
+def test_who_comes_before_the_picture_is_greeted_all_the_same(story: Story) -> None:
+    story.kill_router()
+    with story.at_once():
+        story.start_router()
+        assert not story.center.pbx_up
+        caller = story.calls("1306")
+    heard_out(story, caller)
 
 
 def test_while_waiting_the_place_is_kept(story: Story) -> None:
