@@ -273,12 +273,14 @@ async def test_a_caller_waits_natively_for_what_is_left_in_their_queue(pbx: Embe
         await ari.channels.hangup(entered.channel.id)
 
 
-async def test_a_number_nobody_serves_is_gudoks_to_say(settings: Settings) -> None:
+@pytest.mark.parametrize(("dialed", "number"), [("1999", "1999"), ("info", "s"), ("~x", "s")])
+async def test_a_number_nobody_serves_is_gudoks_to_say(settings: Settings, dialed: str, number: str) -> None:
+    """Whatever it is made of."""
     async with router(settings) as (ari, heard), caller(settings, OUTSIDE) as outside:
         await beat(ari)
-        await outside.dial("1999")
+        await outside.dial(dialed)
         entered = await heard.until(StasisStart)
-        assert entered.args[:2] == ["inbound", "1999"]
+        assert entered.args[:2] == ["inbound", number]
         assert entered.channel.channelvars["GUDOK_QUEUE"] == ""
         await ari.channels.hangup(entered.channel.id)
 
