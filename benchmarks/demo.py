@@ -16,15 +16,14 @@ MISTAKE = 2
 def main() -> int:
     # Importing takes a second, in which there is nothing yet to take down: leave at once.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-    try:
-        seconds = int(os.environ.get("DEMO_SECONDS") or "60")
-    except ValueError:
-        print(f"DEMO_SECONDS={os.environ['DEMO_SECONDS']!r} is no number of seconds, such as 60", file=sys.stderr)
+    given = os.environ.get("DEMO_SECONDS") or "60"
+    if not given.isdecimal() or not int(given):
+        print(f"DEMO_SECONDS={given!r} is no number of seconds, such as 60", file=sys.stderr)
         return MISTAKE
     from benchmarks.demo_day import run
 
     try:
-        return run(seconds)
+        return run(int(given))
     except KeyboardInterrupt:  # when all has been taken down
         return INTERRUPTED
 

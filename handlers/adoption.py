@@ -24,6 +24,7 @@ from telephony.core.facts import (
 from telephony.core.operators import Agent
 from telephony.core.picture import SeenChannel
 from telephony.core.remembered import OpenAttempt, OpenCall
+from telephony.core.script import Enqueue
 
 
 def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
@@ -96,7 +97,7 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
         kind=CallKind.OWN if own else CallKind.INBOUND,
         number=seen.number,
         caller="" if own else seen.caller,
-        arrived=_arrival(seen),
+        arrived=_moment(seen, "GUDOK_ARRIVED") or seen.created,
     )
     call = Call(
         id=call_id,
@@ -110,6 +111,7 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
         phone=seen.phone,
         attempts=max((attempt.n for attempt in record.open_attempts), default=0),
         answered=record.answered,
+        talked=_has_talked(record),
         priority=record.priority,
         queued=record.queued,
         held=seen.channel in picture.on_hold,
@@ -128,6 +130,13 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
     return record
 
 
+def _has_talked(record: OpenCall) -> bool:
+    """Whether anybody has picked up for them since they entered their queue."""
+    since = record.queued or record.arrived
+    picked_up = (record.answered, *(attempt.answered for attempt in record.open_attempts))
+    return any(at is not None and at >= since for at in picked_up)
+
+
 def _hear_on(turn: Turn, call: Call, seen: SeenChannel, picture: Picture) -> None:
     """What was played last may still be heard, and would hold up whoever is connected: then it must be stopped."""
     playback = seen.variables.get("GUDOK_PLAYBACK")
@@ -143,12 +152,11 @@ def _operator_at(turn: Turn, seen: SeenChannel) -> Agent | None:
     return agent if agent is not None and login in (None, agent.login) else None
 
 
-def _arrival(seen: SeenChannel) -> datetime:
-    stamp = seen.variables.get("GUDOK_ARRIVED", "")
+def _moment(seen: SeenChannel, variable: str) -> datetime | None:
     try:
-        return datetime.fromtimestamp(float(stamp), tz=seen.created.tzinfo)
+        return datetime.fromtimestamp(float(seen.variables.get(variable, "")), tz=seen.created.tzinfo)
     except (ValueError, OverflowError):
-        return seen.created
+        return None
 
 
 def _open_late(turn: Turn, call: Call, picture: Picture) -> None:
@@ -178,8 +186,11 @@ def _stand_in_queue(turn: Turn, call: Call, known: OpenCall | None, seen: SeenCh
     if queue is None:
         return
     call.queue, call.priority = queue.name, queue.priority
-    call.queued = call.queued or call.arrived
-    if known is None or known.queue != queue.name:
+    call.queued = call.queued or _moment(seen, "GUDOK_QUEUED") or call.arrived
+    in_queue = call.held or "GUDOK_QUEUED" in seen.variables or (known is not None and known.queue is not None)
+    if queue.hear_out and not in_queue:
+        call.script = (Enqueue(queue.name),)  # they are being greeted
+    elif known is None or known.queue != queue.name:
         turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why="arrival", at=call.queued))
 
 

@@ -62,7 +62,7 @@ def bridged(turn: Turn, event: Bridged) -> None:
     if not call.ended and call.bridge == event.bridge:
         call.in_bridge.update(event.channels)
         for leg in [call.legs[channel] for channel in event.channels if channel in call.legs]:
-            call.talked_to = leg.login
+            call.talked_to, call.talked = leg.login, True
             _heard_each_other(turn, call, leg.login, turn.now)
     elif asked is not None:
         _heard_each_other(turn, call, asked.login, call.ended_at or turn.now)

@@ -25,9 +25,10 @@ def caller_arrived(turn: Turn, event: CallerArrived) -> None:
     if queue is None:
         scripts.run(turn, call, farewell(center.plan.unknown_number, Outcome.UNKNOWN_NUMBER))
     elif event.via == "fallback":
-        waiting.enter(turn, call, queue, "return")
+        waiting.enter(turn, call, queue, "return", since=event.queued)
     else:
-        scripts.run(turn, call, welcome(queue) if center.pbx_up else (Enqueue(queue.name),))
+        greeted = center.pbx_up or queue.hear_out
+        scripts.run(turn, call, welcome(queue) if greeted else (Enqueue(queue.name),))
 
 
 def open_inbound(turn: Turn, event: CallerArrived, queue: Queue | None) -> Call:

@@ -197,7 +197,7 @@ def catch_up(turn: Turn, call: Call, record: RecordSoFar, alive: Set[ChannelId])
     state_legs(turn, call.id, gone, beyond=call.attempts)
     call.attempts = max([call.attempts, *(number_of(call.id, leg.channel) for leg in record.legs)])
     if call.answered is None and record.answered is not None:
-        call.answered = record.answered
+        call.answered, call.talked = record.answered, True
         turn.do(CallBridged(call=call.id, operator=login_at(turn, record.answered_by), at=record.answered))
 
 

@@ -8,7 +8,7 @@ from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState
 from telephony.core.effects import Answer
 from telephony.core.facts import AttemptAnswered, AttemptResult, CallBridged, CallKind, Outcome
-from telephony.core.script import farewell
+from telephony.core.script import Enqueue, farewell, welcome
 
 
 def unanswered(leg: Leg) -> bool:
@@ -26,7 +26,8 @@ def note_talk(turn: Turn, call: Call, picture: Picture) -> None:
     call.in_bridge = {channel for channel in here if channel == call.party or channel in call.legs}
     talking = _talks_with(call)
     if talking is not None:
-        talking.state, call.connecting, call.talked_to = LegState.UP, None, talking.login
+        talking.state, call.connecting = LegState.UP, None
+        call.talked_to, call.talked = talking.login, True
         if call.answered is None:
             call.answered = turn.now
             turn.do(CallBridged(call=call.id, operator=talking.login, at=turn.now))
@@ -99,7 +100,8 @@ def _let_ring(turn: Turn, call: Call, live: list[Leg]) -> None:
         if leg is not ringing:
             _cancel(turn, call, leg)
     if call.queue is not None:
-        call.offer, call.eligible = (ringing or live[0]).channel, True
+        leg = ringing or live[0]
+        call.offer, call.eligible, call.talked = leg.channel, True, call.talked or leg.why == "transfer"
         waiting.hold(turn, call)
 
 
@@ -112,10 +114,11 @@ def _say_farewell(turn: Turn, call: Call) -> None:
 
 def _wait_on(turn: Turn, call: Call) -> None:
     """Nobody is with the caller: they wait, are told something, or their talk is over."""
-    queued = call.queued or call.arrived
-    if call.answered is not None and not call.held and queued <= call.answered:
+    if call.talked and not call.held:
         call.ended_by = "operator"
         turn.hang_up(call, call.party)
+    elif call.script and isinstance(call.script[0], Enqueue):  # a greeting that must be heard out: once more
+        scripts.run(turn, call, welcome(turn.center.queues[call.script[0].queue]))
     elif call.script:
         scripts.skip(turn, call)
     elif call.queue is not None:

@@ -12,6 +12,7 @@ from typing import Literal
 from handlers import agents, bridging, own_calls, scripts, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role, Transfer
+from telephony.core.center import Target
 from telephony.core.effects import Dissolve, HangUpReason, Join, ReportTransfer, SetVariables
 from telephony.core.event import ChannelId
 from telephony.core.events import TransferAsked
@@ -82,9 +83,8 @@ def _let_party_stay(turn: Turn, call: Call, by: ChannelId) -> None:
 
 def _blind(turn: Turn, call: Call, event: TransferAsked) -> None:
     target = turn.center.resolve(event.number, event.trunk)
-    if target is None or (target.agent is not None and not own_calls.can_be_called(turn, target.agent)):
-        _state(turn, call, _login_on(call, event.channel), "blind", event.number, done=False)
-        _report(turn, call, event.channel, "unavailable")
+    if target is None or not _takes_calls(turn, target):
+        _fail(turn, call, event.channel, "blind", event.number)
         return
     _let_party_stay(turn, call, event.channel)
     login = _login_on(call, event.channel)
@@ -97,6 +97,18 @@ def _blind(turn: Turn, call: Call, event: TransferAsked) -> None:
     call.in_bridge.discard(call.party)
     _report(turn, call, event.channel, "progress")
     waiting.hold(turn, call)
+
+
+def _takes_calls(turn: Turn, target: Target) -> bool:
+    """Whether it is worth a try: else the party stays with the operator, whose phone is told at once."""
+    if target.queue is not None:
+        return waiting.nobody_there(turn, target.queue) is None
+    return target.agent is None or own_calls.can_be_called(turn, target.agent)
+
+
+def _fail(turn: Turn, call: Call, by: ChannelId, kind: str, to: str) -> None:
+    _state(turn, call, _login_on(call, by), kind, to, done=False)
+    _report(turn, call, by, "unavailable")
 
 
 def _to_queue(turn: Turn, call: Call, by: ChannelId, queue: Queue, kind: str) -> None:
@@ -123,18 +135,15 @@ def _attended(turn: Turn, call: Call, by: ChannelId, consultation: Call) -> None
         _report(turn, call, by, "declined")
         return
     _let_party_stay(turn, call, by)
-    login = call.legs[by].login
+    queue = turn.center.queues.get(consultation.queue or "")
     far = next((leg for leg in consultation.legs.values() if leg.result is None), None)
-    if (far is not None and consultation.queue is None) or (
-        consultation.queue is not None and far is not None and far.state is LegState.UP
-    ):
+    if far is not None and (queue is None or far.state is LegState.UP):
         _take_over(turn, call, by, consultation, far)
-    elif consultation.queue is not None:
-        _end_consultation(turn, consultation)
-        _to_queue(turn, call, by, turn.center.queues[consultation.queue], "attended")
+    elif queue is None or not _takes_calls(turn, Target(queue=queue)):
+        _fail(turn, call, by, "attended", consultation.number)
     else:
-        _report(turn, call, by, "unavailable")
-        _state(turn, call, login, "attended", consultation.number, done=False)
+        _end_consultation(turn, consultation)
+        _to_queue(turn, call, by, queue, "attended")
 
 
 def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: Leg) -> None:

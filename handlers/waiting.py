@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from handlers import agents, scripts, violations
@@ -12,7 +12,7 @@ from telephony.core.effects import Continue, CreateLeg, Hold, SetVariables
 from telephony.core.events import Continued, TimerFired
 from telephony.core.facts import AttemptMade, CallQueued, Outcome
 from telephony.core.operators import Agent, State
-from telephony.core.plan import Queue
+from telephony.core.plan import Farewell, Queue
 from telephony.core.routing import Lane, next_step
 from telephony.core.script import farewell
 
@@ -28,21 +28,28 @@ OPERATOR_RINGS = {"GUDOK_ROLE": "operator", **ASKS_US}
 Why = Literal["arrival", "overflow", "transfer", "return"]
 
 
-def enter(turn: Turn, call: Call, queue: Queue, why: Why) -> None:
-    """The call stands in `queue` from now on, with its true arrival; it is matched at once if somebody is free."""
-    call.queue, call.queued, call.step, call.priority = queue.name, turn.now, 0, queue.priority
-    turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why=why, at=turn.now))
+def enter(turn: Turn, call: Call, queue: Queue, why: Why, since: datetime | None = None) -> None:
+    """The call stands in `queue` from now on (or `since` then), with its true arrival; it is matched at once if
+    somebody is free."""
+    call.queue, call.queued, call.step, call.priority = queue.name, since or turn.now, 0, queue.priority
+    call.talked = False
+    turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why=why, at=call.queued))
     if why != "arrival":
-        turn.do(SetVariables(call=call.id, channel=call.party, variables={"GUDOK_QUEUE": queue.name}))
+        known = {"GUDOK_QUEUE": queue.name, "GUDOK_QUEUED": f"{call.queued.timestamp():.3f}"}
+        turn.do(SetVariables(call=call.id, channel=call.party, variables=known))
     resume(turn, call)
 
 
 def resume(turn: Turn, call: Call) -> None:
-    """The caller may be given to an operator: the overflow steps already due are taken, then a match is tried."""
+    """The caller may be given to an operator: the overflow steps already due are taken, then a match is tried. Who
+    comes out of a talk, by a transfer that has failed, begins a new wait: the talk was none."""
     queue = turn.center.queues[call.queue or ""]
+    if call.talked:
+        enter(turn, call, queue, "transfer")
+        return
     call.eligible = True
-    if queue.nobody is not None and turn.center.staff[queue.name] == 0:
-        send_away(turn, call, queue.nobody.prompt)
+    if (nobody := nobody_there(turn, queue)) is not None:
+        send_away(turn, call, nobody.prompt)
         return
     if _take_due_steps(turn, call, queue):
         return
@@ -54,6 +61,11 @@ def resume(turn: Turn, call: Call) -> None:
         turn.center.matcher.add_caller(call.id, lane, call.priority, call.arrived)
         _set_timer(turn, call, queue)
     hold(turn, call)
+
+
+def nobody_there(turn: Turn, queue: Queue) -> Farewell | None:
+    """What callers of the queue are told because none of its operators is at work; None where they may wait."""
+    return queue.nobody if turn.center.staff[queue.name] == 0 else None
 
 
 def hold(turn: Turn, call: Call) -> None:
@@ -230,7 +242,7 @@ def check_staff(turn: Turn, queues: set[str]) -> None:
     left = [
         call
         for name in sorted(queues)
-        if center.queues[name].nobody is not None and center.staff[name] == 0
+        if nobody_there(turn, center.queues[name]) is not None
         for lane in center.matcher.lanes[name]
         for call in lane.callers
     ]
@@ -244,9 +256,9 @@ def go_on(turn: Turn, event: Continued) -> None:
     for call_id in event.items[:BATCH]:
         if center.matcher.is_waiting(call_id):
             call = center.calls[call_id]
-            queue = center.queues[call.queue or ""]
-            if queue.nobody is not None and center.staff[queue.name] == 0:
-                send_away(turn, call, queue.nobody.prompt)
+            nobody = nobody_there(turn, center.queues[call.queue or ""])
+            if nobody is not None:
+                send_away(turn, call, nobody.prompt)
     if len(event.items) > BATCH:
         turn.do(Continue(work=event.work, items=event.items[BATCH:]))
 

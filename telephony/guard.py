@@ -1,4 +1,4 @@
-"""Handing the callers who wait to the PBX's own fallback queue, when no router is there to serve them."""
+"""Leaving callers and talks to the PBX itself, when no router is there to serve them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 APP = "gudok"
 FALLBACK_CONTEXT = "gudok-fallback"
 HOLDING = "gudok-hold-"
+LEFT = "gudok-left,s,1"
+"""What the dialplan does when one of two has gone."""
 
 Channel = Mapping[str, str]
 """A row of AMI's CoreShowChannels."""
@@ -28,32 +30,50 @@ class Switchboard(Protocol):
 
     async def get_variable(self, channel: str, name: str) -> str: ...
 
+    async def set_variable(self, name: str, value: str, channel: str | None = None) -> None: ...
+
     async def redirect(self, channel: str, context: str, exten: str) -> None: ...
 
     async def hang_up(self, channel: str) -> None: ...
 
 
+def _kind(channel: Channel) -> str:
+    """With which first argument the channel is in our application; empty when it is not."""
+    app, _, rest = channel["ApplicationData"].partition(",")
+    return rest.partition(",")[0] if channel["Application"] == "Stasis" and app == APP else ""
+
+
 def waits(channel: Channel) -> bool:
     """A caller in our application who talks with nobody: on hold, or swallowed before a router took notice."""
-    app, _, rest = channel["ApplicationData"].partition(",")
-    kind = rest.partition(",")[0]
     bridge = channel["BridgeId"]
-    ours = channel["Application"] == "Stasis" and app == APP and kind in ("inbound", "back")
-    return ours and (not bridge or bridge.startswith(HOLDING))
+    return _kind(channel) in ("inbound", "back") and (not bridge or bridge.startswith(HOLDING))
 
 
 def rings_in_vain(channel: Channel) -> bool:
     """A leg of ours that nobody would connect when it is picked up."""
-    ours = channel["Application"] == "Stasis" and channel["ApplicationData"] == f"{APP},leg"
-    return ours and not channel["BridgeId"]
+    return _kind(channel) == "leg" and not channel["BridgeId"]
+
+
+def talks(channels: Sequence[Channel]) -> list[list[Channel]]:
+    """Those of ours who stand in a bridge to hear each other, bridge by bridge."""
+    bridges: dict[str, list[Channel]] = {}
+    for channel in channels:
+        if channel["BridgeId"]:
+            bridges.setdefault(channel["BridgeId"], []).append(channel)
+    return [
+        together for bridge, together in bridges.items() if not bridge.startswith(HOLDING) and all(map(_kind, together))
+    ]
 
 
 async def hand_over(pbx: Switchboard, default_queue: str) -> int:
-    """Send all waiting callers to the fallback of their queue; they keep their arrival time in a channel variable.
+    """No router lives: leave all that is ours to the PBX. Waiting callers go to the fallback of their queue; when they
+    arrived stands in a channel variable. Who is alone, because the other one has hung up, is hung up, and so is, when
+    it comes to that, the other one of each pair that talks now.
 
-    Answers how many went. Talking pairs are left alone. Raises OSError when the PBX cannot be asked at all; one
-    caller's refusal (they have just hung up) does not hold up the others.
+    Answers how many callers went. Raises OSError when the PBX cannot be asked at all; the refusal of one channel,
+    which has just gone, does not hold up the others.
     """
+    await pbx.set_variable("GUDOK_BEAT", "0")
     channels = await pbx.channels()
     count = 0
     for channel in filter(waits, channels):
@@ -65,12 +85,27 @@ async def hand_over(pbx: Switchboard, default_queue: str) -> int:
             log.warning("caller not handed over", channel=channel["Uniqueid"], reason=str(error))
         else:
             count += 1
-    for channel in filter(rings_in_vain, channels):
+    together = talks(channels)
+    alone = [channel for channel, *others in together if not others]
+    for channel in [*filter(rings_in_vain, channels), *alone]:
         try:
             await pbx.hang_up(channel["Channel"])
         except OSError as error:
-            log.info("leg already gone", channel=channel["Uniqueid"], reason=str(error))
+            log.info("channel already gone", channel=channel["Uniqueid"], reason=str(error))
+    for one, other in [pair for pair in together if len(pair) == 2]:
+        await _end_together(pbx, one, other)
+        await _end_together(pbx, other, one)
     return count
+
+
+async def _end_together(pbx: Switchboard, one: Channel, other: Channel) -> None:
+    """When `one` has gone the dialplan hangs up `other`."""
+    name = one["Channel"]
+    try:
+        await pbx.set_variable("GUDOK_PEER", other["Channel"], name)
+        await pbx.set_variable("CHANNEL(hangup_handler_wipe)", LEFT, name)
+    except OSError as error:
+        log.info("channel already gone", channel=one["Uniqueid"], reason=str(error))
 
 
 async def rescue(settings: Settings) -> int:

@@ -76,7 +76,7 @@ async def open_reader(
 def position_keeper(journal: JournalWriter, settings: Settings) -> Callable[[Position], None]:
     """Has the journal remember how far the record is read."""
     name = str(settings.cel_file)
-    return lambda at: journal.remember_cel(CelPosition(file=name, inode=at.inode, offset=at.offset))
+    return lambda at: journal.remember_cel(CelPosition(file=name, inode=at.file, offset=at.offset))
 
 
 class RecordFollower:

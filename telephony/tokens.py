@@ -15,14 +15,13 @@ OURS = "7"
 
 
 def normalise(number: str) -> str:
-    """The number as E.164 digits where that is certain, else its digits (a short number, a name) as they are.
+    """The number as E.164 digits where that is certain, else its digits (a short number) as they are; empty where there
+    are none.
 
     Russian writing is understood: 8 900 ..., +7 900 ..., 900 ... (10 digits) are one number; so is 810 before a
     foreign one.
     """
     digits = re.sub(r"\D", "", number)
-    if not digits:
-        return number.strip().lower()
     if number.lstrip().startswith("+"):
         return digits
     if len(digits) == 11 and digits[0] == "8":
@@ -64,10 +63,11 @@ class Tokens:
         self._remember = remember
 
     def token(self, number: str) -> str:
-        """The token of `number`; an empty number (withheld by the caller) has the empty token."""
-        if not number:
-            return ""
+        """The token of `number`. One without a digit ("anonymous", or nothing at all) is withheld, and could be
+        anybody's: it has the empty token."""
         plain = normalise(number)
+        if not plain:
+            return ""
         token = _letters(hmac.digest(self._key, plain.encode(), "sha256"))
         if token not in self._numbers:
             self._numbers[token] = plain

@@ -32,6 +32,14 @@ class Problem(Exception):  # noqa: N818 - told to the user, in a line
         self.status = status
 
 
+def given_file(file: Path) -> bytes:
+    """What is in the file that was named. Raises Problem: one that cannot be read is as wrong as one with mistakes."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Problem(f"{file}: {error.strerror}", Exit.MISTAKE) from error
+
+
 def config_dir_of(args: argparse.Namespace) -> Path:
     """Where the configuration lies: what was said, else $GUDOK_CONFIG, else Gudok's own example."""
     given = args.config or os.environ.get("GUDOK_CONFIG")

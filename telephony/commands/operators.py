@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telephony.commands.common import Problem, ask_service, settings_of, table, with_database
+from telephony.commands.common import Problem, ask_service, given_file, settings_of, table, with_database
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
@@ -63,11 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    try:
-        data = args.file.read_bytes()
-    except OSError as error:
-        raise Problem(f"{args.file}: {error.strerror}") from error
-    return _take_roster(args, data, str(args.file))
+    return _take_roster(args, given_file(args.file), str(args.file))
 
 
 def _add(args: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from telephony.commands import roster_views as views
-from telephony.commands.common import Problem, settings_of, with_database
+from telephony.commands.common import Problem, given_file, settings_of, with_database
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
@@ -91,10 +91,7 @@ def run(args: argparse.Namespace) -> int:
 def _import(args: argparse.Namespace) -> int:
     from telephony.store.planning import import_shifts
 
-    try:
-        data = args.file.read_bytes()
-    except OSError as error:
-        raise Problem(f"{args.file}: {error.strerror}") from error
+    data = given_file(args.file)
     settings = settings_of(args)
     author = _author(args, (args.why or "").strip() or f"imported from {args.file.name}")
 

@@ -111,6 +111,8 @@ class Call:
     """When a failed transfer brought the party back to the operator."""
     talked_to: str | None = None
     """The operator whose leg is bridged now, or was last."""
+    talked: bool = False
+    """Somebody has heard them since they entered `queue`: should they wait again, it is a wait of its own."""
     outcome: Outcome | None = None
     """Decided before the end, for calls that the center ends."""
     ended_by: Literal["caller", "operator", "far_end", "center", "pbx"] | None = None

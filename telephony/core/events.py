@@ -149,6 +149,8 @@ class CallerArrived(Event, frozen=True, kw_only=True):
     via: Literal["trunk", "fallback"] = "trunk"
     queue: str | None = None
     """Set when the caller comes back from the fallback of this queue."""
+    queued: datetime | None = None
+    """Since when they have been in it, by our counting and the fallback's."""
     up: bool = False
     """The dialplan has answered already."""
 

@@ -28,7 +28,7 @@ ZERO = timedelta()
 WORKING = frozenset({State.READY, State.RINGING, State.TALKING, State.ON_HOLD, State.WRAP_UP})
 """Of the others, BREAK is a break; OFFLINE and UNREACHABLE are neither."""
 UNUSED = frozenset({"unused", "declined"})
-"""How a permission ended whose break never began: it has moved nothing and excuses nothing."""
+"""How permissions ended whose break never began: they have moved nothing and excuse nothing."""
 
 
 class Span(NamedTuple):

@@ -65,6 +65,10 @@ class AmiActions(ABC):
         """A channel's variable by the channel's name; empty when unset."""
         return (await self.action("Getvar", {"Channel": channel, "Variable": name}))[0].get("Value", "")
 
+    async def set_variable(self, name: str, value: str, channel: str | None = None) -> None:
+        """Set a variable (or a function that can be written) of a channel, by its name; else a global variable."""
+        await self.action("Setvar", {"Channel": channel, "Variable": name, "Value": value})
+
     async def redirect(self, channel: str, context: str, exten: str, priority: int = 1) -> None:
         """Send a channel to a place in the dialplan."""
         fields: Fields = {"Channel": channel, "Context": context, "Exten": exten, "Priority": priority}

@@ -10,6 +10,7 @@ from telephony.pbx.prompts import playable
 
 NAMED = "b(gudok-named^s^1)"
 """Option of Queue() and Dial(): the leg's INVITE carries the call's id, as on the legs that Gudok makes."""
+NOW = "${STRFTIME(,,%s.%3q)}"
 
 
 def blocks_of(plan: Plan) -> dict[str, str]:
@@ -47,7 +48,8 @@ def service_numbers(queue: Queue) -> list[str]:
 
 
 def fallback(plan: Plan, queue: Queue) -> list[str]:
-    """The caller waits natively, for what is left of the queue's longest wait. A greeting would keep them from an
+    """The caller waits natively, for what is left of the queue's longest wait: it began with their arrival, unless
+    GUDOK_QUEUED tells that they have come to this queue later. A greeting would keep them from an
     operator who is free, so only one that must be heard out is played, once."""
     farewell = queue.at_max_wait.prompt if queue.at_max_wait else plan.farewell
     greeting = []
@@ -57,13 +59,14 @@ def fallback(plan: Plan, queue: Queue) -> list[str]:
             "Set(GUDOK_GREETED=1)",
             f"Playback({playable(plan, queue.greeting)})",
         ]
-    left = f"${{MAX(1,$[{queue.max_wait} - ${{EPOCH}} + ${{GUDOK_ARRIVED}}])}}"
+    left = f"${{MAX(1,$[{queue.max_wait} - ${{EPOCH}} + ${{GUDOK_QUEUED}}])}}"
     return lines(
         queue.name,
         [
             f"Set(GUDOK_QUEUE={queue.name})",
             f"Set(QUEUE_PRIO={max(0, queue.priority)})",
-            'ExecIf($["${GUDOK_ARRIVED}" = ""]?Set(GUDOK_ARRIVED=${STRFTIME(,,%s.%3q)}))',
+            f'ExecIf($["${{GUDOK_ARRIVED}}" = ""]?Set(GUDOK_ARRIVED={NOW}))',
+            'ExecIf($["${GUDOK_QUEUED}" = ""]?Set(GUDOK_QUEUED=${GUDOK_ARRIVED}))',
             "Answer(,i)",
             *greeting,
             f"(wait) Queue(gudok-{queue.name},{NAMED},,,{left})",
@@ -79,7 +82,7 @@ def returning(queue: Queue) -> list[str]:
         [
             f"Set(GUDOK_QUEUE={queue.name})",
             "GotoIf($[${EPOCH} - 0${GUDOK_BEAT} > 2]?away)",
-            "Stasis(gudok,back,${GUDOK_NUMBER},${GUDOK_ARRIVED},${GUDOK_QUEUE})",
+            "Stasis(gudok,back,${GUDOK_NUMBER},${GUDOK_ARRIVED},${GUDOK_QUEUE},${GUDOK_QUEUED})",
             'GotoIf($["${STASISSTATUS}" = "FAILED"]?away)',
             "Hangup()",
             "(away) Goto(gudok-fallback,${GUDOK_QUEUE},1)",
@@ -109,7 +112,7 @@ def feature_code(code: Code) -> list[str]:
 def transfer_number(queue: Queue) -> list[str]:
     if queue.transfer_number is None:
         return []
-    return [f"exten => {queue.transfer_number},1,Goto(gudok-fallback,{queue.name},1)"]
+    return lines(queue.transfer_number, [f"Set(GUDOK_QUEUED={NOW})", f"Goto(gudok-fallback,{queue.name},1)"])
 
 
 def directory_number(entry: DirectoryEntry) -> list[str]:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 PLACEHOLDER = re.compile(r"@([a-z_]+)@")
 
 CHANNEL_VARIABLES = (
-    *("GUDOK_CALL", "GUDOK_ROLE", "GUDOK_NUMBER", "GUDOK_ARRIVED", "GUDOK_QUEUE", "GUDOK_PRIORITY"),
+    *("GUDOK_CALL", "GUDOK_ROLE", "GUDOK_NUMBER", "GUDOK_ARRIVED", "GUDOK_QUEUE", "GUDOK_QUEUED"),
     *("GUDOK_OPERATOR", "GUDOK_ATTEMPT", "GUDOK_WHY", "GUDOK_PHONE", "GUDOK_PLAYBACK"),
 )
 """Shown by ARI with every channel: what a restarted router goes by."""

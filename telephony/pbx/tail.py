@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 LONGEST_LINE = 1 << 20
+FIRST_LINE = 4096
+"""So much of it, at most, tells one file from another."""
 _PACKED = {".gz", ".bz2", ".xz", ".zst"}
 
 
 class Position(msgspec.Struct, frozen=True, order=False):
-    """All before byte `offset` of the file with this `inode` has been read."""
+    """All before byte `offset` of this file has been read. `file`: see `identity`."""
 
-    inode: int
+    file: int
     offset: int
+
+
+def identity(handle: BinaryIO) -> int:
+    """What tells a file from the others, also from one that is made later: a new file may get the inode of one that was
+    deleted, so its first line counts too, as soon as there is one. Until then it is the inode."""
+    inode = os.fstat(handle.fileno()).st_ino
+    first, end, _ = os.pread(handle.fileno(), FIRST_LINE, 0).partition(b"\n")
+    if not end and len(first) < FIRST_LINE:
+        return inode
+    return int.from_bytes(blake2b(first, digest_size=8, salt=inode.to_bytes(8)).digest()) >> 1
 
 
 def end_of(file: Path) -> Position | None:
     """The position behind everything the file holds now; None when it does not exist."""
     try:
-        found = file.stat()
+        with file.open("rb") as handle:
+            return Position(identity(handle), os.fstat(handle.fileno()).st_size)
     except FileNotFoundError:
         return None
-    return Position(found.st_ino, found.st_size)
 
 
 class Tail:
@@ -47,7 +60,7 @@ class Tail:
         self.caught_up = False
         """The last look found nothing more to read."""
         self._handle: BinaryIO | None = None
-        self._inode = 0
+        self._inode = self._identity = 0
         self._offset = 0
         self._partial = b""
         self._skipping = False
@@ -56,7 +69,7 @@ class Tail:
     @property
     def position(self) -> Position | None:
         """Behind the last whole line given out; None before the first file was opened."""
-        return Position(self._inode, self._offset) if self._handle else self._wanted
+        return Position(self._identity, self._offset) if self._handle else self._wanted
 
     def close(self) -> None:
         if self._handle is not None:
@@ -72,8 +85,11 @@ class Tail:
         if not data:
             return
         *whole, self._partial = (self._partial + data).split(b"\n")
+        if whole and self._identity == self._inode:
+            assert self._handle is not None
+            self._identity = identity(self._handle)
         for line in whole:
-            start = Position(self._inode, self._offset)
+            start = Position(self._identity, self._offset)
             self._offset += len(line) + 1
             if self._skipping:
                 self._skipping = False
@@ -96,6 +112,7 @@ class Tail:
             self.truncations += 1
             self._handle.seek(0)
             self._offset, self._partial, self._skipping = 0, b"", False
+            self._identity = self._inode
         if data := self._handle.read(limit):
             return data
         while self._open_next():
@@ -107,9 +124,9 @@ class Tail:
         """Open the file that the wanted position names, or else the current one."""
         wanted = self._wanted
         if wanted is not None:
-            path = next((path for path in self._siblings() if _inode(path) == wanted.inode), None)
-            if path is not None and self._open(path, wanted.offset):
-                return True
+            for path in self._siblings():
+                if self._open(path, wanted.offset) and wanted.file in (self._identity, self._inode):
+                    return True
         if not self._open(self.file, 0):
             return False
         self.lost += wanted is not None
@@ -127,17 +144,18 @@ class Tail:
         later = [path for path in paths if path != self.file and _modified(path) >= since]
         if self._partial:
             self._give_up_partial()
-        self._handle.close()
         return self._open(min(later, key=_modified) if later else self.file, 0)
 
     def _open(self, path: Path, offset: int) -> bool:
+        if self._handle is not None:
+            self._handle.close()
         try:
             # Stays open between calls: the handle is how a renamed file is read to its end.
             self._handle = path.open("rb", buffering=0)
         except FileNotFoundError:
             self._handle = None
             return False
-        self._inode = os.fstat(self._handle.fileno()).st_ino
+        self._inode, self._identity = os.fstat(self._handle.fileno()).st_ino, identity(self._handle)
         self._handle.seek(offset)
         self._offset, self._partial, self._skipping = offset, b"", False
         return True

@@ -125,9 +125,9 @@ class Translator:
                 if channel.id in self._known:
                     self._deliver(ev.LegReady(channel=channel.id))
             case ["inbound", number, arrived]:
-                self._arrived(channel, number, arrived, None)
-            case ["back", number, arrived, queue]:
-                self._arrived(channel, number, arrived, queue)
+                self._arrived(channel, number, arrived)
+            case ["back", number, arrived, queue, queued]:
+                self._arrived(channel, number, arrived, queue, queued)
             case ["own", phone, number]:
                 self._known.add(channel.id)
                 public, trunk = self.public(number)
@@ -140,16 +140,18 @@ class Translator:
             case _:
                 raise ValueError(f"Stasis() with arguments this service does not know: {event.args[:1]}")
 
-    def _arrived(self, channel: Channel, number: str, arrived: str, queue: str | None) -> None:
+    def _arrived(self, channel: Channel, number: str, arrived: str, queue: str | None = None, queued: str = "") -> None:
         self._known.add(channel.id)
+        came = moment(arrived, channel.creationtime)
         self._deliver(
             ev.CallerArrived(
                 channel=channel.id,
                 number=number,
                 caller=self._token(channel.caller.number),
-                arrived=moment(arrived, channel.creationtime),
+                arrived=came,
                 via="trunk" if queue is None else "fallback",
                 queue=queue,
+                queued=None if queue is None else moment(queued, came),
                 up=channel.state == "Up",
             )
         )

@@ -20,7 +20,8 @@ NUMBERS_WAITING = 20_000
 
 
 class CelPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """The PBX's record is read up to byte `offset` of `file`, which then had this inode."""
+    """The PBX's record is read up to byte `offset` of `file`. `inode` tells which of those that bore this name; it is
+    made of the inode and the first line."""
 
     file: str
     inode: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from telephony.core import events as ev
 from telephony.core.effects import MirrorMember
@@ -86,6 +87,7 @@ class NativeQueue:
         """AMI Redirect to gudok-return: the caller enters our application, or stays where nobody takes callers."""
         self._drop_legs_of(channel)
         self._switch.leave_bridge(channel)
+        queued = datetime.fromtimestamp(float(channel.variables["GUDOK_QUEUED"]), UTC)
         channel.waits_in, channel.where = None, "ours"
         self._switch.tell(
             channel,
@@ -96,6 +98,7 @@ class NativeQueue:
                 arrived=self._switch.record.truth[channel.id].arrived,
                 via="fallback",
                 queue=queue,
+                queued=queued,
             ),
         )
 

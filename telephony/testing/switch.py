@@ -77,6 +77,7 @@ class Switch:
         """Into the native queue, which answers."""
         self.leave_bridge(channel)
         channel.where, channel.waits_in, channel.state = "fallback", queue, "up"
+        channel.variables.setdefault("GUDOK_QUEUED", channel.variables["GUDOK_ARRIVED"])
         self.record.truth[channel.id].via_fallback = True
 
     def dial(self, phone: Phone, number: str) -> Channel:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from telephony.pbx.agi import AgiRequest, AgiServer
-from telephony.pbx.ami_types import QueueCallerAbandon, QueueCallerJoin, QueueMemberAdded
+from telephony.pbx.ami_types import QueueCallerAbandon, QueueCallerJoin, QueueCallerLeave, QueueMemberAdded
 from telephony.pbx.ari import AriClient
 from telephony.pbx.ari.events import StasisStart
 from telephony.pbx.embedded import EmbeddedPbx
@@ -232,6 +232,7 @@ async def test_a_waiting_caller_comes_back_with_the_true_arrival(settings: Setti
         entered = await heard.until(StasisStart)
         assert entered.args[:2] == ["back", "1302"]
         assert entered.args[3] == "house_calls"
+        assert entered.args[4] == entered.args[2], "they have been in this queue from the beginning"
         assert abs(float(entered.args[2]) - begun) < 1
         assert entered.channel.id == joined.uniqueid
         await ari.channels.hangup(entered.channel.id)
@@ -249,12 +250,37 @@ async def test_a_caller_sent_back_in_vain_goes_on_waiting(settings: Settings) ->
         await outside.hang_up()
 
 
-async def test_a_number_nobody_serves_is_gudoks_to_say(settings: Settings) -> None:
+async def test_a_caller_waits_natively_for_what_is_left_in_their_queue(pbx: EmbeddedPbx, settings: Settings) -> None:
+    """Counted from when they entered it, not from their arrival; that stays with them when they come back."""
+    async with (
+        manager(settings) as (ami, native),
+        router(settings) as (ari, heard),
+        caller(settings, OUTSIDE) as outside,
+    ):
+        await outside.dial("1300")
+        joined = await native.until(QueueCallerJoin)
+        moved = time.time() - 1796  # of 1800 s
+        for name, moment in (("GUDOK_ARRIVED", moved - 600), ("GUDOK_QUEUED", moved)):
+            pbx.console(f"dialplan set chanvar {joined.channel} {name} {moment:.3f}")
+        await ami.redirect(joined.channel, "gudok-fallback", "booking")
+        await native.until(QueueCallerJoin)
+        await native.until(QueueCallerLeave)
+        assert time.time() - moved > 1798
+        await beat(ari)
+        await ami.redirect(joined.channel, "gudok-return", "booking")
+        entered = await heard.until(StasisStart)
+        assert entered.args[4] == f"{moved:.3f}"
+        await ari.channels.hangup(entered.channel.id)
+
+
+@pytest.mark.parametrize(("dialed", "number"), [("1999", "1999"), ("info", "s"), ("~x", "s")])
+async def test_a_number_nobody_serves_is_gudoks_to_say(settings: Settings, dialed: str, number: str) -> None:
+    """Whatever it is made of."""
     async with router(settings) as (ari, heard), caller(settings, OUTSIDE) as outside:
         await beat(ari)
-        await outside.dial("1999")
+        await outside.dial(dialed)
         entered = await heard.until(StasisStart)
-        assert entered.args[:2] == ["inbound", "1999"]
+        assert entered.args[:2] == ["inbound", number]
         assert entered.channel.channelvars["GUDOK_QUEUE"] == ""
         await ari.channels.hangup(entered.channel.id)
 

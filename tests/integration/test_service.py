@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from telephony.exits import Exit
+from telephony.guard import rescue
 from telephony.pbx.ami_types import QueueCallerJoin
 from telephony.pbx.ari import AriClient
 from telephony.pbx.embedded import EmbeddedPbx
@@ -315,6 +316,76 @@ async def test_a_stopped_service_leaves_its_waiting_callers_to_the_native_queue(
         await outside.hang_up()
     assert staffed.process is not None
     assert staffed.process.returncode == Exit.OK
+
+
+async def test_a_talk_ends_for_both_though_the_service_is_stopped(staffed: Gudok) -> None:
+    """Nobody is there to see that the operator has hung up, but for the PBX itself."""
+    settings = staffed.settings
+    async with phone(settings, "phone01") as anna, caller(settings, OUTSIDE) as outside:
+        async with staffed.running():
+            await staffed.does("operators", "login", "anna", "phone01")
+            await outside.dial("1300")
+            await anna.answer()
+            await outside.hears_sound()
+        await anna.hears_sound()
+        await anna.hang_up()
+        await outside.closed()
+        async with staffed.running():
+            [call] = await until_logged(staffed, 1)
+    assert (call["outcome"], call["last_operator"]) == ("answered", "anna")
+
+
+async def test_who_is_alone_when_the_callers_are_handed_over_is_hung_up(staffed: Gudok) -> None:
+    """The operator has hung up while no router lived to see it."""
+    settings = staffed.settings
+    async with phone(settings, "phone01") as anna, caller(settings, OUTSIDE) as outside:
+        async with staffed.running():
+            await staffed.does("operators", "login", "anna", "phone01")
+            await outside.dial("1300")
+            await anna.answer()
+            await outside.hears_sound()
+            router = await staffed.router()
+            os.kill(router, signal.SIGSTOP)
+            assert staffed.process is not None
+            staffed.process.kill()
+            os.kill(router, signal.SIGKILL)
+        await anna.hang_up()
+        await anna.closed()
+        assert outside.calls[0].ended is None
+        assert await rescue(settings) == 0
+        await outside.closed()
+
+
+async def test_a_wait_is_counted_from_one_moment_through_kill_fallback_and_return(staffed: Gudok) -> None:
+    """From the transfer into the queue: not from the arrival, and not from the return."""
+    settings = staffed.settings
+    async with (
+        manager(settings) as (ami, native),
+        phone(settings, "phone01") as anna,
+        caller(settings, OUTSIDE) as outside,
+    ):
+        async with staffed.running():
+            await staffed.does("operators", "login", "anna", "phone01")
+            await outside.dial("1300")
+            talk = await anna.answer()
+            await outside.hears_sound()
+            assert await anna.transfer("803") == 202
+            assert await anna.transferred(talk) == 200
+            await anna.closed(talk)
+            await staffed.does("operators", "logout", "anna")
+            [waiting] = await staffed.calls()
+            assert staffed.process is not None
+            staffed.process.kill()
+            joined = await native.until(QueueCallerJoin)
+            queued = float(await ami.get_variable(joined.channel, "GUDOK_QUEUED"))
+            await staffed.ended()
+        async with staffed.running():
+            [back] = await staffed.calls()
+            await outside.hang_up()
+    assert waiting["queue"] == back["queue"] == "house_calls"
+    assert waiting["arrived"] < waiting["queued"]
+    for entered in (waiting["queued"], back["queued"]):
+        assert abs(datetime.fromisoformat(entered).timestamp() - queued) < 0.01
 
 
 async def test_a_killed_parent_leaves_no_router_and_no_caller_behind(staffed: Gudok) -> None:

@@ -44,6 +44,7 @@ PLAN = Plan(
             name="paid",
             label="Paid",
             numbers=("1304",),
+            transfer_number="805",
             require={"paid": 1},
             wrap_up=0,
             max_wait=90,

@@ -31,15 +31,39 @@ def talking(story: Story) -> tuple[Operator, Caller]:
 # -- the router is killed
 
 
+def heard_out(story: Story, caller: Caller) -> None:
+    """The greeting of this queue must be, from its beginning if need be, before an operator is rung."""
+    assert caller.hears == "prompt"
+    anna = at_work(story)
+    assert not anna.rings()
+    story.passes(3)
+    assert anna.rings_for(caller)
+    assert caller.hears == "music"
+    assert caller.record.queues == ["polite"]
+
+
 def test_during_the_greeting(story: Story) -> None:
     caller = story.calls("1306")
     story.passes(1)
     assert caller.hears == "prompt"
     story.restart_router()
-    assert not caller.gone
-    anna = at_work(story)
-    assert anna.rings_for(caller)
-    assert caller.hears == "music"
+    heard_out(story, caller)
+
+
+def test_the_line_breaks_during_the_greeting(story: Story) -> None:
+    caller = story.calls("1306")
+    story.lose_connection()
+    story.reconnect()
+    heard_out(story, caller)
+
+
+def test_who_comes_before_the_picture_is_greeted_all_the_same(story: Story) -> None:
+    story.kill_router()
+    with story.at_once():
+        story.start_router()
+        assert not story.center.pbx_up
+        caller = story.calls("1306")
+    heard_out(story, caller)
 
 
 def test_while_waiting_the_place_is_kept(story: Story) -> None:
@@ -320,6 +344,42 @@ def test_callers_of_the_dead_router_are_handed_over_after_ten_seconds(story: Sto
     anna.is_back()
     assert anna.rings_for(caller)
     assert caller.record.queues == ["urgent", "urgent"]
+
+
+def test_the_longest_wait_goes_on_through_the_native_queue(story: Story) -> None:
+    """It is 90 s in this queue."""
+    zoe = story.operator("zoe", paid=1)
+    zoe.logs_in("phone01")
+    zoe.dials("201")
+    caller = story.calls("1304")
+    story.passes(40)
+    story.kill_router()
+    story.passes(30)
+    assert story.pbx.native.waiting() == [caller.channel]
+    story.start_router()
+    story.passes(15)
+    assert caller.hears == "music"
+    story.passes(5)
+    assert caller.hears == "prompt"
+
+
+def test_a_wait_after_a_transfer_goes_on_through_the_native_queue(story: Story) -> None:
+    """It began with the transfer: neither with the arrival, nor with the return. An overflow is due after 30 s."""
+    anna = at_work(story)
+    caller = story.calls("1302")
+    anna.answers()
+    story.passes(100)
+    anna.transfers_to("802")
+    moved = story.clock.now()
+    story.passes(20)
+    story.kill_router()
+    story.passes(15)
+    assert story.pbx.native.waiting() == [caller.channel]
+    story.start_router()
+    [call] = story.center.calls.values()
+    assert call.queued is not None
+    assert abs((call.queued - moved).total_seconds()) < 1
+    assert call.step == 1
 
 
 # -- the router freezes

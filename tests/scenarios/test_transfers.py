@@ -99,6 +99,56 @@ def test_blind_that_fails_with_the_operator_gone_goes_to_the_head_of_the_queue(s
     assert later.hears == "music"
 
 
+def long_talk(story: Story, number: str, seconds: float, **skills: int) -> tuple[Operator, Caller]:
+    """Eve has talked with a caller for longer than callers of that queue may wait."""
+    eve = story.operator("eve", **skills)
+    eve.logs_in("phone01")
+    caller = story.calls(number)
+    eve.answers()
+    story.passes(seconds)
+    return eve, caller
+
+
+def test_the_talk_before_a_failed_transfer_is_no_waiting(story: Story) -> None:
+    eve, caller = long_talk(story, "1304", 100, paid=1)
+    eve.transfers_to("201")
+    eve.hangs_up()
+    zoe = story.operator("zoe", paid=1)
+    zoe.logs_in("phone02")
+    story.telephone("doctor01").rejects()
+    assert eve.rings_for(caller) or zoe.rings_for(caller)
+
+
+def test_the_talk_before_a_failed_transfer_does_not_let_the_caller_overflow(story: Story) -> None:
+    eve, caller = long_talk(story, "1303", 50, results=1)
+    eve.transfers_to("201")
+    eve.hangs_up()
+    story.telephone("doctor01").rejects()
+    story.passes(11)  # her wrap-up
+    assert eve.rings_for(caller)
+    assert caller.record.queue == "results"
+
+
+def test_the_talk_is_no_waiting_for_whoever_is_given_back_to_a_phone_that_hangs_up(story: Story) -> None:
+    eve, caller = long_talk(story, "1304", 100, paid=1)
+    eve.transfers_to("201")
+    story.telephone("doctor01").rejects()
+    eve.hangs_up()
+    assert eve.rings_for(caller)
+
+
+@pytest.mark.parametrize("queue", ["1304", "1303"])
+def test_the_talk_is_no_waiting_when_the_transfer_fails_after_a_restart(story: Story, queue: str) -> None:
+    eve, caller = long_talk(story, queue, 100, paid=1, results=1)
+    eve.transfers_to("201")
+    eve.hangs_up()
+    story.restart_router()
+    story.telephone("doctor01").rejects()
+    story.passes(11)
+    assert eve.rings_for(caller)
+    assert caller.record.queue == ("paid" if queue == "1304" else "results")
+
+
 def test_blind_to_nobody_leaves_the_talk_as_it_is(story: Story) -> None:
     anna, caller = talking(story, "boris")
     story.operators["boris"].dials("201")
@@ -107,6 +157,28 @@ def test_blind_to_nobody_leaves_the_talk_as_it_is(story: Story) -> None:
         assert caller.hears == "anna"
     assert [result for _, _, result in caller.record.transfers] == ["failed"] * 3
     assert anna.state == "talking"
+
+
+def test_blind_into_a_queue_that_nobody_serves_leaves_the_talk_as_it_is(story: Story) -> None:
+    """Its callers are not to wait: they would be told so, and lost."""
+    anna, caller = talking(story)
+    anna.transfers_to("805")
+    assert caller.hears == "anna"
+    assert anna.hears == caller.channel.caller
+    assert caller.record.transfers == [("blind", "805", "failed")]
+    assert caller.record.queues == ["booking"]
+
+
+def test_attended_into_a_queue_that_nobody_serves_leaves_the_talk_as_it_is(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.consults("805")
+    assert anna.hears == "prompt"
+    anna.completes_transfer()
+    anna.resumes()
+    assert caller.hears == "anna"
+    assert caller.record.transfers == [("attended", "805", "failed")]
+    story.passes(5)
+    assert len(anna.talking) == 1, "the consultation ends by itself"
 
 
 def test_blind_to_a_specialist_and_the_caller_hangs_up_meanwhile(story: Story) -> None:

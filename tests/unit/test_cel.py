@@ -275,9 +275,42 @@ def test_a_file_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
 def test_a_position_in_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
     file = tmp_path / "cel.csv"
     file.write_bytes(whole_call("gudok-1.1"))
-    cel = reader(file, Position(inode=1, offset=500))
+    cel = reader(file, Position(file=1, offset=500))
     assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
     assert cel.tail.lost == 1
+
+
+def test_a_new_file_with_the_inode_of_the_one_that_was_read_is_read_from_its_beginning(tmp_path: Path) -> None:
+    """The record was deleted, as somebody had no room, and the file system gave its inode away again."""
+    file = tmp_path / "cel.csv"
+    file.write_bytes(whole_call("gudok-1.1"))
+    before = reader(file)
+    assert [call.call for call in read_all(before)] == ["gudok-1.1"]
+    file.write_bytes(whole_call("gudok-1.2") + whole_call("gudok-1.3"))
+    cel = reader(file, before.position)
+    assert [call.call for call in read_all(cel)] == ["gudok-1.2", "gudok-1.3"]
+    assert cel.tail.lost == 1
+
+
+def test_a_position_by_inode_alone_counts(tmp_path: Path) -> None:
+    """As it was stored before the first line counted."""
+    file = tmp_path / "cel.csv"
+    first = whole_call("gudok-1.1")
+    file.write_bytes(first + whole_call("gudok-1.2"))
+    cel = reader(file, Position(file.stat().st_ino, len(first)))
+    assert [call.call for call in read_all(cel)] == ["gudok-1.2"]
+
+
+def test_a_position_in_a_file_that_was_empty_is_found_again(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.touch()
+    cel = reader(file)
+    assert read_all(cel) == []
+    empty = cel.position
+    file.write_bytes(whole_call("gudok-1.1"))
+    assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
+    for known, calls in ((empty, ["gudok-1.1"]), (cel.position, [])):
+        assert [call.call for call in read_all(reader(file, known))] == calls
 
 
 def test_who_begins_at_the_end_hears_only_what_comes(tmp_path: Path) -> None:

@@ -156,6 +156,16 @@ def test_what_cannot_be_done_is_told_in_a_line(staffed: Path, words: list[str], 
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("what", ["operators", "roster"])
+@pytest.mark.parametrize("file", ["", "missing.csv"], ids=["a folder", "missing"])
+def test_a_file_that_cannot_be_read_is_a_mistake_like_those_in_it(
+    staffed: Path, what: str, file: str, capsys: Captured
+) -> None:
+    signed = ["--by", "anna"] if what == "roster" else []
+    assert cli.main([what, "import", str(staffed / file), *signed]) == Exit.MISTAKE
+    assert capsys.readouterr().err.startswith(f"gudok: {staffed / file}: ")
+
+
 def test_a_roster_with_mistakes_is_not_imported(home: Path, capsys: Captured) -> None:
     (home / "bad.csv").write_text(ROSTER + "b b,,x,booking:99,12\n")
     assert cli.main(["operators", "import", str(home / "bad.csv")]) == Exit.MISTAKE

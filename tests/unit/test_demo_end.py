@@ -74,17 +74,18 @@ def test_interrupted_while_it_is_being_imported_it_leaves_quietly() -> None:
     assert "Traceback" not in told
 
 
-def test_a_length_of_the_day_that_is_no_number_is_a_line() -> None:
+@pytest.mark.parametrize("given", ["abc", "-5", "0", "1.5"])
+def test_a_length_of_the_day_that_is_no_number_is_a_line(given: str) -> None:
     demo = subprocess.run(
         [sys.executable, "-m", "benchmarks.demo"],
-        env={**os.environ, "DEMO_SECONDS": "abc"},
+        env={**os.environ, "DEMO_SECONDS": given},
         capture_output=True,
         text=True,
         timeout=20,
         check=False,
     )
     assert demo.returncode == 2
-    assert demo.stderr == "DEMO_SECONDS='abc' is no number of seconds, such as 60\n"
+    assert demo.stderr == f"DEMO_SECONDS={given!r} is no number of seconds, such as 60\n"
 
 
 def test_a_whole_day_must_have_had_all_of_its_plot() -> None:

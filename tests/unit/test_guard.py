@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from telephony.guard import Channel, hand_over, rings_in_vain, waits
+from telephony.guard import LEFT, Channel, hand_over, rings_in_vain, talks, waits
 
 
 def channel(data: str, bridge: str = "", application: str = "Stasis", name: str = "PJSIP/t-1") -> Channel:
@@ -48,6 +48,9 @@ def test_talking_pairs_own_calls_and_strangers_are_left_alone(row: Channel) -> N
     assert not rings_in_vain(row)
 
 
+NOBODY_BEATS = ("set", "GUDOK_BEAT", "0")
+
+
 class Switchboard:
     """A PBX with these channels; `gone` hang up before they can be redirected."""
 
@@ -61,6 +64,11 @@ class Switchboard:
     async def get_variable(self, channel: str, name: str) -> str:
         assert name == "GUDOK_QUEUE"
         return self.queues.get(channel, "")
+
+    async def set_variable(self, name: str, value: str, channel: str | None = None) -> None:
+        if channel == self.gone:
+            raise OSError("Channel does not exist")
+        self.done.append(("set", name, value, *([channel] if channel else [])))
 
     async def redirect(self, channel: str, context: str, exten: str) -> None:
         if channel == self.gone:
@@ -84,7 +92,43 @@ async def test_each_caller_goes_to_the_fallback_of_their_queue_and_idle_legs_end
     )
     assert await hand_over(pbx, "booking") == 2
     assert pbx.done == [
+        NOBODY_BEATS,
         ("redirect", "PJSIP/t-1", "gudok-fallback", "children"),
         ("redirect", "PJSIP/t-2", "gudok-fallback", "booking"),
         ("hang up", "PJSIP/101-4"),
     ]
+
+
+async def test_a_talk_is_to_end_for_both_and_who_is_alone_already_is_hung_up() -> None:
+    pbx = Switchboard(
+        [
+            channel("gudok,inbound,1300,1.5", "gudok-1.1-r1-b1", name="PJSIP/t-1"),
+            channel("gudok,leg", "gudok-1.1-r1-b1", name="PJSIP/101-2"),
+            channel("gudok,inbound,1300,2.5", "gudok-1.2-r1-b1", name="PJSIP/t-3"),
+            channel("gudok,inbound,1300,3.5", "gudok-1.3-r1-b1", name="PJSIP/t-4"),
+            channel("gudok,leg", "gudok-1.3-r1-b1", name="PJSIP/102-5"),
+        ],
+        queues={},
+        gone="PJSIP/102-5",
+    )
+    assert await hand_over(pbx, "booking") == 0
+    assert pbx.done == [
+        NOBODY_BEATS,
+        ("hang up", "PJSIP/t-3"),
+        ("set", "GUDOK_PEER", "PJSIP/101-2", "PJSIP/t-1"),
+        ("set", "CHANNEL(hangup_handler_wipe)", LEFT, "PJSIP/t-1"),
+        ("set", "GUDOK_PEER", "PJSIP/t-1", "PJSIP/101-2"),
+        ("set", "CHANNEL(hangup_handler_wipe)", LEFT, "PJSIP/101-2"),
+        ("set", "GUDOK_PEER", "PJSIP/102-5", "PJSIP/t-4"),
+        ("set", "CHANNEL(hangup_handler_wipe)", LEFT, "PJSIP/t-4"),
+    ]
+
+
+def test_neither_the_native_queues_talks_nor_those_who_wait_are_talks_of_ours() -> None:
+    rows = [
+        channel("gudok-booking,,,,", "2f1c", application="Queue", name="PJSIP/t-1"),
+        channel("", "2f1c", application="AppQueue", name="PJSIP/101-2"),
+        channel("gudok,inbound,1300,1.5", "gudok-hold-default", name="PJSIP/t-3"),
+        channel("gudok,inbound,1300,1.5", name="PJSIP/t-4"),
+    ]
+    assert talks(rows) == []

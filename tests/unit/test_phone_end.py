@@ -28,9 +28,9 @@ async def phone_in(home: Path) -> Softphone:
 async def test_a_phone_that_ends_while_the_loop_is_busy_leaves_nothing_behind(tmp_path: Path) -> None:
     """Its end and the end of our patience are seen at the same moment."""
     phone = await phone_in(tmp_path)
-    stopping = asyncio.create_task(phone.stop())
+    stopping = asyncio.create_task(phone.stop(grace=0.1))
     await asyncio.sleep(0)
-    time.sleep(3.1)  # noqa: ASYNC251 - just that
+    time.sleep(0.2)  # noqa: ASYNC251 - just that
     await stopping
     assert not phone.folder.exists()
     await phone.stop()

@@ -133,10 +133,11 @@ def test_service_numbers_codes_and_fallback(config: Path, tmp_path: Path) -> Non
     hints = section(extensions, "gudok-hints")
     assert "exten => _*24X!,hint,Stasis:hand-${EXTEN:3}" in hints
     assert "exten => 801,hint,Stasis:queue-booking" in hints
-    assert "exten => 802,1,Goto(gudok-fallback,children,1)" in section(extensions, "gudok-away")
+    transferred = "exten => 802,1,Set(GUDOK_QUEUED=${STRFTIME(,,%s.%3q)})\n same => n,Goto(gudok-fallback,children,1)"
+    assert transferred in section(extensions, "gudok-away")
     assert "exten => 201,1,Dial(PJSIP/doctor01,30," in section(extensions, "gudok-away")
     fallback = section(extensions, "gudok-fallback")
-    assert "Queue(gudok-booking,b(gudok-named^s^1),,,${MAX(1,$[1800 - ${EPOCH} + ${GUDOK_ARRIVED}])})" in fallback
+    assert "Queue(gudok-booking,b(gudok-named^s^1),,,${MAX(1,$[1800 - ${EPOCH} + ${GUDOK_QUEUED}])})" in fallback
     assert "Playback(gudok/welcome)" not in fallback, "a greeting must not delay a caller whom an operator could take"
 
 

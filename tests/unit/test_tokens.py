@@ -22,7 +22,6 @@ def test_other_numbers_stay_apart() -> None:
     assert normalise("1300") == "1300"
     assert normalise("+81 3 0000 0000") == "81300000000"
     assert normalise("810 81 3 0000 0000") == "81300000000"
-    assert normalise("Anonymous") == "anonymous"
 
 
 def test_a_token_is_the_same_after_a_restart_and_another_with_another_key() -> None:
@@ -45,8 +44,12 @@ def test_each_new_pair_is_handed_over_once() -> None:
     assert known.number(token) == "79000000001"
 
 
-def test_a_withheld_number_has_no_token() -> None:
-    assert Tokens(KEY).token("") == ""
+@pytest.mark.parametrize("shown", ["", "anonymous", "Unavailable", "неизвестен"])
+def test_a_withheld_number_has_no_token(shown: str) -> None:
+    """All who withhold theirs would be one caller else."""
+    kept: list[tuple[str, str]] = []
+    assert Tokens(KEY, lambda token, number: kept.append((token, number))).token(shown) == ""
+    assert kept == []
 
 
 def test_a_number_can_be_forgotten() -> None:

@@ -77,11 +77,11 @@ class Softphone(Ear):
     ) -> None:
         await self.stop()
 
-    async def stop(self) -> None:
-        """Hang up, unregister, end the process, delete its folder with the recordings, thousands of entries. Raises
-        OSError when that is not possible."""
+    async def stop(self, grace: float = 3.0) -> None:
+        """Hang up, unregister, end the process (after `grace` seconds by force), delete its folder with the recordings,
+        thousands of entries. Raises OSError when that is not possible."""
         try:
-            await self._baresip.stop()
+            await self._baresip.stop(grace)
         finally:
             with contextlib.suppress(FileNotFoundError):  # stopped before
                 await asyncio.to_thread(shutil.rmtree, self.folder)
