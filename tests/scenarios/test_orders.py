@@ -101,6 +101,17 @@ def test_on_another_break_the_pause_of_the_order_comes_after_it(story: Story) ->
     assert anna.state == "ready"
 
 
+def test_an_order_that_lasts_longer_goes_on_when_the_first_is_over(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    order(story, olga, "anna", minutes=5)
+    name = order(story, olga, "anna", minutes=10)
+    story.passes(minutes=6)
+    assert anna.states == ["ready", "break", "break"]
+    assert story.log.breaks.of(PermissionGiven, "anna")[-1].order == name
+    story.passes(minutes=5)
+    assert anna.state == "ready"
+
+
 def test_who_ends_the_break_early_is_told_of_the_order(story: Story) -> None:
     anna, olga = anna_at_work(story), story.operator("olga")
     anna.asks_break(EMERGENCY, "1")
