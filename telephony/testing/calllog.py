@@ -229,7 +229,8 @@ class CallLog:
         was = intervals[-1] if intervals and intervals[-1].ended is None else None
         if was is not None:
             was.ended = fact.at
-            if (was.state, was.reason, was.call, was.phone) == (fact.state, fact.reason, fact.call, fact.phone):
+            before = (was.state, was.reason, was.call, was.phone, was.permission)
+            if before == (fact.state, fact.reason, fact.call, fact.phone, fact.permission):
                 self.oddities.append(fact)
         if fact.state == State.OFFLINE:
             if was is not None:

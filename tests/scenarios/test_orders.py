@@ -105,6 +105,30 @@ def test_on_another_break_the_pause_of_the_order_comes_after_it(story: Story) ->
     assert anna.state == "ready"
 
 
+def test_an_order_that_lasts_longer_goes_on_when_the_first_is_over(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    order(story, olga, "anna", minutes=5)
+    name = order(story, olga, "anna", minutes=10)
+    story.passes(minutes=6)
+    assert anna.states == ["ready", "break", "break"]
+    assert story.log.breaks.of(PermissionGiven, "anna")[-1].order == name
+    story.passes(minutes=5)
+    assert anna.state == "ready"
+
+
+def test_no_break_covers_the_time_between_two_when_nobody_lived_to_end_the_first(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    it_is(story, "0:10")
+    anna.asks_break()
+    order(story, olga, "anna", minutes=60)
+    story.restart_router(after=16 * 60)
+    assert anna.states == ["ready", "break", "ready", "break"]
+    first, between = story.log.intervals["anna"][1:3]
+    assert first.ended == first.since + timedelta(minutes=15)
+    assert between.reason == "break_over"
+    assert anna.interval.reason == "management"
+
+
 def test_who_ends_the_break_early_is_told_of_the_order(story: Story) -> None:
     anna, olga = anna_at_work(story), story.operator("olga")
     anna.asks_break(EMERGENCY, "1")
