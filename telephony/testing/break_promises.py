@@ -1,146 +1,146 @@
-"""I4, looked at from outside the rules: by what was stated, by the roster, and by what the native queues show.
+"""I4, looked at from outside the rules: by what was stated, by the roster, and by what the PBX shows.
 
-Nobody is on a break without a permission that covers this very moment; a technical one stands in a planned break of
-the roster that was not used, at its time (later only for what callers took of it, or for want of a place), and fits
-under the cap when it is given; an operator on a break is never rung; and the intervals of an operator's states add up
-to the time they were logged in.
+Nobody is on a break without a permission that covers this very moment: an order that lets them pause and was not
+withdrawn, an emergency of the due length that was not rejected, or a planned break of the roster that was not used, at
+its time and within the shift (later only for what callers took of it, or for want of a place). The cap holds at every
+instant. Nobody is on a break with a caller at the other end, nor rung on it. And the intervals of an operator's states
+add up to the time they were logged in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from math import ceil
 
 from telephony.core import effects as do
 from telephony.core import events as ev
-from telephony.core.break_facts import (
-    BreakKind,
-    ClaimEnded,
-    ClaimMade,
-    OrderGiven,
-    OrderWithdrawn,
-    PermissionEnded,
-    PermissionGiven,
-)
-from telephony.core.breaks import place_for
+from telephony.core.break_facts import BreakAsked, BreakKind, ClaimMade, PermissionGiven, Verdict
 from telephony.core.center import Center, first_queues
 from telephony.core.commands import LogIn
-from telephony.core.facts import AnyFact, CallOpened, OperatorChanged
-from telephony.core.operators import State
-from telephony.testing.skills import may_take
+from telephony.core.fact import Fact
+from telephony.core.facts import AnyFact, OperatorChanged
+from telephony.core.operators import IN_CALL, State
+from telephony.core.roster import Shift, Slot
+from telephony.testing.break_cap import Cap
+from telephony.testing.breaks_stated import BreaksStated
 from telephony.testing.story import Story
-from telephony.testing.with_callers import WithCallers
 
 
 class BreakPromises:
-    """What was stated so far, uncommitted facts included; a new life of the router knows what was committed."""
+    """Told of every decision, in order."""
 
     def __init__(self) -> None:
-        self._open: dict[str, PermissionGiven] = {}
-        self._used: dict[tuple[str, datetime], str] = {}
-        """Login and slot -> the permission that took it."""
-        self._states: dict[str, OperatorChanged] = {}
-        self._orders: dict[str, OrderGiven] = {}
+        self._stated = BreaksStated()
+        self._cap = Cap()
         self._started: datetime | None = None
-        self._with_callers = WithCallers()
-        self._turns: dict[str, ClaimMade] = {}
-        """Login -> the last time they were told to wait for a place."""
-        self._served: dict[str, tuple[datetime, datetime]] = {}
-        """Login -> slot for which they have waited, and when that ended."""
 
     def watch(self, story: Story, event: ev.AnyEvent, effects: Sequence[do.AnyEffect | AnyFact]) -> None:
         if isinstance(event, ev.Started):
-            self._start_anew(story)
+            self._stated, self._started = BreaksStated(story.log), story.clock.now()
+            self._cap.start_anew(self._stated)
+        technical = []
         for effect in effects:
-            self._note(story, effect)
+            if isinstance(effect, PermissionGiven) and self._check_given(story, effect):
+                technical.append(effect)
+            self._check(story, effect)
+            if isinstance(effect, Fact):
+                self._stated.note(effect)
         check_claims(story.center)
-        for login, changed in self._states.items():
+        persons = {login: agent.person for login, agent in story.center.agents.items()}
+        self._cap.watch(story.plan, persons, self._stated, technical)
+        self._check_permissions()
+        self._check_turns(story)
+        for login, changed in self._stated.states.items():
             if changed.state == State.BREAK:
                 self._check_covered(story, login, changed)
+                check_with_nobody(story, login)
 
-    def _start_anew(self, story: Story) -> None:
-        """Facts that were not committed never happened."""
-        log = story.log
-        self._open, self._used, self._states, self._orders = {}, {}, {}, {}
-        self._started = story.clock.now()
-        self._with_callers = WithCallers(log)
-        self._turns, self._served = {}, {}
-        for fact in log.breaks.facts:
-            if isinstance(fact, PermissionGiven):
-                self._given(fact)
-            elif isinstance(fact, PermissionEnded):
-                self._ended(fact)
-            elif isinstance(fact, OrderGiven):
-                self._orders[fact.order] = fact
-            elif isinstance(fact, OrderWithdrawn):
-                del self._orders[fact.order]
-            elif isinstance(fact, ClaimMade):
-                self._turns[fact.login] = fact
-            elif isinstance(fact, ClaimEnded):
-                self._turn_over(fact)
-        for login, intervals in log.intervals.items():
-            last = intervals[-1]
-            if last.ended is None:
-                self._states[login] = OperatorChanged(
-                    login=login, state=last.state, at=last.since, reason=last.reason, permission=last.permission
-                )
+    # -- what is stated
 
-    def _note(self, story: Story, effect: do.AnyEffect | AnyFact) -> None:
+    def _check(self, story: Story, effect: do.AnyEffect | AnyFact) -> None:
         match effect:
-            case PermissionGiven():
-                technical = effect.permission not in self._open and effect.kind is BreakKind.TECHNICAL
-                if technical:
-                    self._check_slot(story, effect)
-                self._check_reason(story, effect)
-                self._given(effect)
-                if technical:
-                    self._check_cap(story, effect)
-            case OrderGiven():
-                self._orders[effect.order] = effect
-            case OrderWithdrawn():
-                del self._orders[effect.order]
-            case PermissionEnded():
-                self._ended(effect)
-            case CallOpened():
-                self._with_callers.opened(effect)
+            case BreakAsked():
+                self._check_answer(effect)
             case ClaimMade():
-                self._check_in_time(story, effect.login, effect.slot, effect.at)
-                self._turns[effect.login] = effect
-            case ClaimEnded():
-                self._turn_over(effect)
-            case OperatorChanged():
-                self._states[effect.login] = effect
-                self._with_callers.changed(effect)
+                if effect.claim not in self._stated.put_off:  # for that one they were in time
+                    self._check_in_time(story, effect.login, effect.slot, effect.at)
             case do.CreateLeg() if "GUDOK_OPERATOR" in effect.variables:
                 agent = story.center.agents[effect.variables["GUDOK_OPERATOR"]]
                 assert agent.state is not State.BREAK, f"I3: {agent.login} is rung on a break"
 
-    def _given(self, given: PermissionGiven) -> None:
-        self._open[given.permission] = given
-        if given.slot is not None:
-            self._used[given.login, given.slot] = given.permission
+    def _check_answer(self, asked: BreakAsked) -> None:
+        """A call comes first: one that goes on ends before the break, one that rings is taken, emergency aside."""
+        state = self._stated.state(asked.login)
+        if state in IN_CALL:
+            assert asked.verdict is not Verdict.GRANTED, f"I4: {asked.login} may pause in the middle of a call"
+        elif state is State.RINGING and asked.kind is not BreakKind.EMERGENCY:
+            assert asked.verdict is not Verdict.GRANTED, f"I4: {asked.login} may pause instead of answering"
+            ordered = asked.door == "supervisor"
+            assert asked.permission is None or ordered, f"I4: {asked.login} is promised a break before they answer"
 
-    def _ended(self, ended: PermissionEnded) -> None:
-        given = self._open.pop(ended.permission)
-        if ended.how == "unused" and given.slot is not None:
-            del self._used[given.login, given.slot]
+    def _check_given(self, story: Story, given: PermissionGiven) -> bool:
+        """Whether it is a new one of a technical break."""
+        before = self._stated.open.get(given.permission)
+        match given.kind:
+            case BreakKind.MANAGEMENT:
+                self._check_order(given)
+            case BreakKind.EMERGENCY:
+                rules = story.plan.breaks
+                assert given.reason in rules.emergency_reasons.values()
+                assert given.until - given.begins == timedelta(seconds=rules.emergency), f"I4: {given} is too long"
+            case BreakKind.TECHNICAL if before is None:
+                self._check_slot(story, given)
+                return True
+            case BreakKind.TECHNICAL:
+                assert given.until - given.begins == before.until - before.begins
+                here = any(one.begin <= given.begins < one.end for one in story.shifts if one.login == given.login)
+                assert here, f"I4: the break of {given.login} begins after the shift"
+        return False
 
-    def _turn_over(self, ended: ClaimEnded) -> None:
-        login, turn = next((login, turn) for login, turn in self._turns.items() if turn.claim == ended.claim)
-        del self._turns[login]
-        self._served[login] = (turn.slot, ended.at)
+    def _check_order(self, given: PermissionGiven) -> None:
+        order = self._stated.orders.get(given.order or "")
+        assert order is not None, f"I4: no order lets {given.login} pause"
+        assert given.login in order.logins, f"I4: {given.login} pauses on an order that is for {order.logins}"
+        assert order.begins <= given.begins < given.until == order.until
 
-    # -- the checks
+    def _check_slot(self, story: Story, given: PermissionGiven) -> None:
+        assert given.slot is not None
+        shift, slot = _planned(story, given.login, given.slot)
+        assert given.begins < shift.end, f"I4: {given.login} goes after the shift, which was over at {shift.end}"
+        used = self._stated.used
+        assert (given.login, slot.begin) not in used, f"I4: {given.login} takes a break twice"
+        taken = [begin for login, begin in used if login == given.login and shift.begin <= begin < shift.end]
+        assert len(taken) < len(shift.slots), f"I4: {given.login} takes more breaks than are planned"
+        assert given.until - given.begins == slot.end - slot.begin, f"I4: {given} is not as long as planned: {slot}"
+        tolerance = timedelta(seconds=story.plan.breaks.tolerance)
+        assert given.begins >= slot.begin - tolerance, f"I4: {given.login} goes before the time"
+        if self._stated.served.get(given.login) != (slot.begin, given.at):
+            self._check_in_time(story, given.login, slot.begin, given.at)
 
     def _check_in_time(self, story: Story, login: str, slot: datetime, at: datetime) -> None:
         """Not after the slot's time, but for what callers took of it."""
         tolerance = timedelta(seconds=story.plan.breaks.tolerance)
-        deadline = self._with_callers.deadline(login, slot + tolerance, tolerance, at)
+        deadline = self._stated.with_callers.deadline(login, slot + tolerance, tolerance, at)
         assert at <= deadline, f"I4: {login} goes after the time, which was {deadline}"
 
+    # -- what holds at every instant
+
+    def _check_permissions(self) -> None:
+        """What a permission stands on has not been taken back, whether its break has begun or not."""
+        for given in self._stated.open.values():
+            taken_back = given.order is not None and given.order not in self._stated.orders
+            assert not taken_back, f"I4: {given.login} may still pause on an order that was withdrawn"
+            rejected = given.permission in self._stated.rejected
+            assert not rejected, f"I4: {given.login} may still pause for an emergency that was rejected"
+
+    def _check_turns(self, story: Story) -> None:
+        """Nobody waits for a break that is not planned any more, or whose shift is over."""
+        for login, turn in self._stated.turns.items():
+            shift, _ = _planned(story, login, turn.slot)
+            assert story.clock.now() < shift.end, f"I4: {login} waits for a break, and the shift is over"
+
     def _check_covered(self, story: Story, login: str, changed: OperatorChanged) -> None:
-        given = self._open.get(changed.permission or "")
+        given = self._stated.open.get(changed.permission or "")
         now = story.clock.now()
         assert given is not None, f"I4: {login} is paused without a permission"
         assert (given.login, given.kind.value) == (login, changed.reason)
@@ -148,50 +148,34 @@ class BreakPromises:
         late = story.life.behind or now == self._started  # then the timer's turn comes at this very moment
         assert now <= given.until or late, f"I4: {login} is paused after {given.until}"
 
-    def _check_reason(self, story: Story, given: PermissionGiven) -> None:
-        if given.kind is BreakKind.MANAGEMENT:
-            order = self._orders.get(given.order or "")
-            assert order is not None, f"I4: no order lets {given.login} pause"
-            assert given.login in order.logins
-            assert order.begins <= given.begins < given.until == order.until
-        elif given.kind is BreakKind.EMERGENCY:
-            assert given.reason in story.plan.breaks.emergency_reasons.values()
 
-    def _check_slot(self, story: Story, given: PermissionGiven) -> None:
-        mine = [slot for shift in story.shifts if shift.login == given.login for slot in shift.slots]
-        slot = next((one for one in mine if one.begin == given.slot), None)
-        assert slot is not None, f"I4: {given.login} has no planned break at {given.slot}"
-        assert (given.login, slot.begin) not in self._used, f"I4: {given.login} takes a break twice"
-        shift = next(one for one in story.shifts if one.login == given.login and slot in one.slots)
-        taken = [begin for login, begin in self._used if login == given.login and shift.begin <= begin < shift.end]
-        assert len(taken) < len(shift.slots), f"I4: {given.login} takes more breaks than are planned"
-        assert given.until - given.begins == slot.end - slot.begin
-        tolerance = timedelta(seconds=story.plan.breaks.tolerance)
-        assert given.begins >= slot.begin - tolerance, f"I4: {given.login} goes before the time"
-        if self._served.get(given.login) != (slot.begin, given.at):
-            self._check_in_time(story, given.login, slot.begin, given.at)
-
-    def _check_cap(self, story: Story, given: PermissionGiven) -> None:
-        """Counted anew: of those at work who serve a queue, how many have a technical permission."""
-        persons = {login: agent.person for login, agent in story.center.agents.items()}
-        at_work = [login for login, changed in self._states.items() if changed.state != State.OFFLINE]
-        away = {one.login for one in self._open.values() if one.kind is BreakKind.TECHNICAL}
-        for queue in story.plan.queues:
-            serving = [login for login in at_work if may_take(story.plan, persons[login], queue, 0)]
-            most = max(1, ceil(len(serving) * story.plan.breaks.max_on_break_share / 100))
-            if given.login in serving:
-                taken = [login for login in serving if login in away]
-                assert len(taken) <= most, f"I4: {taken} are away of {serving} in {queue.name}"
+def _planned(story: Story, login: str, begin: datetime) -> tuple[Shift, Slot]:
+    """The planned break of the roster as it is now."""
+    for shift in story.shifts:
+        for slot in shift.slots:
+            if (shift.login, slot.begin) == (login, begin):
+                return shift, slot
+    raise AssertionError(f"I4: {login} has no planned break at {begin}")
 
 
 def check_claims(center: Center) -> None:
-    """Those who wait stand in line in each queue they serve, and none of them where there is a place for them."""
+    """Those who wait for a place stand in the line of each of their queues, the earliest planned break first."""
     lines: dict[str, list[tuple[datetime, str]]] = {queue: [] for queue in center.claimed}
     for claim in center.claims.values():
         for queue in first_queues(center.agents[claim.login]):
             lines[queue].append((claim.slot, claim.login))
-        assert not place_for(center, center.agents[claim.login], claim.slot), f"I4: {claim.login} waits for nothing"
     assert center.claimed == {queue: sorted(line) for queue, line in lines.items()}
+
+
+def check_with_nobody(story: Story, login: str) -> None:
+    """Looked at on the PBX: no caller is at the other end of the line of somebody on a break."""
+    agent = story.center.agents[login]
+    if agent.phone is None or not story.center.pbx_up:
+        return
+    for channel in story.switch.phones[agent.phone].channels.values():
+        if channel.bridge is not None and channel.linked != channel.id:
+            others = [one.id for one in channel.bridge.channels.values() if one is not channel]
+            assert not others, f"I4: {login} is on a break, and in a call with {others}"
 
 
 def check_pauses_shown(story: Story) -> None:
@@ -201,6 +185,20 @@ def check_pauses_shown(story: Story) -> None:
     for login, member in story.pbx.native.members.items():
         state = story.center.agents[login].state
         assert member.paused == (state in (State.BREAK, State.UNREACHABLE)), f"I4: {login} is {state}, {member}"
+
+
+def check_breaks_covered(story: Story) -> None:
+    """On record: every break lies within the time of its permission, to the microsecond. Who froze, or was dead, when
+    it was to end has stated the true end afterwards."""
+    permissions = story.log.breaks.permissions
+    for login, intervals in story.log.intervals.items():
+        for one in intervals:
+            if one.state == State.BREAK:
+                given = permissions[one.permission or ""]
+                end = given.until if given.ended is None else min(given.until, given.ended)
+                covered = given.begins <= one.since and (one.ended or story.clock.now()) <= end
+                assert given.login == login, f"I4: {login} is on a break of {given.login}"
+                assert covered, f"I4: {one} is not within {given}"
 
 
 def check_worked_time(story: Story) -> None:

@@ -25,7 +25,7 @@ from telephony.core.operators import Agent, State
 from telephony.core.plan import Queue
 from telephony.core.routing import Matcher, Ranking
 from telephony.testing import calllog
-from telephony.testing.break_promises import BreakPromises, check_worked_time
+from telephony.testing.break_promises import BreakPromises, check_breaks_covered, check_worked_time
 from telephony.testing.people import Operator
 from telephony.testing.record import Truth
 from telephony.testing.skills import may_take
@@ -74,11 +74,12 @@ class Promises:
             story.passes(3)
         story.passes(HOME)
         for _ in range(20):
-            if story.switch.channels:  # somebody is being told just now that their break is nearly over
+            if story.switch.channels or story.center.strangers:  # somebody is told just now that their break ends soon
                 story.passes(1)
         story.journal.commit()
         check_nothing_is_left(story)
         check_log(story)
+        check_breaks_covered(story)
         check_worked_time(story)
         self.check_replay(story)
 

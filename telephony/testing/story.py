@@ -102,9 +102,10 @@ class Story:
         hours, minutes = map(int, text.split(":"))
         return MORNING + timedelta(hours=hours, minutes=minutes)
 
-    def correct(self, shift: Shift) -> None:
-        """Somebody edits the roster: this shift takes the place of all that the operator had."""
-        self.shifts = (*(one for one in self.shifts if one.login != shift.login), shift)
+    def correct(self, *shifts: Shift) -> None:
+        """Somebody edits the roster: these shifts of an operator take the place of all that they had."""
+        corrected = {shift.login for shift in shifts}
+        self.shifts = (*(one for one in self.shifts if one.login not in corrected), *shifts)
         self.tell(ev.RosterChanged(shifts=self.shifts))
 
     def pauses_past_us(self, operator: Operator, *, paused: bool = True) -> None:

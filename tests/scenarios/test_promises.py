@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 import handlers
 from telephony.core import events as ev
 from telephony.core.commands import ComeBack, LogIn, LogOut
+from telephony.core.plan import Plan
 from telephony.core.staff import Operator
 from telephony.testing.parts import BUSY, DECLINED, Channel, Phone
 from telephony.testing.people import dial_code
@@ -60,7 +61,7 @@ class Center(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 1000), skills=st.lists(st.sampled_from(SKILLS), min_size=3, max_size=3))
     def opens(self, seed: int, skills: list[dict[str, int]]) -> None:
         self.promises = Promises(handlers.handle)
-        self.story = Story(handlers.handle, self.plan, seed=seed, watch=self.promises.watch)
+        self.story = Story(handlers.handle, self.plan_of(seed), seed=seed, watch=self.promises.watch)
         self.calm = True
         with self.story.at_once():
             for login, skill in zip(LOGINS, skills, strict=True):
@@ -70,6 +71,10 @@ class Center(RuleBasedStateMachine):
             self.logs_in(login, phone)
         self.prepare()
         self.story.passes(3)
+
+    def plan_of(self, seed: int) -> Plan:
+        """Of this day."""
+        return self.plan
 
     def prepare(self) -> None:
         """What else a day begins with."""
