@@ -37,6 +37,10 @@ class Target:
     """What to dial through `trunk`: a token."""
 
 
+NO_QUEUE = ""
+"""Where those stand in line who serve none, because their skills have changed meanwhile: there is always a place."""
+
+
 def first_queues(agent: Agent) -> list[str]:
     """The queues that the operator serves from the first moment of a call's waiting."""
     return [lane.queue.name for lane in agent.lanes if lane.step == 0]
@@ -208,7 +212,7 @@ class Center:
                 self.freed.add(queue)
 
     def _count_claim(self, agent: Agent, claim: Claim, change: int) -> None:
-        for queue in first_queues(agent):
+        for queue in first_queues(agent) or [NO_QUEUE]:
             waiting = self.claimed.setdefault(queue, [])
             if change > 0:
                 insort(waiting, (claim.slot, claim.login))

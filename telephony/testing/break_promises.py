@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from telephony.core import effects as do
 from telephony.core import events as ev
 from telephony.core.break_facts import BreakAsked, BreakKind, ClaimMade, PermissionGiven, Verdict
-from telephony.core.center import Center, first_queues
+from telephony.core.center import NO_QUEUE, Center, first_queues
 from telephony.core.commands import LogIn
 from telephony.core.fact import Fact
 from telephony.core.facts import AnyFact, OperatorChanged
@@ -162,7 +162,7 @@ def check_claims(center: Center) -> None:
     """Those who wait for a place stand in the line of each of their queues, the earliest planned break first."""
     lines: dict[str, list[tuple[datetime, str]]] = {queue: [] for queue in center.claimed}
     for claim in center.claims.values():
-        for queue in first_queues(center.agents[claim.login]):
+        for queue in first_queues(center.agents[claim.login]) or [NO_QUEUE]:
             lines[queue].append((claim.slot, claim.login))
     assert center.claimed == {queue: sorted(line) for queue, line in lines.items()}
 

@@ -311,6 +311,19 @@ def test_who_waits_for_a_place_can_change_their_mind(story: Story) -> None:
     assert anna.state == "ready"
 
 
+def test_who_serves_no_queue_any_more_needs_no_place_in_one(story: Story) -> None:
+    anna, boris, _ = three_on_one_slot(story)
+    story.shift("boris", "0:00", "8:00", "0:16-0:31")
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:16")
+    boris.asks_break()
+    caller.hangs_up()
+    assert anna.asks_break() == "break-waits"
+    story.operator("anna")
+    assert (anna.state, boris.state) == ("break", "break")
+
+
 def test_a_call_of_ones_own_moves_no_slot(story: Story) -> None:
     anna = anna_at_work(story)
     it_is(story, "0:09")
