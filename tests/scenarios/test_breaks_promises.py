@@ -63,6 +63,9 @@ class Breaks(day.Center):
     def plan_of(self, seed: int) -> Plan:
         return NO_WAY_BACK if seed % 3 == 1 else QUICK_PLAN
 
+    def plan_of(self, seed: int) -> Plan:
+        return NO_WAY_BACK if seed % 3 == 1 else self.plan
+
     def prepare(self) -> None:
         self.story.operator("olga")
         for n, (login, skills) in enumerate(zip(day.LOGINS, self.story.random.choice(TEAMS), strict=True)):

@@ -72,8 +72,8 @@ class Center(RuleBasedStateMachine):
         self.story.passes(3)
 
     def plan_of(self, seed: int) -> Plan:
-        """The plan of this day."""
-        return PLAN
+        """Of this day."""
+        return self.plan
 
     def prepare(self) -> None:
         """What else a day begins with."""
