@@ -60,8 +60,7 @@ class Breaks(day.Center):
     """A day of many short breaks, for everybody at nearly the same time: calls and the cap get in the way. Their head,
     olga, takes no calls."""
 
-    def plan_of(self, seed: int) -> Plan:
-        return NO_WAY_BACK if seed % 3 == 1 else QUICK_PLAN
+    plan = QUICK_PLAN
 
     def plan_of(self, seed: int) -> Plan:
         return NO_WAY_BACK if seed % 3 == 1 else self.plan

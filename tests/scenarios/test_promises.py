@@ -56,6 +56,7 @@ class Center(RuleBasedStateMachine):
     """A center in good order: people do what they like, the machines live."""
 
     story: Story
+    plan = PLAN
 
     @initialize(seed=st.integers(0, 1000), skills=st.lists(st.sampled_from(SKILLS), min_size=3, max_size=3))
     def opens(self, seed: int, skills: list[dict[str, int]]) -> None:
