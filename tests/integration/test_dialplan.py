@@ -257,6 +257,7 @@ async def test_a_caller_waits_natively_for_what_is_left_in_their_queue(pbx: Embe
         router(settings) as (ari, heard),
         caller(settings, OUTSIDE) as outside,
     ):
+        await beat(ari, age=4)
         await outside.dial("1300")
         joined = await native.until(QueueCallerJoin)
         moved = time.time() - 1796  # of 1800 s
