@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+
+import structlog
 
 from telephony.core.effects import AnyEffect
 from telephony.core.events import AnyEvent, CallRecorded
@@ -17,6 +20,8 @@ from telephony.store import queries
 from telephony.store.database import Database
 from telephony.store.journal import JournalWriter
 from telephony.store.notes import CelPosition
+
+log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.2
 _CHUNK = 16 * 1024
@@ -102,10 +107,16 @@ class RecordFollower:
         self._pbx_started: datetime | None = None
         self._cut_at: datetime | None = None
         self._backlog: list[CallRecorded] = []
+        self._told: Counter[str] = Counter()
 
     def pbx_started(self, at: datetime) -> None:
         """The PBX that runs has been running since `at`: the calls of an older one are over."""
         self._pbx_started = at
+
+    @property
+    def problems(self) -> Counter[str]:
+        """What was wrong with the record, counted by kind."""
+        return self._reader.problems
 
     def so_far(self) -> tuple[RecordSoFar, ...]:
         """What the record says by now of the calls that go on. What it is behind by is read first, within reason."""
@@ -127,6 +138,9 @@ class RecordFollower:
     def _next(self) -> list[CallRecorded]:
         records = self._backlog + self._reader.read(_CHUNK)
         self._backlog = []
+        if (problems := self._reader.problems) != self._told:
+            log.warning("the PBX's record of calls is not whole", **problems)
+            self._told = problems
         if self._reader.caught_up and self._pbx_started != self._cut_at and self._pbx_started is not None:
             records += self._reader.cut_off(self._pbx_started)
             self._cut_at = self._pbx_started

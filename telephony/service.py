@@ -280,12 +280,14 @@ class Service:
     def _status(self, asked: int, picture: Snapshot) -> wire.StatusAnswer:
         assert self._router is not None
         assert self._pbx is not None
+        assert self._record is not None
         counted = {
             "journal": self._journal.counters,
             "codes": self._codes.counters,
             "agi": self._agi.problems,
             "ami": self._ami.problems,
             "ari": self._pbx.problems,
+            "cel": self._record.problems,
             "control": Counter(refused=self._control.refused, cut_off=self._control.cut_off),
         }
         return status_answer(asked, self._run, self._router, picture, counted, serving=self.serving)

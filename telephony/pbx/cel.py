@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
@@ -76,6 +77,13 @@ class CelReader:
     @property
     def unfinished(self) -> int:
         return len(self._open)
+
+    @property
+    def problems(self) -> Counter[str]:
+        """What was not as it should be, counted by kind."""
+        tail = self.tail
+        lines = Counter(garbage=self.garbage, overlong=tail.overlong, dropped=self.dropped)
+        return +(lines + Counter(lost_files=tail.lost, truncations=tail.truncations))
 
     def read(self, limit: int = 65536) -> list[CallRecorded]:
         """Calls finished in the next `limit` bytes; `caught_up` tells whether there was anything to read."""

@@ -277,7 +277,7 @@ def test_a_position_in_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
     file.write_bytes(whole_call("gudok-1.1"))
     cel = reader(file, Position(file=1, offset=500))
     assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
-    assert cel.tail.lost == 1
+    assert cel.problems == {"lost_files": 1}
 
 
 def test_a_new_file_with_the_inode_of_the_one_that_was_read_is_read_from_its_beginning(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_new_file_with_the_inode_of_the_one_that_was_read_is_read_from_its_beg
     file.write_bytes(whole_call("gudok-1.2") + whole_call("gudok-1.3"))
     cel = reader(file, before.position)
     assert [call.call for call in read_all(cel)] == ["gudok-1.2", "gudok-1.3"]
-    assert cel.tail.lost == 1
+    assert cel.problems == {"lost_files": 1}
 
 
 def test_a_position_by_inode_alone_counts(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_garbage_costs_one_counted_line(tmp_path: Path, garbage: bytes) -> None:
     file.write_bytes(lines[0] + garbage + b"".join(lines[1:]))
     cel = reader(file)
     assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
-    assert cel.garbage == 1
+    assert cel.problems == {"garbage": 1}
 
 
 def test_a_line_without_an_end_is_skipped_and_what_follows_is_read(tmp_path: Path) -> None:

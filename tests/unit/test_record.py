@@ -6,6 +6,8 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from telephony.core.events import AnyEvent, CallRecorded
 from telephony.core.facts import CallEnded, Outcome
 from telephony.pbx.cel import CelReader
@@ -58,6 +60,15 @@ async def test_the_position_moves_on_where_nothing_is_news(tmp_path: Path) -> No
     closed.publish(closed_before_our_eyes("gudok-1.1"), [])
     told, kept = await follow(file, closed)
     assert (told, kept.offset) == ([], file.stat().st_size)
+
+
+async def test_what_is_wrong_with_the_record_is_told_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(b"nonsense\n" * 3 + whole_call("gudok-1.1"))
+    with capture_logs() as told:
+        calls, _ = await follow(file, ClosedCalls())
+    assert calls == ["gudok-1.1"]
+    assert [entry["garbage"] for entry in told] == [3]
 
 
 def test_a_record_comes_once_and_the_oldest_of_too_many_calls_is_forgotten() -> None:
