@@ -150,17 +150,17 @@ def logged_in(turn: Turn, agent: Agent) -> None:
 
 
 def native_pause_seen(turn: Turn, event: NativePauseSeen) -> None:
-    """Somebody has paused, or un-paused, a member of the native queue past us: it is undone. One that is over was while
-    nobody looked."""
+    """Somebody has paused, or un-paused, a member of the native queue past us: it is undone. One that began while
+    nobody looked is on record from its true begin."""
     agent = turn.center.at_phone.get(event.phone)
     if agent is None or (event.began is None and event.paused == (agent.state in PAUSED)):
         return
     agents.mirror(turn, agent)
     detail = f"{'paused' if event.paused else 'un-paused'} in {event.queue}"
     if event.began is not None:
-        detail += " while nobody looked, and ended again"
-    if _at_back_door(turn, agent, detail, event.began) and event.paused:
-        _refuse(turn, agent)
+        detail += " while nobody looked" if event.stands else " while nobody looked, and ended again"
+    if _at_back_door(turn, agent, detail, event.began, lasted=event.stands) and event.paused:
+        _refuse(turn, agent, event.began or turn.now)
 
 
 def native_member_seen(turn: Turn, event: NativeMemberSeen) -> None:
@@ -172,17 +172,19 @@ def native_member_seen(turn: Turn, event: NativeMemberSeen) -> None:
         _at_back_door(turn, agent, f"{ACTS[event.act]} {event.queue}")
 
 
-def _at_back_door(turn: Turn, agent: Agent, detail: str, at: datetime | None = None) -> bool:
+def _at_back_door(turn: Turn, agent: Agent, detail: str, at: datetime | None = None, *, lasted: bool = False) -> bool:
     """Put on record, unless it belongs to what was lately. That time is counted from the first, so that it ends for
-    those who go on and on, too."""
+    those who go on and on, too. `lasted`: until now, when it is undone."""
     if agent.back_door is not None and turn.now - agent.back_door <= SAME_ACT:
         return False
     agent.back_door = turn.now
-    see(turn, agent, ViolationKind.BACK_DOOR, at=at, detail=detail)
+    name = see(turn, agent, ViolationKind.BACK_DOOR, at=at, detail=detail, lasts=lasted)
+    if lasted:
+        turn.do(ViolationEnded(violation=name, at=turn.now))
     return True
 
 
-def _refuse(turn: Turn, agent: Agent) -> None:
+def _refuse(turn: Turn, agent: Agent, at: datetime) -> None:
     """A pause at the back door is a request as at any other, but for a pause without kind, order or reason: it can only
     be meant for a planned one, and those are granted at the other doors."""
     turn.do(
@@ -193,7 +195,7 @@ def _refuse(turn: Turn, agent: Agent) -> None:
             door="native",
             verdict=Verdict.REFUSED,
             reason="back-door",
-            next_slot=next_slot(turn.center, agent.login, turn.now),
-            at=turn.now,
+            next_slot=next_slot(turn.center, agent.login, at),
+            at=at,
         )
     )

@@ -81,7 +81,9 @@ class NativePauseSeen(Event, frozen=True, kw_only=True):
     paused: bool
     reason: str = ""
     began: datetime | None = None
-    """Of a pause that was over before anybody could see it: when it began."""
+    """Of a pause that began while nobody could see it: when."""
+    stands: bool = False
+    """Of such a pause: it was set until now. Otherwise it was over before anybody could see it."""
 
 
 class NativeMemberSeen(Event, frozen=True, kw_only=True):

@@ -229,9 +229,15 @@ class AsteriskPbx:
         phone, queue = foreign.interface.removeprefix("PJSIP/"), foreign.queue.removeprefix(PREFIX)
         match foreign.act:
             case "paused" | "unpaused" as act:
-                paused = act == "paused"
                 self._deliver(
-                    NativePauseSeen(phone=phone, queue=queue, paused=paused, reason=foreign.reason, began=foreign.at)
+                    NativePauseSeen(
+                        phone=phone,
+                        queue=queue,
+                        paused=act == "paused",
+                        reason=foreign.reason,
+                        began=foreign.at,
+                        stands=foreign.stands,
+                    )
                 )
             case act:
                 self._deliver(NativeMemberSeen(phone=phone, queue=queue, act=act))

@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
 import structlog
@@ -25,8 +25,8 @@ PREFIX = "gudok-"
 """Native queues are named after ours with this before it."""
 TRIES = 3
 """A wish that is refused so often waits for the next audit, or for the next wish."""
-SLACK = 1
-"""Seconds: the PBX tells times of pauses without their fractions."""
+SLACK = timedelta(seconds=1)
+"""The PBX tells times of pauses without their fractions."""
 
 Act = Literal["paused", "unpaused", "removed", "added", "ring_in_use"]
 
@@ -63,7 +63,8 @@ class Standing:
     paused: bool
     reason: str = ""
     since: datetime | None = None
-    """Of a wish: when the operator came into the state that it shows."""
+    """Of a wish: when the operator came into the state that it shows. Of a pause that somebody else has set while we
+    could not see: when that was."""
     foreign: bool = False
     """Somebody else has paused or unpaused it."""
     ring_in_use: bool = False
@@ -84,7 +85,9 @@ class Foreign:
     act: Act
     reason: str = ""
     at: datetime | None = None
-    """Of a pause that was over before we could see it: when it began."""
+    """Of a pause that began while we could not see: when."""
+    stands: bool = False
+    """Of such a pause: it is set still."""
 
 
 class Mirror:
@@ -152,7 +155,7 @@ class Mirror:
 
     def _tell_what_is_over(self, member: Member, row: Mapping[str, str], blind_since: datetime) -> None:
         """A pause that began while nobody saw it, of an operator who was free, and that has ended again."""
-        last = datetime.fromtimestamp(int(row.get("LastPause") or 0), UTC)
+        last = _last_pause(row)
         if row["Paused"] != "1" and last > blind_since:
             self._intruded(Foreign(member.queue, member.interface, "paused", at=last))
 
@@ -188,7 +191,7 @@ class Mirror:
         member = Member(queue, interface)
         actual = self._actual.get(member)
         if not self._was_ours(member, _act(paused)) and actual is not None and actual.paused != paused:
-            self._actual[member] = replace(actual, paused=paused, reason=reason, foreign=True)
+            self._actual[member] = replace(actual, paused=paused, reason=reason, since=None, foreign=True)
             self._set_right_soon(member)
 
     def heard_added(self, queue: str, interface: str, name: str, *, paused: bool) -> None:
@@ -288,7 +291,8 @@ class Mirror:
         self._actual[member] = wanted
         if not replace(actual, ring_in_use=False).is_as(wanted):
             if actual.foreign and actual.paused != wanted.paused:
-                self._intruded(Foreign(member.queue, member.interface, _act(actual.paused), actual.reason))
+                act, found = _act(actual.paused), actual.since is not None
+                self._intruded(Foreign(member.queue, member.interface, act, actual.reason, actual.since, stands=found))
             self._ask(member, _act(wanted.paused))
             await self._ami.queue_pause(member.queue, member.interface, paused=wanted.paused, reason=wanted.reason)
         if actual.ring_in_use:
@@ -303,13 +307,17 @@ def _act(paused: bool) -> Act:
     return "paused" if paused else "unpaused"
 
 
+def _last_pause(row: Mapping[str, str]) -> datetime:
+    return datetime.fromtimestamp(int(row.get("LastPause") or 0), UTC)
+
+
 def _found(row: Mapping[str, str], known: Standing | None) -> Standing:
     """A member as it stands after a time in which we could not see, when `known` is how it should have stood. The time
     of its last pause tells others' doing from a wish of ours that has not reached the PBX: a pause is others' if it was
     set after the operator was free, its end if the pause had been set."""
-    paused, last = row["Paused"] == "1", int(row.get("LastPause") or 0)
+    paused, last = row["Paused"] == "1", _last_pause(row)
     foreign = False
     if known is not None and known.paused != paused:
-        since = 0.0 if known.since is None else known.since.timestamp()
-        foreign = last + SLACK >= since
-    return Standing(row["MemberName"], paused, row.get("PausedReason", ""), foreign=foreign)
+        foreign = known.since is None or last + SLACK >= known.since
+    since = last if foreign and paused else None
+    return Standing(row["MemberName"], paused, row.get("PausedReason", ""), since, foreign)

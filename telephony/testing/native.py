@@ -22,6 +22,8 @@ class Member:
     paused: bool
     wanted: bool
     """What the router wishes."""
+    last_pause: datetime | None = None
+    """When it was paused last by another door."""
 
 
 class NativeQueue:
@@ -45,6 +47,8 @@ class NativeQueue:
         member = self.members.get(login)
         if member is None:
             return []
+        if paused and not member.paused:
+            member.last_pause = self._switch.clock.now()
         member.paused = paused
         return [ev.NativePauseSeen(phone=member.phone, queue=queue, paused=paused) for queue in member.queues]
 
@@ -54,8 +58,8 @@ class NativeQueue:
         for effect in reversed(list(on_record)):
             if effect.login in self.members:
                 self.members[effect.login].wanted = effect.paused
-        differing = [login for login, member in self.members.items() if member.paused != member.wanted]
-        return [event for login in differing for event in self.pause(login, paused=self.members[login].paused)]
+        differing = [member for member in self.members.values() if member.paused != member.wanted]
+        return [event for member in differing for event in _found(member)]
 
     def waiting(self) -> list[Channel]:
         """Callers in the native queues with whom nobody talks."""
@@ -147,6 +151,15 @@ class NativeQueue:
                     self._switch.leave_bridge(leg)
                 self._switch.end(leg, *NORMAL_CLEARING)
                 del self._legs[name]
+
+
+def _found(member: Member) -> list[ev.NativePauseSeen]:
+    """Of the end of a pause the PBX keeps no time."""
+    began = member.last_pause if member.paused else None
+    return [
+        ev.NativePauseSeen(phone=member.phone, queue=queue, paused=member.paused, began=began, stands=began is not None)
+        for queue in member.queues
+    ]
 
 
 def _came_in(switch: Switch, channel: Channel) -> bool:

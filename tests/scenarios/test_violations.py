@@ -283,6 +283,24 @@ def test_a_pause_taken_while_nobody_looked_is_found(story: Story) -> None:
     assert violations(story, "anna") == [ViolationKind.BACK_DOOR]
 
 
+def test_a_pause_that_stands_when_somebody_looks_again_is_on_record_from_its_begin_until_then(story: Story) -> None:
+    anna = anna_at_work(story)
+    story.kill_router()
+    begun = story.clock.now()
+    story.pauses_past_us(anna)
+    story.passes(minutes=60)
+    back = story.clock.now()
+    story.start_router()
+    asked = last_answer(story, "anna")
+    (seen,) = story.log.breaks.of(ViolationSeen, "anna")
+    assert (seen.at, asked.at, asked.door) == (begun, begun, "native")
+    assert seen.detail.endswith("while nobody looked")
+    (ended,) = [fact for fact in story.log.breaks.facts if isinstance(fact, ViolationEnded)]
+    assert ended.violation == seen.violation
+    assert back <= ended.at <= story.clock.now()
+    assert asked.next_slot == MORNING + timedelta(minutes=10), "the next one as she paused"
+
+
 def test_a_pause_that_came_and_went_while_nobody_looked_is_on_record_at_its_time(story: Story) -> None:
     """Whatever the operator does by now."""
     anna = anna_at_work(story)

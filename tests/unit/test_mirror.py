@@ -266,12 +266,18 @@ async def test_a_lost_line_is_waited_for(queues: Queues) -> None:
 async def test_what_happened_while_ami_was_away_is_found(queues: Queues) -> None:
     queues.mirror.lost(queues.now)
     queues.tells = False
+    queues.now += timedelta(seconds=30)
+    began = queues.now
     queues.somebody_pauses(paused=True)
     queues.tells = True
+    queues.now += timedelta(minutes=5)
     await queues.mirror.found()
     await settle()
     assert queues.paused() == [False]
-    assert queues.acts() == ["paused"]
+    assert queues.intruders == [Foreign(BOOKING, PHONE, "paused", at=began, stands=True)]
+    queues.somebody_pauses(paused=True)
+    await settle()
+    assert queues.intruders[1:] == [Foreign(BOOKING, PHONE, "paused")], "this one was seen as it came"
 
 
 async def test_a_pause_that_came_and_went_while_ami_was_away_is_told_once(queues: Queues) -> None:
