@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, announcements, claims, lamps, operators, orders, spoken
+from handlers import agents, announcements, claims, lamps, operators, orders, slots, spoken
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, PermissionEnded, PermissionGiven, Verdict
 from telephony.core.breaks import Decision, Grant, Request, decide, lapsed
@@ -159,6 +159,8 @@ def take_away(turn: Turn, agent: Agent, how: How, at: datetime | None = None) ->
     assert permission is not None
     turn.do(PermissionEnded(permission=permission.id, how=how, at=at or turn.now))
     turn.center.permit(agent, None)
+    if permission.begun:
+        slots.follow_break(turn, permission, at or turn.now)
     announcements.cut_off(turn, agent)
     agent.breaks += 1
     if permission.begun or permission.length is None:

@@ -8,7 +8,7 @@ from telephony.core.break_facts import BreakKind, PermissionEnded, ViolationEnde
 from telephony.core.events import Started
 from telephony.core.operators import Agent, State
 from telephony.core.permissions import Permission
-from telephony.core.remembered import OpenOperator, OpenPermission
+from telephony.core.remembered import OpenPermission
 from telephony.core.roster import Roster
 
 
@@ -28,8 +28,7 @@ def restore_breaks(turn: Turn, event: Started) -> None:
     for agent in list(center.agents.values()):
         if agent.state is State.BREAK and agent.permission is None:
             agents.make_ready(turn, agent, "no_permission")
-    for row in event.open_operators:
-        _move_slots(turn, row)
+    slots.restore(turn, event)
     for claim in event.claims:
         claims.restore(turn, claim)
     for out in event.log_outs:
@@ -44,14 +43,6 @@ def restore_breaks(turn: Turn, event: Started) -> None:
             violations.resume(held, lasting)
         else:
             turn.do(ViolationEnded(violation=lasting.violation, at=turn.now))
-
-
-def _move_slots(turn: Turn, row: OpenOperator) -> None:
-    """Planned breaks missed because of calls: when these were is on record."""
-    agent = turn.center.agents.get(row.login)
-    if agent is not None:
-        for begun, ended in row.with_callers:
-            slots.move_slots(turn, agent, begun, ended)
 
 
 def _remember(turn: Turn, known: OpenPermission) -> None:

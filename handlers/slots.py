@@ -1,16 +1,21 @@
-"""Planned breaks: which of them calls have moved, and what a new roster means for them."""
+"""Planned breaks: which of them calls, and breaks that came late, have moved, and what a new roster means for them."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 from handlers import claims
 from handlers.turn import Turn
 from telephony.core.breaks import missed_slots
-from telephony.core.events import RosterChanged
+from telephony.core.events import RosterChanged, Started
 from telephony.core.facts import CallKind
 from telephony.core.operators import ENGAGED, NO_CALLER, Agent
+from telephony.core.permissions import Permission
+from telephony.core.remembered import OpenPermission
 from telephony.core.roster import Roster
+
+Span = tuple[datetime, datetime]
 
 REMEMBERED = timedelta(days=2)
 """For so long a planned break that was used, or missed, is known."""
@@ -22,15 +27,42 @@ def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
     if agent.state in ENGAGED and with_caller(turn, agent):
         agent.engaged_since = agent.engaged_since or at
     elif agent.engaged_since is not None:
-        move_slots(turn, agent, agent.engaged_since, at)
+        _move_slots(turn, agent.login, (agent.engaged_since, at))
         agent.engaged_since = None
 
 
-def move_slots(turn: Turn, agent: Agent, begun: datetime, ended: datetime) -> None:
-    """The operator was with callers between these times."""
+def follow_break(turn: Turn, permission: Permission, ended: datetime) -> None:
+    """A planned break that came late moves those whose time it took to right after it."""
+    for span in _late(turn, permission, ended):
+        _move_slots(turn, permission.login, span)
+
+
+def restore(turn: Turn, event: Started) -> None:
+    """What has moved planned breaks until now is on record."""
+    spans = {row.login: list(row.with_callers) for row in event.open_operators}
+    for known in event.permissions:
+        if known.ended is not None:
+            spans.setdefault(known.login, []).extend(_late(turn, known, known.ended))
+    for login, of_login in spans.items():
+        for span in sorted(of_login, key=itemgetter(1)):
+            _move_slots(turn, login, span)
+
+
+def _late(turn: Turn, given: Permission | OpenPermission, ended: datetime) -> list[Span]:
+    """From when a planned break could not begin in time any more, because of a call or for want of a place, until its
+    end; nothing where it began in time."""
+    if given.slot is None:
+        return []
+    due = given.slot + timedelta(seconds=turn.center.plan.breaks.tolerance)
+    return [(due, ended)] if given.begins > due else []
+
+
+def _move_slots(turn: Turn, login: str, span: Span) -> None:
+    """The operator could take no break in this time."""
     center = turn.center
+    begun, ended = span
     until = ended + timedelta(seconds=center.plan.breaks.tolerance)
-    center.moved_slots.update({(agent.login, slot): until for slot in missed_slots(center, agent.login, begun, ended)})
+    center.moved_slots.update({(login, slot): until for slot in missed_slots(center, login, begun, ended)})
 
 
 def with_caller(turn: Turn, agent: Agent) -> bool:

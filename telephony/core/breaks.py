@@ -140,7 +140,7 @@ def _technical(center: Center, agent: Agent, now: datetime) -> Grant | Claim | D
 
 
 def _taken_by_callers(center: Center, agent: Agent, slot: Slot, now: datetime) -> bool:
-    """Whether they have had, or have, of the time of a slot that is open."""
+    """Whether they have had, or have, of the time of a slot that is open, or of one before it that came late."""
     return (agent.login, slot.begin) in center.moved_slots or (slot.begin <= now and agent.engaged_since is not None)
 
 
@@ -167,7 +167,7 @@ def _tolerance(center: Center) -> timedelta:
 
 
 def _is_open(center: Center, agent: Agent, slot: Slot, now: datetime) -> bool:
-    """Whether a break may begin in this slot: around its begin, or right after the call that took its time."""
+    """Whether a break may begin in this slot: around its begin, or right after what took its time."""
     tolerance = _tolerance(center)
     if now < slot.begin - tolerance:
         return False
@@ -176,7 +176,8 @@ def _is_open(center: Center, agent: Agent, slot: Slot, now: datetime) -> bool:
 
 
 def missed_slots(center: Center, login: str, begun: datetime, ended: datetime) -> list[datetime]:
-    """Slots, by their begin, of whose time the operator was with callers for a part or all, between these times."""
+    """Slots, by their begin, of whose time a part or all was taken by callers, or by a break that came late, between
+    these times."""
     tolerance = _tolerance(center)
     found = []
     for shift in center.roster.shifts(login):

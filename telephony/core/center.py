@@ -74,7 +74,7 @@ class Center:
     used_slots: dict[str, set[datetime]] = field(default_factory=dict)
     """Login -> begin of the planned breaks that were taken, as the roster had them then."""
     moved_slots: dict[tuple[str, datetime], datetime] = field(default_factory=dict)
-    """The same of planned breaks missed because of a call -> until when they may begin."""
+    """The same of planned breaks missed because of a call, or of one that came late -> until when they may begin."""
     orders: dict[str, Order] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
     """By login. Changed by `claim` and `unclaim` only."""

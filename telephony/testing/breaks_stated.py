@@ -54,9 +54,8 @@ class BreaksStated:
                     self.used[fact.login, fact.slot] = fact.permission
             case that.PermissionEnded():
                 given = self.open.pop(fact.permission)
-                if fact.how == "unused" and given.slot is not None:
-                    del self.used[given.login, given.slot]
-                    self.put_off.add(given.permission)
+                if given.slot is not None:
+                    self._slot_over(given, given.slot, fact)
             case that.OrderGiven():
                 self.orders[fact.order] = fact
             case that.OrderWithdrawn():
@@ -72,6 +71,13 @@ class BreaksStated:
             case OperatorChanged():
                 self.states[fact.login] = fact
                 self.with_callers.changed(fact)
+
+    def _slot_over(self, given: PermissionGiven, slot: datetime, ended: that.PermissionEnded) -> None:
+        if ended.how == "unused":
+            del self.used[given.login, slot]
+            self.put_off.add(given.permission)
+        else:
+            self.with_callers.rested(given.login, slot, given.begins, ended.at)
 
     def _turn_over(self, ended: that.ClaimEnded) -> None:
         login, turn = next((login, turn) for login, turn in self.turns.items() if turn.claim == ended.claim)

@@ -1,8 +1,10 @@
-"""When operators were with callers, from first ring to the end of the wrap-up, as their states on record tell it."""
+"""When operators were with callers, from first ring to the end of the wrap-up, as their states on record tell it; and
+when on planned breaks, as their permissions do: what puts off the planned break that comes next."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 from telephony.core.facts import CallKind, CallOpened, OperatorChanged
 from telephony.core.operators import IN_CALL, State
@@ -17,6 +19,8 @@ class WithCallers:
         self._kinds: dict[str, CallKind] = {}
         self._spans: dict[str, list[tuple[datetime, datetime | None]]] = {}
         """Login -> spans of time, the last of them open (None) or not."""
+        self._breaks: dict[str, list[tuple[datetime, datetime, datetime]]] = {}
+        """Login -> planned, begun and ended."""
         if log is not None:
             self._kinds = {call.id: call.kind for call in log.calls.values()}
             for login, intervals in log.intervals.items():
@@ -42,11 +46,19 @@ class WithCallers:
         elif open_now and not busy:
             spans[-1] = (spans[-1][0], at)
 
+    def rested(self, login: str, slot: datetime, begun: datetime, ended: datetime) -> None:
+        """A break planned for `slot` is over."""
+        self._breaks.setdefault(login, []).append((slot, begun, ended))
+
     def deadline(self, login: str, until: datetime, tolerance: timedelta, now: datetime) -> datetime:
         """Until when a break may begin that may begin until `until`, `tolerance` after its time: each time with callers
-        that takes of this lets them have it right after."""
+        that takes of this lets them have it right after, and so does a break that began after its own time, from then
+        on."""
         planned = until - tolerance
-        for begun, ended in self._spans.get(login, ()):
-            if begun <= until and planned <= (ended or now):
-                until = (ended or now) + tolerance
+        spans = [(begun, ended or now) for begun, ended in self._spans.get(login, ())]
+        rests = [(slot + tolerance, begun, ended) for slot, begun, ended in self._breaks.get(login, ())]
+        late = [(due, ended) for due, begun, ended in rests if begun > due]
+        for begun, ended in sorted(spans + late, key=itemgetter(1)):
+            if begun <= until and planned <= ended:
+                until = ended + tolerance
         return until

@@ -1,0 +1,115 @@
+"""Breaks that began late, because of callers or for want of a place, and the planned ones after them."""
+
+from __future__ import annotations
+
+import pytest
+
+from telephony.testing.people import Operator
+from telephony.testing.story import Story
+from tests.scenarios.break_center import BREAK_PLAN, anna_at_work, anna_waits_for_a_place, it_is
+from tests.scenarios.small_center import NewStory
+
+
+@pytest.fixture
+def story(new_story: NewStory) -> Story:
+    return new_story(BREAK_PLAN)
+
+
+def it_is_over(story: Story, operator: Operator) -> None:
+    """The break that they are on."""
+    assert operator.interval.until is not None
+    story.passes((operator.interval.until - story.clock.now()).total_seconds() + 1)
+    assert operator.state == "ready"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize(("later", "answer"), [(90, "break-granted"), (150, "refused-not-in-slot")])
+def test_a_lunch_that_a_call_moved_over_the_next_break_moves_that_one_too(
+    story: Story, later: int, answer: str, *, restart: bool
+) -> None:
+    anna = anna_at_work(story, "1:00-2:00", "2:15-2:30")
+    it_is(story, "0:59")
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "1:20")
+    caller.hangs_up()
+    assert anna.asks_break() == "break-granted"
+    it_is(story, "2:20")
+    story.passes(5)
+    assert anna.state == "ready"
+    if restart:
+        story.restart_router()
+    story.passes(later)
+    assert anna.asks_break() == answer
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_of_two_breaks_missed_in_one_call_the_second_comes_after_the_first(story: Story, *, restart: bool) -> None:
+    anna = anna_at_work(story, "0:10-0:25", "0:40-0:55", "0:57-1:02")
+    it_is(story, "0:09")
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:45")
+    caller.hangs_up()
+    for _ in range(3):
+        assert anna.asks_break() == "break-granted"
+        it_is_over(story, anna)
+        if restart:
+            story.restart_router()
+    assert anna.asks_break() == "refused-not-in-slot"
+
+
+def test_a_break_that_ended_while_nobody_lived_has_moved_the_next_one(story: Story) -> None:
+    anna = anna_at_work(story, "0:10-0:25", "0:35-0:50")
+    it_is(story, "0:09")
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:24")
+    caller.hangs_up()
+    assert anna.asks_break() == "break-granted"
+    it_is(story, "0:38")
+    story.restart_router(after=90)
+    assert anna.asks_break() == "break-granted"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_break_in_its_time_moves_none(story: Story, *, restart: bool) -> None:
+    anna = anna_at_work(story, "0:10-0:25", "0:26-0:31")
+    it_is(story, "0:11")
+    assert anna.asks_break() == "break-granted"
+    it_is_over(story, anna)
+    if restart:
+        story.restart_router()
+    it_is(story, "0:28")
+    story.passes(5)
+    assert anna.asks_break() == "refused-not-in-slot"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_nor_does_a_late_one_bring_back_what_was_let_go_before_it(story: Story, *, restart: bool) -> None:
+    anna = anna_at_work(story, "0:10-0:11", "0:12-0:25")
+    it_is(story, "0:13")
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:30")
+    caller.hangs_up()
+    assert anna.asks_break() == "break-granted"
+    it_is_over(story, anna)
+    if restart:
+        story.restart_router()
+    assert anna.asks_break() != "break-granted"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("second", ["0:26-0:30", "0:40-0:55"], ids=["while they waited", "on the late one"])
+def test_what_came_due_behind_a_break_that_waited_for_a_place_comes_after_it(
+    story: Story, second: str, *, restart: bool
+) -> None:
+    anna, _ = anna_waits_for_a_place(story)
+    story.shift("anna", "0:00", "8:00", "0:10-0:25", second)
+    it_is(story, "0:32")
+    assert anna.state == "break"
+    it_is_over(story, anna)
+    if restart:
+        story.restart_router()
+    assert anna.asks_break() == "break-granted"
