@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import breaks, lamps, orders, slots, violations, waiting
+from handlers import announcements, breaks, lamps, orders, slots, violations, waiting
 from handlers.turn import Turn
 from telephony.core.effects import MirrorMember, Watch
 from telephony.core.event import CallId, ChannelId
@@ -39,7 +39,7 @@ def set_state(
     if state is State.RINGING and before in (State.WRAP_UP, State.RINGING):
         until = agent.until  # should nobody be talked to, the wrap-up goes on
     agent.state, agent.since, agent.reason, agent.call, agent.until = state, at, reason, call, until
-    agent.warned = False
+    agent.warned = agent.call_back_due = False
     if state in IN_CALL:
         agent.idle_since = None
     on_break = agent.permission if state is State.BREAK else None
@@ -119,7 +119,9 @@ def settle(turn: Turn, agent: Agent) -> None:
         _wrap_up(turn, agent, agent.until)
     elif agent.state in (State.RINGING, *IN_CALL):
         make_ready(turn, agent)
-    elif agent.state is State.READY and not _phone_is_lost(turn, agent):
+    elif (
+        agent.state is State.READY and not _phone_is_lost(turn, agent) and not announcements.call_back_late(turn, agent)
+    ):
         waiting.next_for(turn, agent)
 
 

@@ -38,7 +38,7 @@ def announce(
 
 def cut_off(turn: Turn, agent: Agent) -> None:
     """It is not true any more."""
-    channel, agent.announced, agent.called_back = agent.announced, None, None
+    channel, agent.announced, agent.called_back, agent.call_back_due = agent.announced, None, None, False
     if channel in agent.channels:
         turn.do(HangUp(call=channel, channel=channel))
 
@@ -48,8 +48,14 @@ def cut_off(turn: Turn, agent: Agent) -> None:
 
 def call_back(turn: Turn, agent: Agent) -> bool:
     """Ring until somebody picks up; False where the phone cannot be rung."""
+    agent.call_back_due = False
     agent.called_back = announce(turn, agent, "break-over", by_itself=False)
     return agent.called_back is not None
+
+
+def call_back_late(turn: Turn, agent: Agent) -> bool:
+    """Whether the phone, on which nothing is, rings now for a break that ended when it could not."""
+    return agent.call_back_due and turn.center.pbx_up and call_back(turn, agent)
 
 
 def picked_up(turn: Turn, channel: ChannelId) -> None:

@@ -249,10 +249,20 @@ def time_up(turn: Turn, event: TimerFired) -> None:
     take_away(turn, agent, "over", at)
     if _called_in(turn, agent):
         return
-    if turn.center.plan.breaks.at_end == "overrun" and not announcements.call_back(turn, agent):
-        agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
+    if turn.center.plan.breaks.at_end == "overrun":
+        _call_to_work(turn, agent, at)
     else:
         go_back(turn, agent, "break_over", at)
+
+
+def _call_to_work(turn: Turn, agent: Agent, at: datetime) -> None:
+    """Who cannot be rung because the PBX is out of reach has overrun nothing: they are rung when it is back."""
+    later = not turn.center.pbx_up
+    if later or announcements.call_back(turn, agent):
+        go_back(turn, agent, "break_over", at)
+        agent.call_back_due = later and agent.state is State.READY
+    else:
+        agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
 
 
 def end(turn: Turn, agent: Agent, how: How, reason: str) -> None:
