@@ -179,17 +179,10 @@ def begin(turn: Turn, agent: Agent) -> None:
     permission.begin(turn.now)
     if anew:
         _state(turn, permission)
-    _end_earlier(turn, agent)
     _stop_ringing(turn, agent)
     agent.rona, agent.wrap_up, agent.idle_since = "", 0, None
     agents.set_state(turn, agent, State.BREAK, reason=permission.kind)
     set_timers(turn, agent)
-
-
-def _end_earlier(turn: Turn, agent: Agent) -> None:
-    """From one break to the next: where nobody lived to hear the end of the first, they were on none in between."""
-    if agent.state is State.BREAK and agent.until is not None and agent.until < turn.now:
-        agents.set_state(turn, agent, State.READY, reason="break_over", at=agent.until)
 
 
 def _stop_ringing(turn: Turn, agent: Agent) -> None:
