@@ -164,8 +164,10 @@ def take_away(turn: Turn, agent: Agent, how: How, at: datetime | None = None) ->
     if permission.begun or permission.length is None:
         turn.forget_timer(END_TIMER + agent.login)
         turn.forget_timer(WARNING_TIMER + agent.login)
-    if how == "unused" and permission.slot is not None:
-        turn.center.used_slots.get(agent.login, set()).discard(permission.slot)
+    if how == "unused":
+        turn.center.emergencies.pop(permission.id, None)
+        if permission.slot is not None:
+            turn.center.used_slots.get(agent.login, set()).discard(permission.slot)
 
 
 # -- the break
