@@ -181,6 +181,7 @@ def begin(turn: Turn, agent: Agent) -> None:
     permission.begin(turn.now)
     if anew:
         _state(turn, permission)
+    announcements.cut_off(turn, agent)
     _stop_ringing(turn, agent)
     agent.rona, agent.wrap_up, agent.idle_since = "", 0, None
     agents.set_state(turn, agent, State.BREAK, reason=permission.kind)

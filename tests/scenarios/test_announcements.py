@@ -17,6 +17,7 @@ from tests.scenarios.break_center import (
     EMERGENCY,
     anna_at_work,
     it_is,
+    order,
     three_on_one_slot,
     violations,
     with_rules,
@@ -358,3 +359,23 @@ def test_callers_are_rung_through_after_breaks_that_ended_while_no_router_lived(
         person.answers()
     story.passes(5)
     assert [person.rings_for(caller) for person in people].count(True) == 1
+
+
+# -- another break begins while it rings
+
+
+def test_an_order_cuts_off_the_ring_at_the_end(rung_at_the_end: Story) -> None:
+    story = rung_at_the_end
+    anna, olga = story.operators["anna"], story.operator("olga", booking=1)
+    order(story, olga, "anna", minutes=5)
+    assert not anna.rings()
+    assert (anna.state, anna.interval.reason) == ("break", "management")
+    story.passes(60)
+    assert violations(story, "anna") == []
+
+
+def test_so_does_an_emergency(rung_at_the_end: Story) -> None:
+    anna = rung_at_the_end.operators["anna"]
+    anna.asks_break(EMERGENCY, "1")
+    assert not anna.rings()
+    assert (anna.state, anna.interval.reason) == ("break", "emergency")
