@@ -252,13 +252,14 @@ def time_up(turn: Turn, event: TimerFired) -> None:
 
 
 def _call_to_work(turn: Turn, agent: Agent, at: datetime) -> None:
-    """Who cannot be rung because the PBX is out of reach has overrun nothing: they are rung when it is back."""
-    later = not turn.center.pbx_up
+    """Who cannot be rung yet has overrun nothing so far."""
+    later = announcements.must_wait(turn, agent)
     if later or announcements.call_back(turn, agent):
         go_back(turn, agent, "break_over", at)
-        agent.call_back_due = later and agent.state is State.READY
     else:
         agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
+    if later:
+        announcements.expect_idle(turn, agent)
 
 
 def end(turn: Turn, agent: Agent, how: How, reason: str) -> None:

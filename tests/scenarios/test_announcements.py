@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from telephony.core.break_facts import ViolationKind
+from telephony.core.commands import TellState
 from telephony.core.effects import HangUp
 from telephony.core.operators import State
 from telephony.testing.people import Operator
@@ -379,3 +380,69 @@ def test_so_does_an_emergency(rung_at_the_end: Story) -> None:
     anna.asks_break(EMERGENCY, "1")
     assert not anna.rings()
     assert (anna.state, anna.interval.reason) == ("break", "emergency")
+
+
+# -- something of ours is still on the phone at the end
+
+
+def nearly_over(new_story: NewStory, seconds: float) -> tuple[Story, Operator]:
+    """So many seconds are left of the break; the warning comes five before its end, and takes eight."""
+    story = new_story(with_rules(at_end="overrun", warning=5))
+    story.switch.prompt_seconds["break-ends-soon"] = 8
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    story.passes(60 - seconds)
+    return story, anna
+
+
+def is_told_that_it_is_over(story: Story, anna: Operator) -> None:
+    assert anna.rings()
+    assert len(anna.phone.channels) == 1
+    caller = story.calls("1302")
+    assert caller.rung == []
+    anna.answers()
+    story.passes(5)
+    assert anna.rings_for(caller)
+    assert anna.states == ["ready", "break", "ready", "ringing"]
+    assert violations(story, "anna") == []
+
+
+def test_whose_phone_still_rings_for_the_warning_is_rung_anew(new_story: NewStory) -> None:
+    story, anna = nearly_over(new_story, 3)
+    assert anna.rings()
+    story.passes(4)
+    is_told_that_it_is_over(story, anna)
+
+
+def test_so_is_who_still_hears_it(new_story: NewStory) -> None:
+    story, anna = nearly_over(new_story, 3)
+    anna.answers()
+    story.passes(4)
+    is_told_that_it_is_over(story, anna)
+
+
+def test_and_who_has_just_dialed_a_code(new_story: NewStory) -> None:
+    story = new_story(with_rules(at_end="overrun", warning=0))
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    story.passes(59)
+    assert anna.asks_state() == "state-break"
+    is_told_that_it_is_over(story, anna)
+
+
+def test_who_does_not_pick_up_then_overruns(new_story: NewStory) -> None:
+    story, anna = nearly_over(new_story, 3)
+    story.passes(15)
+    assert anna.states == ["ready", "break", "ready", "unreachable"]
+    assert violations(story, "anna") == [ViolationKind.OVERRUN]
+
+
+def test_who_keeps_a_phone_off_the_hook_overruns_ten_seconds_later(new_story: NewStory) -> None:
+    story, anna = nearly_over(new_story, 10)
+    code = story.switch.dial_code(anna.phone)
+    story.tell(TellState(command="c", phone=anna.phone.name, channel=code.id))
+    story.passes(19)
+    assert anna.state == "ready"
+    story.passes(2)
+    assert violations(story, "anna") == [ViolationKind.OVERRUN]
+    assert anna.interval.reason == "overrun"
