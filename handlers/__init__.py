@@ -12,6 +12,7 @@ from typing import Any
 
 from handlers import (
     agents,
+    announcements,
     breaks,
     bridging,
     claims,
@@ -81,6 +82,7 @@ TIMERS: dict[str, Callable[[Turn, events.TimerFired], None]] = {
     agents.WRAP_UP_TIMER: agents.wrap_up_over,
     breaks.END_TIMER: breaks.time_up,
     breaks.WARNING_TIMER: breaks.warning_due,
+    announcements.IDLE_TIMER: announcements.not_idle,
     orders.ORDER_TIMER: orders.order_over,
     violations.TAIL_TIMER: violations.tail_too_long,
     records.RECORD_TIMER: records.record_overdue,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import breaks, lamps, orders, slots, violations, waiting
+from handlers import announcements, breaks, lamps, orders, slots, violations, waiting
 from handlers.turn import Turn
 from telephony.core.effects import MirrorMember, Watch
 from telephony.core.event import CallId, ChannelId
@@ -13,6 +13,8 @@ from telephony.core.facts import OperatorChanged
 from telephony.core.operators import IN_CALL, PAUSED, PHONE_LOST, Agent, State
 
 WRAP_UP_TIMER = "wrap:"
+ENDED = {State.WRAP_UP: "", State.BREAK: "break_over"}
+"""States that end by themselves, with the reason of the READY after them."""
 SHOWN = PAUSED | {State.OFFLINE}
 """What lamps and the native queues tell apart; all other states are alike to them."""
 
@@ -32,6 +34,7 @@ def set_state(
     if state in IN_CALL and (state, reason, call) == (agent.state, agent.reason, agent.call):
         return
     at = at or turn.now
+    _end_in_time(turn, agent, at)
     before = agent.state
     shown = lamps.break_light(agent)
     if agent.state is State.WRAP_UP:
@@ -39,7 +42,7 @@ def set_state(
     if state is State.RINGING and before in (State.WRAP_UP, State.RINGING):
         until = agent.until  # should nobody be talked to, the wrap-up goes on
     agent.state, agent.since, agent.reason, agent.call, agent.until = state, at, reason, call, until
-    agent.warned = False
+    agent.warned = agent.call_back_due = False
     if state in IN_CALL:
         agent.idle_since = None
     on_break = agent.permission if state is State.BREAK else None
@@ -65,6 +68,13 @@ def set_state(
         if (before in PAUSED or state in PAUSED) and agent.at_work:
             mirror(turn, agent)
         lamps.follow(turn, agent, shown, was_at_work=before is not State.OFFLINE)
+
+
+def _end_in_time(turn: Turn, agent: Agent, at: datetime) -> None:
+    """What was to end before `at`, while nobody lived to end it, did so: they were READY from then on."""
+    reason = ENDED.get(agent.state)
+    if reason is not None and agent.until is not None and agent.until < at:
+        set_state(turn, agent, State.READY, reason=reason, at=agent.until)
 
 
 def mirror(turn: Turn, agent: Agent, *, seen_until: datetime | None = None) -> None:
@@ -119,7 +129,9 @@ def settle(turn: Turn, agent: Agent) -> None:
         _wrap_up(turn, agent, agent.until)
     elif agent.state in (State.RINGING, *IN_CALL):
         make_ready(turn, agent)
-    elif agent.state is State.READY and not _phone_is_lost(turn, agent):
+    elif (
+        agent.state is State.READY and not _phone_is_lost(turn, agent) and not announcements.call_back_late(turn, agent)
+    ):
         waiting.next_for(turn, agent)
 
 
@@ -167,6 +179,6 @@ def wrap_up_over(turn: Turn, event: TimerFired) -> None:
     agent = turn.center.agents.get(event.key.removeprefix(WRAP_UP_TIMER))
     if agent is not None and agent.state is State.WRAP_UP and agent.generation == event.generation:
         agent.idle_since = None
-        make_ready(turn, agent)
+        make_ready(turn, agent, at=min(agent.until or turn.now, turn.now))
         if agent.channels:
             violations.expect_end(turn, agent, turn.now)

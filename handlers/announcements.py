@@ -6,10 +6,12 @@ from handlers import agents
 from handlers.turn import Turn
 from telephony.core.effects import Announce, HangUp
 from telephony.core.event import ChannelId
+from telephony.core.events import TimerFired
 from telephony.core.operators import OVERRUN, Agent, State
 
 RING_SECONDS = 10
 """Who has not picked up by then is not at the phone."""
+IDLE_TIMER = "idle:"
 
 
 def announce(
@@ -38,7 +40,7 @@ def announce(
 
 def cut_off(turn: Turn, agent: Agent) -> None:
     """It is not true any more."""
-    channel, agent.announced, agent.called_back = agent.announced, None, None
+    channel, agent.announced, agent.called_back, agent.call_back_due = agent.announced, None, None, False
     if channel in agent.channels:
         turn.do(HangUp(call=channel, channel=channel))
 
@@ -48,8 +50,36 @@ def cut_off(turn: Turn, agent: Agent) -> None:
 
 def call_back(turn: Turn, agent: Agent) -> bool:
     """Ring until somebody picks up; False where the phone cannot be rung."""
+    agent.call_back_due = False
     agent.called_back = announce(turn, agent, "break-over", by_itself=False)
     return agent.called_back is not None
+
+
+def must_wait(turn: Turn, agent: Agent) -> bool:
+    """Whether they cannot be rung yet, through no fault of theirs: the PBX is out of reach, or the warning or a code is
+    still on the phone."""
+    center = turn.center
+    return not center.pbx_up or (bool(agent.channels) and agent.channels <= center.strangers.keys())
+
+
+def expect_idle(turn: Turn, agent: Agent) -> None:
+    """They are rung as soon as nothing is on the phone, before any caller."""
+    agent.call_back_due = agent.state is State.READY
+    turn.wake(IDLE_TIMER + agent.login, agent.breaks, RING_SECONDS)
+
+
+def call_back_late(turn: Turn, agent: Agent) -> bool:
+    """Whether the phone, on which nothing is any more, rings now for a break that ended when it could not."""
+    return agent.call_back_due and turn.center.pbx_up and call_back(turn, agent)
+
+
+def not_idle(turn: Turn, event: TimerFired) -> None:
+    """Something has been on the phone for as long as it would have rung."""
+    agent = turn.center.agents.get(event.key.removeprefix(IDLE_TIMER))
+    if agent is None or agent.breaks != event.generation or not agent.call_back_due:
+        return
+    if turn.center.pbx_up and agent.channels:
+        agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN)
 
 
 def picked_up(turn: Turn, channel: ChannelId) -> None:

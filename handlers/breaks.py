@@ -166,8 +166,10 @@ def take_away(turn: Turn, agent: Agent, how: How, at: datetime | None = None) ->
     if permission.begun or permission.length is None:
         turn.forget_timer(END_TIMER + agent.login)
         turn.forget_timer(WARNING_TIMER + agent.login)
-    if how == "unused" and permission.slot is not None:
-        turn.center.used_slots.get(agent.login, set()).discard(permission.slot)
+    if how == "unused":
+        turn.center.emergencies.pop(permission.id, None)
+        if permission.slot is not None:
+            turn.center.used_slots.get(agent.login, set()).discard(permission.slot)
 
 
 # -- the break
@@ -181,17 +183,11 @@ def begin(turn: Turn, agent: Agent) -> None:
     permission.begin(turn.now)
     if anew:
         _state(turn, permission)
-    _end_earlier(turn, agent)
+    announcements.cut_off(turn, agent)
     _stop_ringing(turn, agent)
     agent.rona, agent.wrap_up, agent.idle_since = "", 0, None
     agents.set_state(turn, agent, State.BREAK, reason=permission.kind)
     set_timers(turn, agent)
-
-
-def _end_earlier(turn: Turn, agent: Agent) -> None:
-    """From one break to the next: where nobody lived to hear the end of the first, they were on none in between."""
-    if agent.state is State.BREAK and agent.until is not None and agent.until < turn.now:
-        agents.set_state(turn, agent, State.READY, reason="break_over", at=agent.until)
 
 
 def _stop_ringing(turn: Turn, agent: Agent) -> None:
@@ -251,10 +247,21 @@ def time_up(turn: Turn, event: TimerFired) -> None:
     take_away(turn, agent, "over", at)
     if _called_in(turn, agent):
         return
-    if turn.center.plan.breaks.at_end == "overrun" and not announcements.call_back(turn, agent):
-        agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
+    if turn.center.plan.breaks.at_end == "overrun":
+        _call_to_work(turn, agent, at)
     else:
         go_back(turn, agent, "break_over", at)
+
+
+def _call_to_work(turn: Turn, agent: Agent, at: datetime) -> None:
+    """Who cannot be rung yet has overrun nothing so far."""
+    later = announcements.must_wait(turn, agent)
+    if later or announcements.call_back(turn, agent):
+        go_back(turn, agent, "break_over", at)
+    else:
+        agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
+    if later:
+        announcements.expect_idle(turn, agent)
 
 
 def end(turn: Turn, agent: Agent, how: How, reason: str) -> None:

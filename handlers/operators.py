@@ -148,8 +148,11 @@ def tell_state(turn: Turn, event: TellState) -> None:
         return
     busy_with_code(turn, agent, event.channel)
     code = f"state-{agent.state.replace('_', '-')}"
-    until = agent.until if agent.state is State.BREAK else None
-    say = (code,) if until is None else (code, "break-until", *spoken.at(turn.center.plan, until))
+    say: tuple[str, ...] = (code,)
+    if agent.state is State.BREAK and agent.until is not None:
+        say = (code, "break-until", *spoken.at(turn.center.plan, agent.until))
+    elif agent.login in turn.center.claims:
+        say = (code, "break-waits")
     turn.do(Reply(command=event.command, ok=True, code=code, say=say))
 
 

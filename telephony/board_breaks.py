@@ -54,6 +54,8 @@ class Pauses:
                 if one.kind is BreakKind.EMERGENCY:
                     self._to_review.add(one.permission)
             case fact.PermissionEnded():
+                if one.how == "unused":
+                    self._to_review.discard(one.permission)
                 login = self._logins.pop(one.permission, None)
                 if login is not None:
                     self._pending.pop(login, None)

@@ -160,6 +160,8 @@ def _lines(day: OperatorDay, zone: ZoneInfo, now: datetime) -> Iterator[Line]:
     for row in day.states:
         begin, lasted = _within(day.days, row.since, row.ended, now)
         yield begin, 3, lasted, _state(row, by_id.get(row.permission or ""), clock)
+        if row.how is not None and row.ended is not None and row.ended < day.days.end:
+            yield row.ended, 3, "", _named("offline", row.how)
     for violation in day.violations:
         detail = f": {violation.detail}" if violation.detail else ""
         begin, lasted = _within(day.days, violation.seen, violation.ended, now)
@@ -197,7 +199,7 @@ def _waiting(day: OperatorDay, clock: Clock, now: datetime) -> Iterator[Line]:
 
 
 def _state(row: StateRow, permission: PermissionRow | None, clock: Clock) -> str:
-    what = row.state.replace("_", " ") + (f" ({row.reason.replace('_', ' ')})" if row.reason else "")
+    what = _named(row.state, row.reason)
     if permission is None:
         return what
     on = f", planned for {clock(permission.slot)}" if permission.slot else ""
@@ -206,6 +208,11 @@ def _state(row: StateRow, permission: PermissionRow | None, clock: Clock) -> str
     if permission.reviewed is not None:
         on += f", {'confirmed' if permission.confirmed else 'REJECTED'} by {permission.reviewed_by}"
     return f"{what}: permission {permission.id}, {clock(permission.begins)}-{clock(permission.until)}{on}"
+
+
+def _named(state: str, reason: str) -> str:
+    """As in "offline (phone taken over)"."""
+    return (f"{state} ({reason})" if reason else state).replace("_", " ")
 
 
 def _hand(hand: HandRow, now: datetime) -> str:

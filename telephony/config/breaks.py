@@ -17,6 +17,8 @@ def break_mistakes(plan: Plan, numbers: Iterable[tuple[str, str, Path]]) -> Iter
     yield from _lists_of_digits(plan, list(numbers))
     yield from _outcomes(plan)
     yield from _work_rules(plan.work_rules)
+    if plan.breaks.emergency < 1:
+        yield ("breaks", "emergency"), "the pause would be over at once", "give at least 1"
     if plan.hands.alarm_after < plan.hands.heads_after:
         what = f"{plan.hands.alarm_after} is before heads_after, {plan.hands.heads_after}"
         yield ("hands", "alarm_after"), what, "the heads are told before the alarm"

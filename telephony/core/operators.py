@@ -81,6 +81,8 @@ class Agent:
     """The channel on which they were told so."""
     called_back: ChannelId | None = None
     """The one that rings because their break is over: picked up, they are back."""
+    call_back_due: bool = False
+    """READY since their break ended, and to be rung for that as soon as it is possible, before any caller."""
     occupied: datetime | None = None
     """When a channel that is none of a call's was last heard of, or made, at their phone."""
     after_call: bool = False

@@ -53,7 +53,12 @@ _PERMISSION = (
     permissions.reviewed,
 )  # fmt: skip
 OPEN_PERMISSIONS = sa.select(*_PERMISSION).where(permissions.ended.is_(None))
-UNREVIEWED = sa.and_(permissions.kind == sa.literal_column("'emergency'"), permissions.reviewed.is_(None))
+UNREVIEWED = sa.and_(
+    permissions.kind == sa.literal_column("'emergency'"),
+    permissions.reviewed.is_(None),
+    permissions.how.is_distinct_from(sa.literal_column("'unused'")),
+)
+"""One taken back before it began leaves nothing to judge."""
 OPEN_VIOLATIONS = sa.select(
     violations.id.label("violation"), violations.login, violations.kind, violations.seen.label("at")
 ).where(violations.ended.is_(None))

@@ -61,11 +61,15 @@ async def test_an_emergency_waits_for_its_review_however_many_days(database_url:
     async with opened(database_url, tmp_path) as store:
         for name, begin in (("ancient", -100 * day), ("forgotten", -20 * day), ("reviewed", -10 * day)):
             tell(store, given(name, begin, EMERGENCY), ended(name, begin + 100))
+        tell(store, given("never-begun", -12 * day, EMERGENCY), ended("never-begun", -12 * day + 100, "unused"))
+        tell(store, given("going on", -day, EMERGENCY))
         tell(store, given("ordinary", -15 * day), ended("ordinary", -14 * day))
         tell(store, pause.EmergencyReviewed(permission="reviewed", by="head", confirmed=False, at=at(-9 * day)))
         await store.durable()
         found = await break_queries.open_permissions(store.database.engine, at(-day), at(-90 * day))
-    assert [(one.permission, one.reviewed) for one in found] == [("forgotten", False)]
+        shown = await break_queries.to_review(store.database.engine, at(-90 * day), at(0))
+    assert [(one.permission, one.reviewed) for one in found] == [("forgotten", False), ("going on", False)]
+    assert [one.id for one in shown] == ["forgotten", "going on"]
 
 
 async def test_a_start_knows_orders_hands_and_violations_that_last(database_url: str, tmp_path: Path) -> None:

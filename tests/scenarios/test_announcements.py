@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from msgspec.structs import replace
 
 from telephony.core.break_facts import ViolationKind
+from telephony.core.commands import TellState
 from telephony.core.effects import HangUp
 from telephony.core.operators import State
 from telephony.testing.people import Operator
 from telephony.testing.story import Story
-from tests.scenarios.break_center import BREAK_PLAN, EMERGENCY, anna_at_work, it_is, violations, with_rules
+from tests.scenarios.break_center import (
+    BREAK_PLAN,
+    EMERGENCY,
+    anna_at_work,
+    it_is,
+    order,
+    three_on_one_slot,
+    violations,
+    with_rules,
+)
 from tests.scenarios.small_center import NewStory
 
 
@@ -249,3 +261,188 @@ def test_a_router_that_dies_while_it_rings_at_the_end_blames_nobody(rung_at_the_
     story.passes(20)
     assert story.operators["anna"].state == "ready"
     assert violations(story, "anna") == []
+
+
+# -- the break ends while the PBX is out of reach
+
+
+def router_dies(story: Story) -> None:
+    story.restart_router(after=120)
+
+
+def line_is_lost(story: Story) -> None:
+    story.lose_connection()
+    story.passes(120)
+    story.reconnect()
+
+
+def pbx_dies(story: Story) -> None:
+    story.kill_pbx()
+    story.passes(120)
+    story.start_pbx()
+
+
+OUT_OF_REACH = pytest.mark.parametrize("happens", [router_dies, line_is_lost, pbx_dies])
+
+
+def break_ends_meanwhile(new_story: NewStory, happens: Callable[[Story], None]) -> tuple[Story, Operator]:
+    """At 0:25; a minute later all is well again."""
+    story = new_story(with_rules(at_end="overrun"))
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    happens(story)
+    return story, anna
+
+
+@OUT_OF_REACH
+def test_who_could_not_be_rung_at_the_end_is_rung_afterwards(
+    new_story: NewStory, happens: Callable[[Story], None]
+) -> None:
+    story, anna = break_ends_meanwhile(new_story, happens)
+    assert anna.rings()
+    caller = story.calls("1302")
+    assert (anna.state, caller.rung) == ("ready", [])
+    anna.answers()
+    story.passes(5)
+    assert anna.rings_for(caller)
+    assert violations(story, "anna") == []
+    on_break, back = story.log.intervals["anna"][1:3]
+    assert on_break.ended == on_break.until == back.since
+
+
+@OUT_OF_REACH
+def test_and_overruns_only_when_they_do_not_pick_up_then(new_story: NewStory, happens: Callable[[Story], None]) -> None:
+    story, anna = break_ends_meanwhile(new_story, happens)
+    rung = story.clock.now()
+    story.passes(12)
+    assert anna.states == ["ready", "break", "ready", "unreachable"]
+    assert violations(story, "anna") == [ViolationKind.OVERRUN]
+    assert anna.interval.since > rung
+
+
+@OUT_OF_REACH
+def test_once_told_they_are_not_told_again(new_story: NewStory, happens: Callable[[Story], None]) -> None:
+    story, anna = break_ends_meanwhile(new_story, happens)
+    anna.answers()
+    story.passes(10)
+    anna.asks_state()
+    story.passes(2)
+    assert not anna.rings()
+    story.lose_connection()
+    story.reconnect()
+    assert not anna.rings()
+
+
+def test_who_is_in_a_call_of_their_own_by_then_is_back(new_story: NewStory) -> None:
+    story = new_story(with_rules(at_end="overrun"))
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    router_dies(story)
+    assert (anna.state, anna.interval.reason) == ("talking", "own_call")
+    anna.hangs_up()
+    story.passes(2)
+    assert not anna.rings()
+    assert anna.rings_for(story.calls("1302"))
+    assert violations(story, "anna") == []
+
+
+def test_callers_are_rung_through_after_breaks_that_ended_while_no_router_lived(new_story: NewStory) -> None:
+    story = new_story(with_rules(at_end="overrun", max_on_break_share=100))
+    people = three_on_one_slot(story)
+    for person in people:
+        person.asks_break()
+    it_is(story, "0:24")
+    router_dies(story)
+    caller = story.calls("1302")
+    for person in people:
+        person.answers()
+    story.passes(5)
+    assert [person.rings_for(caller) for person in people].count(True) == 1
+
+
+# -- another break begins while it rings
+
+
+def test_an_order_cuts_off_the_ring_at_the_end(rung_at_the_end: Story) -> None:
+    story = rung_at_the_end
+    anna, olga = story.operators["anna"], story.operator("olga", booking=1)
+    order(story, olga, "anna", minutes=5)
+    assert not anna.rings()
+    assert (anna.state, anna.interval.reason) == ("break", "management")
+    story.passes(60)
+    assert violations(story, "anna") == []
+
+
+def test_so_does_an_emergency(rung_at_the_end: Story) -> None:
+    anna = rung_at_the_end.operators["anna"]
+    anna.asks_break(EMERGENCY, "1")
+    assert not anna.rings()
+    assert (anna.state, anna.interval.reason) == ("break", "emergency")
+
+
+# -- something of ours is still on the phone at the end
+
+
+def nearly_over(new_story: NewStory, seconds: float) -> tuple[Story, Operator]:
+    """So many seconds are left of the break; the warning comes five before its end, and takes eight."""
+    story = new_story(with_rules(at_end="overrun", warning=5))
+    story.switch.prompt_seconds["break-ends-soon"] = 8
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    story.passes(60 - seconds)
+    return story, anna
+
+
+def is_told_that_it_is_over(story: Story, anna: Operator) -> None:
+    assert anna.rings()
+    assert len(anna.phone.channels) == 1
+    caller = story.calls("1302")
+    assert caller.rung == []
+    anna.answers()
+    story.passes(5)
+    assert anna.rings_for(caller)
+    assert anna.states == ["ready", "break", "ready", "ringing"]
+    assert violations(story, "anna") == []
+
+
+def test_whose_phone_still_rings_for_the_warning_is_rung_anew(new_story: NewStory) -> None:
+    story, anna = nearly_over(new_story, 3)
+    assert anna.rings()
+    story.passes(4)
+    is_told_that_it_is_over(story, anna)
+
+
+def test_so_is_who_still_hears_it(new_story: NewStory) -> None:
+    story, anna = nearly_over(new_story, 3)
+    anna.answers()
+    story.passes(4)
+    is_told_that_it_is_over(story, anna)
+
+
+def test_and_who_has_just_dialed_a_code(new_story: NewStory) -> None:
+    story = new_story(with_rules(at_end="overrun", warning=0))
+    anna = anna_on_break(story)
+    it_is(story, "0:24")
+    story.passes(59)
+    assert anna.asks_state() == "state-break"
+    is_told_that_it_is_over(story, anna)
+
+
+def test_who_does_not_pick_up_then_overruns(new_story: NewStory) -> None:
+    story, anna = nearly_over(new_story, 3)
+    story.passes(15)
+    assert anna.states == ["ready", "break", "ready", "unreachable"]
+    assert violations(story, "anna") == [ViolationKind.OVERRUN]
+
+
+def test_who_keeps_a_phone_off_the_hook_overruns_ten_seconds_later(new_story: NewStory) -> None:
+    story, anna = nearly_over(new_story, 10)
+    code = story.switch.dial_code(anna.phone)
+    story.tell(TellState(command="c", phone=anna.phone.name, channel=code.id))
+    story.passes(19)
+    assert anna.state == "ready"
+    story.passes(2)
+    assert violations(story, "anna") == [ViolationKind.OVERRUN]
+    assert anna.interval.reason == "overrun"

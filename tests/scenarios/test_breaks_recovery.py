@@ -129,6 +129,17 @@ def test_a_place_that_came_free_meanwhile_is_taken_at_once(story: Story) -> None
     assert (boris.state, anna.state) == ("ready", "break")
 
 
+def test_whose_break_begins_at_the_start_is_not_in_a_wrap_up_until_then(story: Story) -> None:
+    """Both the wrap-up and the break of the colleague who had the place have ended long ago."""
+    anna, boris = anna_waits_for_a_place(story)
+    assert anna.state == "wrap_up"
+    story.restart_router(after=1800)
+    assert (boris.state, anna.state) == ("ready", "break")
+    assert anna.states[-3:] == ["wrap_up", "ready", "break"]
+    wrap_up, ready = story.log.intervals["anna"][-3:-1]
+    assert wrap_up.ended == wrap_up.until == ready.since
+
+
 def test_who_took_it_back_or_went_home_waits_no_more(story: Story) -> None:
     anna, boris = anna_waits_for_a_place(story)
     assert anna.comes_back() == "break-cancelled"

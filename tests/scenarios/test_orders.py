@@ -351,6 +351,22 @@ def test_a_rejected_emergency_was_a_violation_and_ends(story: Story) -> None:
     assert [seen.confirmed for seen in story.log.breaks.of(EmergencyReviewed)] == [False, True]
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_emergency_taken_back_before_it_began_is_nothing_to_judge(story: Story, restarts: bool) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    caller = story.calls("1302")
+    anna.answers()
+    anna.asks_break(EMERGENCY, "1")
+    name = last_answer(story, "anna").permission or ""
+    assert anna.comes_back() == "break-cancelled"
+    caller.hangs_up()
+    if restarts:
+        story.restart_router()
+    reply = story.asks(lambda n: ReviewEmergency(command=n, by=olga.login, permission=name, confirmed=False))
+    assert reply.code == "refused-no-such-pause"
+    assert violations(story, "anna") == []
+
+
 def test_nobody_reviews_their_own_emergency(story: Story) -> None:
     sonya = story.operator("sonya", senior=1)
     sonya.logs_in("phone01")

@@ -232,6 +232,48 @@ def test_during_wrap_up_what_is_left_of_it_stays(story: Story) -> None:
     assert anna.states.count("wrap_up") == 1
 
 
+def nobody_lives_at_the_end_of_the_wrap_up(story: Story) -> Operator:
+    """It lasts ten seconds, and the router is away for half an hour."""
+    anna, caller = talking(story)
+    caller.hangs_up()
+    story.passes(4)
+    story.kill_router()
+    story.passes(minutes=30)
+    return anna
+
+
+def wrap_up_and_after(story: Story, anna: Operator) -> tuple[float, list[str]]:
+    """Seconds that it lasts on record, and the states after it."""
+    states = anna.states
+    n = states.index("wrap_up")
+    interval = story.log.intervals["anna"][n]
+    assert interval.ended is not None
+    return (interval.ended - interval.since).total_seconds(), states[n + 1 :]
+
+
+def test_a_wrap_up_ends_at_its_time_also_when_no_router_lives(story: Story) -> None:
+    anna = nobody_lives_at_the_end_of_the_wrap_up(story)
+    story.start_router()
+    assert wrap_up_and_after(story, anna) == (10, ["ready"])
+
+
+def test_also_when_they_talk_in_the_native_queue_by_then(story: Story) -> None:
+    anna = nobody_lives_at_the_end_of_the_wrap_up(story)
+    story.calls("1300")
+    story.passes(2)
+    anna.answers()
+    story.start_router()
+    assert wrap_up_and_after(story, anna) == (10, ["ready", "talking"])
+
+
+def test_also_when_the_pbx_is_away_too(story: Story) -> None:
+    anna = nobody_lives_at_the_end_of_the_wrap_up(story)
+    story.kill_pbx()
+    story.start_router()
+    story.asks(lambda name: commands.LogOut(command=name, login="anna"))
+    assert wrap_up_and_after(story, anna) == (10, ["ready"])
+
+
 def test_who_did_not_answer_stays_unreachable(story: Story) -> None:
     anna = at_work(story)
     caller = story.calls("1302")

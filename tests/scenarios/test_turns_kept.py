@@ -64,6 +64,16 @@ def test_a_short_call_lets_them_ask_as_long_after_it_as_a_long_one(story: Story)
     assert anna.asks_break() == "break-granted"
 
 
+def test_who_waits_for_a_place_is_told_so_when_they_ask_for_their_state(story: Story) -> None:
+    anna, boris = anna_waits_for_a_place(story)
+    story.passes(10)
+    assert anna.asks_state() == "state-ready"
+    assert last_said(story) == ("state-ready", "break-waits")
+    boris.comes_back()
+    assert anna.asks_state() == "state-break"
+    assert last_said(story)[:2] == ("state-break", "break-until")
+
+
 def test_while_it_rings_the_call_comes_first(story: Story) -> None:
     anna, boris, _ = three_on_one_slot(story)
     assert boris.asks_break() == "break-granted"

@@ -208,6 +208,13 @@ def test_emergencies_to_review_and_the_violations_of_the_day() -> None:
     assert board.snapshot().totals.to_review == 0
 
 
+def test_an_emergency_that_never_began_is_none_to_review() -> None:
+    board = morning()
+    board.publish([granted("p1", pause.BreakKind.EMERGENCY)], [])
+    board.publish([pause.PermissionEnded(permission="p1", how="unused", at=at(9))], [])
+    assert board.snapshot().totals.to_review == 0
+
+
 def test_extensions_that_are_locked() -> None:
     board = Board(now=EIGHT.timestamp())
     board.start(

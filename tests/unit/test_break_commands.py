@@ -203,6 +203,7 @@ def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
         "11:01:00 outcome of call c1: booked",
         "11:40:00 10:00 waits for a place, for the break planned for 11:00, lapsed at 11:50",
         "11:30:00 30:00 break (emergency): permission p3, 11:30-11:45, reason: плохо",
+        "12:00:00 offline (logged out)",
         "ready 1:35:00",
         "logged in 2:45:00",
         # As planned are 9:15-11:00 with both breaks, not the work at lunch, not the emergency nobody has confirmed.
@@ -212,6 +213,41 @@ def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
     assert lines.index("09:30:00 asked for technical by phone: refused (not_in_slot), next break 10:00") < lines.index(
         "10:00:00 asked for technical by phone: granted"
     )
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [("phone_taken_over", "offline (phone taken over)"), ("disabled", "offline (disabled)")],
+)
+def test_the_end_of_a_session_says_whose_doing_it_was(home: Path, capsys: Captured, how: str, told: str) -> None:
+    work = [state("ready", "9:15", "logged_in"), state("offline", "9:45", how)]
+    again = [state("ready", "9:50", "logged_in"), state("offline", "10:10", "other_phone")]
+    moved = [state("ready", "10:10", "logged_in")]
+    asyncio.run(put_on_record(home / "state", [*work, *again, *moved]))
+    capsys.readouterr()
+    assert cli.main(["operators", "day", "anna", "--date", "02.03.2026"]) == Exit.OK
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    begin = lines.index("09:15:00 30:00 ready (logged in)")
+    assert lines[begin + 1 : begin + 4] == [
+        f"09:45:00 {told}",
+        "09:50:00 20:00 ready (logged in)",
+        "10:10:00 offline (other phone)",
+    ]
+    assert lines[begin + 4].startswith("10:10:00 ")
+
+
+def test_a_session_that_ends_after_midnight_ends_in_the_next_day(home: Path, capsys: Captured) -> None:
+    gone = that.OperatorChanged(
+        login="anna", state="offline", at=at("23:00") + timedelta(hours=7), phone="phone01", reason="logged_out"
+    )
+    asyncio.run(put_on_record(home / "state", [state("ready", "22:00", "logged_in"), gone]))
+    ends = []
+    for day in ("02.03.2026", "03.03.2026"):
+        capsys.readouterr()
+        assert cli.main(["operators", "day", "anna", "--date", day]) == Exit.OK
+        lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+        ends.append([line[0] for line in lines if "offline" in line])
+    assert ends == [[], ["06:00:00"]]
 
 
 def test_absence_and_substitution_stand_in_the_day(recorded: Path, capsys: Captured) -> None:

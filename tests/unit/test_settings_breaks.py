@@ -69,6 +69,7 @@ def test_rules_are_read(config: Path) -> None:
         ("breaks: {tolerance: -1}", "breaks.tolerance: '-1' is not possible; give whole seconds, 0 to 86400"),
         ("breaks: {max_on_break_share: 0}", "'0' is not possible; give a percentage, 1 to 100"),
         ("breaks: {at_end: later}", "breaks.at_end: 'later' is not possible; give one of return, overrun"),
+        ("breaks: {emergency: 0}", "breaks.emergency: the pause would be over at once; give at least 1"),
         ("breaks: {emergency_reasons: {12: Пожар}}", "breaks.emergency_reasons: '12' is not possible; give one digit"),
         (
             "breaks: {emergency_reasons: {1: a, 1: b}}",
