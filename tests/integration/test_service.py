@@ -388,6 +388,33 @@ async def test_a_wait_is_counted_from_one_moment_through_kill_fallback_and_retur
         assert abs(datetime.fromisoformat(entered).timestamp() - queued) < 0.01
 
 
+async def test_a_talk_before_a_transfer_is_no_waiting_in_the_native_queue(staffed: Gudok) -> None:
+    """Gudok dies while the target of the transfer rings: the caller begins to wait, they have not waited so far."""
+    settings = staffed.settings
+    async with (
+        manager(settings) as (ami, native),
+        phone(settings, "phone01") as anna,
+        phone(settings, "doctor01") as doctor,
+        caller(settings, OUTSIDE) as outside,
+        staffed.running(),
+    ):
+        await staffed.does("operators", "login", "anna", "phone01")
+        await outside.dial("1300")
+        await anna.answer()
+        await outside.hears_sound()
+        asked = time.time()
+        assert await anna.transfer("201") == 202
+        await doctor.ringing()
+        assert staffed.process is not None
+        staffed.process.kill()
+        joined = await native.until(QueueCallerJoin)
+        assert joined.queue == "gudok-booking"
+        assert float(await ami.get_variable(joined.channel, "GUDOK_QUEUED")) >= asked
+        assert float(await ami.get_variable(joined.channel, "GUDOK_ARRIVED")) < asked
+        await staffed.ended()
+        await outside.hang_up()
+
+
 async def test_a_killed_parent_leaves_no_router_and_no_caller_behind(staffed: Gudok) -> None:
     settings = staffed.settings
     async with manager(settings) as (_, native), caller(settings, OUTSIDE) as outside, staffed.running():
