@@ -332,7 +332,7 @@ async def test_a_talk_ends_for_both_though_the_service_is_stopped(staffed: Gudok
         await outside.closed()
         async with staffed.running():
             [call] = await until_logged(staffed, 1)
-    assert (call["outcome"], call["last_operator"]) == ("answered", "anna")
+    assert (call["outcome"], call["last_operator"], call["ended_by"]) == ("answered", "anna", "operator")
 
 
 async def test_who_is_alone_when_the_callers_are_handed_over_is_hung_up(staffed: Gudok) -> None:
