@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from datetime import datetime
 from typing import Literal
 
 from msgspec.structs import replace
 
-from handlers import agents, bridging, hands, orders, records, reseating, resumption, waiting
+from handlers import agents, bridging, hands, orders, records, reseating, resumption, standing, waiting
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
@@ -18,13 +17,11 @@ from telephony.core.facts import (
     AttemptMade,
     CallKind,
     CallOpened,
-    CallQueued,
     Repaired,
 )
 from telephony.core.operators import Agent
 from telephony.core.picture import SeenChannel
 from telephony.core.remembered import OpenAttempt, OpenCall
-from telephony.core.script import Enqueue
 
 
 def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
@@ -97,8 +94,9 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
         kind=CallKind.OWN if own else CallKind.INBOUND,
         number=seen.number,
         caller="" if own else seen.caller,
-        arrived=_moment(seen, "GUDOK_ARRIVED") or seen.created,
+        arrived=standing.moment(seen, "GUDOK_ARRIVED") or seen.created,
     )
+    record = standing.newest(record, seen)
     call = Call(
         id=call_id,
         kind=CallKind(record.kind),
@@ -111,7 +109,7 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
         phone=seen.phone,
         attempts=max((attempt.n for attempt in record.open_attempts), default=0),
         answered=record.answered,
-        talked=_has_talked(record),
+        talked=standing.has_talked(record),
         priority=record.priority,
         queued=record.queued,
         held=seen.channel in picture.on_hold,
@@ -124,17 +122,10 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
         agents.occupy(turn, agent, call.party, watch=False)
     if known is None:
         _open_late(turn, call, picture)
-    _stand_in_queue(turn, call, known, seen)
+    standing.stand_in_queue(turn, call, known, record, seen)
     if call.id in picture.records:
         records.catch_up(turn, call, picture.records[call.id], picture.alive.keys())
     return record
-
-
-def _has_talked(record: OpenCall) -> bool:
-    """Whether anybody has picked up for them since they entered their queue."""
-    since = record.queued or record.arrived
-    picked_up = (record.answered, *(attempt.answered for attempt in record.open_attempts))
-    return any(at is not None and at >= since for at in picked_up)
 
 
 def _hear_on(turn: Turn, call: Call, seen: SeenChannel, picture: Picture) -> None:
@@ -152,13 +143,6 @@ def _operator_at(turn: Turn, seen: SeenChannel) -> Agent | None:
     return agent if agent is not None and login in (None, agent.login) else None
 
 
-def _moment(seen: SeenChannel, variable: str) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(float(seen.variables.get(variable, "")), tz=seen.created.tzinfo)
-    except (ValueError, OverflowError):
-        return None
-
-
 def _open_late(turn: Turn, call: Call, picture: Picture) -> None:
     """Its arrival was swallowed: the router died, or the line broke, at that moment."""
     turn.do(
@@ -173,25 +157,6 @@ def _open_late(turn: Turn, call: Call, picture: Picture) -> None:
     )
     if not picture.starting:
         turn.do(Repaired(what="unknown_caller", subject=call.id, at=turn.now))
-
-
-def _stand_in_queue(turn: Turn, call: Call, known: OpenCall | None, seen: SeenChannel) -> None:
-    center = turn.center
-    name = (known.queue if known is not None else None) or seen.variables.get("GUDOK_QUEUE")
-    queue = center.queues.get(name or "")
-    if queue is None and call.kind is CallKind.INBOUND:
-        queue = center.by_number.get(call.number)
-    if queue is None and name and center.plan.queues:
-        queue = center.plan.queues[0]  # theirs has left the config: any is better than none
-    if queue is None:
-        return
-    call.queue, call.priority = queue.name, queue.priority
-    call.queued = call.queued or _moment(seen, "GUDOK_QUEUED") or call.arrived
-    in_queue = call.held or "GUDOK_QUEUED" in seen.variables or (known is not None and known.queue is not None)
-    if queue.hear_out and not in_queue:
-        call.script = (Enqueue(queue.name),)  # they are being greeted
-    elif known is None or known.queue != queue.name:
-        turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why="arrival", at=call.queued))
 
 
 def _adopt_leg(turn: Turn, seen: SeenChannel, picture: Picture, opened: dict[str, list[OpenAttempt]]) -> None:

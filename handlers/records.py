@@ -110,9 +110,24 @@ def call_recorded(turn: Turn, event: CallRecorded) -> None:
         turn.do(CallBridged(call=event.call, operator=login_at(turn, event.answered_by), at=event.answered))
     inbound = known.kind == CallKind.INBOUND
     unanswered = Outcome.LOST if known.lost else Outcome.ABANDONED if inbound else Outcome.NOT_REACHED
-    by: Literal["pbx", "operator", "caller"] = "pbx" if known.lost else "caller" if inbound else "operator"
+    by = _who_hung_up(turn, event, known) or ("caller" if inbound else "operator")
     outcome = Outcome.ANSWERED if answered else unanswered
-    turn.do(CallEnded(call=event.call, outcome=outcome, by=by, at=event.ended), as_fact(turn, event))
+    ended = CallEnded(call=event.call, outcome=outcome, by="pbx" if known.lost else by, at=event.ended)
+    turn.do(ended, as_fact(turn, event))
+
+
+def _who_hung_up(
+    turn: Turn, event: CallRecorded, known: OpenCall | None = None
+) -> Literal["caller", "operator", "far_end"] | None:
+    """As far as the record tells; `known`: what is on record of the call."""
+    if event.hung_up is None:
+        return None
+    if event.hung_up == event.call:
+        return "caller" if event.phone is None else "operator"
+    rung = () if known is None else known.open_attempts
+    at_work = any(attempt.channel == event.hung_up and attempt.operator is not None for attempt in rung)
+    phone = next((leg.phone for leg in event.legs if leg.channel == event.hung_up), None)
+    return "operator" if at_work or login_at(turn, phone) is not None else "far_end"
 
 
 def as_fact(turn: Turn, event: CallRecorded) -> CallMissed:
@@ -131,6 +146,7 @@ def as_fact(turn: Turn, event: CallRecorded) -> CallMissed:
         operator=login_at(turn, event.answered_by),
         phone=event.answered_by,
         via_fallback=event.via_fallback,
+        by=_who_hung_up(turn, event),
         attempts=tuple(_missed_attempt(turn, event, leg) for leg in event.legs if leg.phone is not None),
     )
 

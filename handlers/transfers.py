@@ -93,9 +93,16 @@ def _blind(turn: Turn, call: Call, event: TransferAsked) -> None:
         return
     leg = own_calls.ring_target(turn, call, target, "transfer")
     assert leg is not None
-    call.transfer = Transfer(event.channel, login, "blind", event.number, leg.channel)
+    _let_ring(turn, call, Transfer(event.channel, login, "blind", event.number, leg.channel))
+
+
+def _let_ring(turn: Turn, call: Call, transfer: Transfer) -> None:
+    """The party hears music while the target rings. The talk before was no waiting: should we be gone before the
+    target answers, the native queue counts from now."""
+    call.transfer = transfer
     call.in_bridge.discard(call.party)
-    _report(turn, call, event.channel, "progress")
+    _report(turn, call, transfer.by, "progress")
+    waiting.tell_wait(turn, call, turn.now)
     waiting.hold(turn, call)
 
 
@@ -185,10 +192,7 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
         call.transfer = transfer
         target_answered(turn, call)
     else:
-        call.transfer = transfer
-        call.in_bridge.discard(call.party)
-        _report(turn, call, by, "progress")
-        waiting.hold(turn, call)
+        _let_ring(turn, call, transfer)
     _end_consultation(turn, consultation)
 
 

@@ -135,6 +135,8 @@ class CallRecorded(Event, frozen=True, kw_only=True):
     via_fallback: bool = False
     phone: str | None = None
     """For an operator's own call: the phone that dialed."""
+    hung_up: ChannelId | None = None
+    """The channel at which somebody hung up, the call's own or a leg's, where the record tells."""
     legs: tuple[RecordedLeg, ...] = ()
 
 

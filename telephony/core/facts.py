@@ -157,6 +157,8 @@ class CallMissed(Fact, frozen=True, kw_only=True):
     operator: str | None = None
     phone: str | None = None
     via_fallback: bool = False
+    by: Literal["caller", "operator", "far_end"] | None = None
+    """Who hung up, where the record tells."""
     attempts: tuple[MissedAttempt, ...] = ()
 
 

@@ -24,6 +24,7 @@ _LATEST = 1e11
 _OWN_ID = re.compile(r"\.\d+$")
 """Ends the ids that Asterisk makes itself; legs that Gudok makes are named by Gudok and are never calls."""
 _ENDPOINT = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
+_HUNG_UP = re.compile(r'"hangupsource":"([^"]+)"')
 _BRIDGE = re.compile(r'"bridge_id":"([^"]+)","bridge_technology":"([^"]*)"')
 
 
@@ -40,6 +41,8 @@ class Naming(msgspec.Struct, frozen=True):
 class Leg(msgspec.Struct, kw_only=True):
     """Another channel of the linked id."""
 
+    name: str
+    """As `PJSIP/phone01-00000001`."""
     endpoint: str
     made: float
     answered: float | None = None
@@ -53,6 +56,8 @@ class Record(msgspec.Struct, kw_only=True):
     naming: Naming
     first: float
     last: float
+    name: str = ""
+    """Of the first channel."""
     reached: bool = False
     """It is a call: it came to a service number, or a phone dialed somebody."""
     phone: str | None = None
@@ -64,6 +69,8 @@ class Record(msgspec.Struct, kw_only=True):
     answered_by: str | None = None
     via_fallback: bool = False
     ended: float | None = None
+    hung_up: str | None = None
+    """The name of the channel at which somebody hung up: of two in a bridge, both remember whose end came first."""
     bridges: dict[str, dict[str, str]] = {}
     """Until it is answered: who stands in which mixing bridge, channel id -> endpoint."""
     legs: dict[str, Leg] = {}
@@ -90,6 +97,9 @@ class Record(msgspec.Struct, kw_only=True):
             self._application(row[8], row[9])
         elif kind == "HANGUP":
             self.ended = time
+            found = _HUNG_UP.search(row[12])
+            self.hung_up = None if found is None else found[1]
+            self.name = row[4]
 
     def _application(self, name: str, data: str) -> None:
         if name == "Stasis":
@@ -123,7 +133,7 @@ class Record(msgspec.Struct, kw_only=True):
     def _leg(self, channel: str, kind: str, time: float, row: Sequence[str]) -> None:
         """A line about any other channel of the call."""
         if kind == "CHAN_START":
-            self.legs[channel] = Leg(endpoint=_endpoint(row[4]), made=time)
+            self.legs[channel] = Leg(name=row[4], endpoint=_endpoint(row[4]), made=time)
         elif (leg := self.legs.get(channel)) is not None:
             if kind == "ANSWER":
                 leg.answered = leg.answered or time
@@ -157,8 +167,15 @@ class Record(msgspec.Struct, kw_only=True):
             answered=_time_of(self.answered),
             answered_by=self.answered_by,
             via_fallback=self.via_fallback,
+            hung_up=self._who_hung_up(),
             legs=self._told_legs(),
         )
+
+    def _who_hung_up(self) -> str | None:
+        """None as well where the dialplan did, or Gudok."""
+        if self.hung_up == self.name:
+            return self.linked
+        return next((channel for channel, leg in self.legs.items() if leg.name == self.hung_up), None)
 
     def _told_legs(self) -> tuple[RecordedLeg, ...]:
         return tuple(

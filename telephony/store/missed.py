@@ -21,7 +21,6 @@ def call_missed(fact: CallMissed, call: CallRow | None, attempts: Iterable[Attem
 
 
 def _whole(fact: CallMissed) -> tuple[AnyRow, ...]:
-    """The PBX does not record who hung up first."""
     caller = "caller" if fact.kind is CallKind.INBOUND else "operator"
     call = CallRow(
         id=fact.call,
@@ -40,7 +39,7 @@ def _whole(fact: CallMissed) -> tuple[AnyRow, ...]:
         attempts=len(fact.attempts),
         ended=fact.ended,
         outcome=_outcome(fact, fact.answered),
-        ended_by=caller if fact.answered is None else "pbx",
+        ended_by=fact.by or (caller if fact.answered is None else "pbx"),
     )
     return call, *(_attempt(fact, n, attempt) for n, attempt in enumerate(fact.attempts, 1))
 
@@ -73,7 +72,7 @@ def _closed(fact: CallMissed, call: CallRow, attempts: Iterable[AttemptRow]) -> 
         last_operator=call.last_operator or fact.operator,
         ended=fact.ended,
         outcome=_outcome(fact, answered),
-        ended_by="pbx",
+        ended_by=fact.by or "pbx",
     )
     return closed, *(_over(row, legs.get(row.channel), fact.ended) for row in attempts if row.ended is None)
 

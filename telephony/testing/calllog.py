@@ -153,7 +153,7 @@ class CallLog:
         call.answered_by = call.answered_by or fact.operator
         unanswered = facts.Outcome.ABANDONED if fact.kind is CallKind.INBOUND else facts.Outcome.NOT_REACHED
         call.outcome = unanswered if call.answered is None else facts.Outcome.ANSWERED
-        call.ended, call.ended_by = fact.ended, "pbx"
+        call.ended, call.ended_by = fact.ended, fact.by or "pbx"
 
     def _missed(self, fact: facts.CallMissed) -> None:
         known = self.calls.get(fact.call)
@@ -179,7 +179,7 @@ class CallLog:
                 answered_by=fact.operator,
                 ended=fact.ended,
                 outcome=facts.Outcome.ANSWERED if answered else unanswered,
-                ended_by="pbx" if answered else "caller" if inbound else "operator",
+                ended_by=fact.by or ("pbx" if answered else "caller" if inbound else "operator"),
                 attempts={n: _missed(n, attempt) for n, attempt in enumerate(fact.attempts, 1)},
             )
 

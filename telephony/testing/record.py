@@ -32,6 +32,8 @@ class Truth:
     answered_by: str | None = None
     via_fallback: bool = False
     ended: datetime | None = None
+    hung_up: str | None = None
+    """The channel at which somebody hung up."""
     crashed: bool = False
     """It ended with the PBX itself."""
     told: bool = False
@@ -82,6 +84,12 @@ class Record:
                 truth.answered = self._clock.now()
                 truth.answered_by = None if other.phone is None else other.phone.name
 
+    def hung_up(self, channel: Channel) -> None:
+        """Somebody hangs up. Of two in a bridge both remember whose end came first."""
+        together = {} if channel.bridge is None or channel.bridge.kind != "mixing" else channel.bridge.channels
+        for name in {channel.id, *together} & self.truth.keys():
+            self.truth[name].hung_up = self.truth[name].hung_up or channel.id
+
     def ended(self, channel: Channel, *, last: bool) -> None:
         """The channel has ended; `last`: no other of its call is left."""
         now = self._clock.now()
@@ -122,6 +130,7 @@ class Record:
             answered=truth.answered,
             answered_by=truth.answered_by,
             via_fallback=truth.via_fallback,
+            hung_up=truth.hung_up,
             legs=tuple(truth.legs.values()),
         )
         self._clock.after(RECORD_DELAY, lambda: self.finished.append(record))

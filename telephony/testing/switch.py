@@ -135,6 +135,7 @@ class Switch:
 
     def hang_up(self, channel: Channel) -> None:
         if not channel.gone:
+            self.record.hung_up(channel)
             self.end(channel, *NORMAL_CLEARING)
 
     def hold(self, channel: Channel) -> None:

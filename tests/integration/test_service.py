@@ -332,7 +332,7 @@ async def test_a_talk_ends_for_both_though_the_service_is_stopped(staffed: Gudok
         await outside.closed()
         async with staffed.running():
             [call] = await until_logged(staffed, 1)
-    assert (call["outcome"], call["last_operator"]) == ("answered", "anna")
+    assert (call["outcome"], call["last_operator"], call["ended_by"]) == ("answered", "anna", "operator")
 
 
 async def test_who_is_alone_when_the_callers_are_handed_over_is_hung_up(staffed: Gudok) -> None:
@@ -386,6 +386,33 @@ async def test_a_wait_is_counted_from_one_moment_through_kill_fallback_and_retur
     assert waiting["arrived"] < waiting["queued"]
     for entered in (waiting["queued"], back["queued"]):
         assert abs(datetime.fromisoformat(entered).timestamp() - queued) < 0.01
+
+
+async def test_a_talk_before_a_transfer_is_no_waiting_in_the_native_queue(staffed: Gudok) -> None:
+    """Gudok dies while the target of the transfer rings: the caller begins to wait, they have not waited so far."""
+    settings = staffed.settings
+    async with (
+        manager(settings) as (ami, native),
+        phone(settings, "phone01") as anna,
+        phone(settings, "doctor01") as doctor,
+        caller(settings, OUTSIDE) as outside,
+        staffed.running(),
+    ):
+        await staffed.does("operators", "login", "anna", "phone01")
+        await outside.dial("1300")
+        await anna.answer()
+        await outside.hears_sound()
+        asked = time.time()
+        assert await anna.transfer("201") == 202
+        await doctor.ringing()
+        assert staffed.process is not None
+        staffed.process.kill()
+        joined = await native.until(QueueCallerJoin)
+        assert joined.queue == "gudok-booking"
+        assert float(await ami.get_variable(joined.channel, "GUDOK_QUEUED")) >= asked
+        assert float(await ami.get_variable(joined.channel, "GUDOK_ARRIVED")) < asked
+        await staffed.ended()
+        await outside.hang_up()
 
 
 async def test_a_killed_parent_leaves_no_router_and_no_caller_behind(staffed: Gudok) -> None:

@@ -171,6 +171,47 @@ def test_while_talking_and_the_call_ends_unseen(story: Story) -> None:
     assert caller.record.rung == [("anna", "answered")]
 
 
+@pytest.mark.parametrize("who", ["operator", "caller"])
+def test_who_ended_a_talk_unseen_is_on_record(story: Story, who: str) -> None:
+    """The PBX ends it for both; the operator may have logged out by the time its record is read."""
+    anna, caller = talking(story)
+    story.kill_router()
+    with story.at_once():
+        for one in (anna, caller) if who == "operator" else (caller, anna):
+            one.hangs_up()
+    story.start_router()
+    anna.logs_out()
+    story.passes(2)
+    assert (caller.record.outcome, caller.record.ended_by) == ("answered", who)
+
+
+def test_who_ended_a_talk_with_a_specialist_unseen_is_on_record(story: Story) -> None:
+    anna, caller = talking(story)
+    doctor = story.telephone("doctor01")
+    anna.transfers_to("201")
+    doctor.answers()
+    story.kill_router()
+    doctor.hangs_up()
+    caller.hangs_up()
+    story.start_router()
+    story.passes(2)
+    assert (caller.record.outcome, caller.record.ended_by) == ("answered", "far_end")
+
+
+def test_who_ended_a_talk_in_the_native_queue_is_on_record(story: Story) -> None:
+    anna = at_work(story)
+    story.kill_router()
+    caller = story.calls("1300")
+    story.passes(1)
+    anna.answers()
+    story.passes(1)
+    anna.hangs_up()
+    assert caller.gone
+    story.start_router()
+    story.passes(2)
+    assert (caller.record.outcome, caller.record.ended_by) == ("answered", "operator")
+
+
 def test_a_caller_who_gives_up_unseen_has_their_true_end(story: Story) -> None:
     caller = story.calls("1300")
     story.kill_router()

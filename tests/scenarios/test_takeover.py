@@ -60,6 +60,42 @@ def test_a_talk_of_which_nothing_was_committed_is_on_record(story: Story) -> Non
     assert caller.record.rung == [("anna", "answered")]
 
 
+def test_a_transfer_into_a_queue_of_which_nothing_was_committed_is_kept(story: Story) -> None:
+    """The channel tells of it: the caller does not go back to where they came from, and their talk was no waiting."""
+    anna, vera = story.operator("anna", booking=1), story.operator("vera", children=3)
+    anna.logs_in("phone01")
+    vera.logs_in("phone03")
+    caller = story.calls("1300")
+    anna.answers()
+    story.passes(50)
+    story.journal.hold()
+    anna.transfers_to("802")
+    asked = story.clock.now()
+    story.restart_router()
+    assert caller.record.queues == ["booking", "children"]
+    assert caller.record.queued is not None
+    assert asked - caller.record.queued < SECOND
+    story.passes(11)  # her wrap-up
+    vera.rejects()
+    assert anna.state == "ready"
+    assert not anna.rings()
+    assert caller.hears == "music"
+    vera.comes_back()
+    assert vera.rings_for(caller)
+
+
+def test_an_overflow_of_which_nothing_was_committed_is_kept(story: Story) -> None:
+    caller = story.calls("1303")
+    story.passes(39)
+    story.journal.hold()
+    story.passes(2)
+    story.restart_router(after=5)
+    story.passes(1)
+    assert caller.record.queues == ["results", "booking"]
+    assert caller.record.queued is not None
+    assert abs(caller.record.queued - caller.record.arrived - 40 * SECOND) < SECOND
+
+
 def test_who_was_rung_before_the_fallback_queue_is_on_record(story: Story) -> None:
     anna = story.operator("anna", booking=1)
     anna.logs_in("phone01")

@@ -149,6 +149,30 @@ def test_the_talk_is_no_waiting_when_the_transfer_fails_after_a_restart(story: S
     assert caller.record.queue == ("paid" if queue == "1304" else "results")
 
 
+@pytest.mark.parametrize("kind", ["blind", "attended"])
+def test_the_talk_is_no_waiting_in_the_native_queue_that_takes_the_caller_out_of_a_transfer(
+    story: Story, kind: str
+) -> None:
+    """No router lives while the target rings."""
+    eve, caller = long_talk(story, "1304", 100, paid=1)
+    if kind == "blind":
+        eve.transfers_to("201")
+    else:
+        eve.consults("201")
+        eve.completes_transfer()
+    assert caller.hears == "music"
+    asked = story.clock.epoch()
+    story.kill_router()
+    eve.hangs_up()
+    story.passes(11)
+    assert caller.channel.where == "fallback"
+    assert asked - float(caller.channel.variables["GUDOK_QUEUED"]) < 1
+    story.start_router()
+    assert caller.hears == "music"
+    eve.comes_back()
+    assert eve.rings_for(caller)
+
+
 def test_blind_to_nobody_leaves_the_talk_as_it_is(story: Story) -> None:
     anna, caller = talking(story, "boris")
     story.operators["boris"].dials("201")

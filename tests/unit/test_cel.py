@@ -126,6 +126,17 @@ def test_a_call_through_the_native_queue_went_via_the_fallback() -> None:
     assert seconds(abandoned)[1] == pytest.approx(0.71, abs=0.02)
 
 
+def test_the_record_tells_at_which_channel_somebody_hung_up() -> None:
+    """The caller's own, or the leg of whoever they talked with, through Stasis and through the native queue."""
+    abandoned, talked = recorded("stasis.csv").values()
+    [leg] = talked.legs
+    assert (abandoned.hung_up, talked.hung_up) == (abandoned.call, leg.channel)
+    by_caller = {call.caller[-1]: call for call in recorded("queue.csv").values()}
+    [last] = [leg for leg in by_caller["5"].legs if leg.answered is not None]
+    assert by_caller["5"].hung_up == last.channel
+    assert by_caller["2"].hung_up == by_caller["2"].call
+
+
 def test_a_refused_ring_answers_nothing() -> None:
     by_number = {call.number: call for call in recorded("queue.csv").values()}
     assert by_number["107"].answered is None
