@@ -281,10 +281,10 @@ def look_around(turn: Turn, picture: Picture) -> None:
     _note_strangers(turn, picture)
     center.past = {call_id: record for call_id, record in center.past.items() if call_id in picture.alive}
     for seen in picture.alive.values():
+        if seen.where == "fallback" and seen.channel in picture.records:
+            center.past[seen.channel] = picture.records[seen.channel]
         if seen.where == "fallback" and seen.channel not in picture.together:
             queue = seen.variables.get("GUDOK_QUEUE", "")
-            if seen.channel in picture.records:
-                center.past[seen.channel] = picture.records[seen.channel]
             turn.do(TakeBack(call=seen.channel, channel=seen.channel, queue=queue))
     for call_id, known in list(center.remembered.items()):
         if call_id in picture.alive and known.open_attempts:

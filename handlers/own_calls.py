@@ -49,6 +49,7 @@ def open_call(turn: Turn, channel: ChannelId, phone: str, number: str, reason: s
         phone=phone,
     )
     center.open(call)
+    center.strangers.pop(channel, None)  # from a native talk it has been handed to us
     turn.do(
         CallOpened(call=call.id, kind=call.kind, number=call.number, operator=call.origin, arrived=call.arrived),
     )

@@ -382,6 +382,47 @@ def test_a_wait_after_a_transfer_goes_on_through_the_native_queue(story: Story) 
     assert call.step == 1
 
 
+def a_native_talk(story: Story) -> tuple[Operator, Operator, Caller]:
+    """It began while no router lived, and goes on now that one does; a colleague is free."""
+    anna = at_work(story)
+    story.kill_router()
+    caller = story.calls("1302")
+    story.passes(1)
+    anna.answers()
+    story.start_router()
+    assert (anna.state, caller.hears) == ("talking", "anna")
+    boris = story.operator("boris", children=3)
+    boris.logs_in("phone02")
+    return anna, boris, caller
+
+
+@pytest.mark.parametrize("to", ["802", "2002"], ids=["to a queue", "to a colleague"])
+def test_a_native_talk_is_transferred_to_a_colleague_who_gets_no_second_call(story: Story, to: str) -> None:
+    anna, boris, caller = a_native_talk(story)
+    anna.transfers_to(to)
+    assert anna.state == "ready"
+    assert boris.rings_for(caller)
+    boris.answers()
+    assert (boris.state, caller.hears) == ("talking", "boris")
+    assert story.calls("1301").rung == []
+    caller.hangs_up()
+    assert caller.record.transfers == [("blind", "children" if to == "802" else to, "done")]
+
+
+@pytest.mark.parametrize("to", ["201", "777"], ids=["nobody picks up", "nobody has the number"])
+def test_a_native_talk_whose_transfer_fails_begins_a_new_wait(story: Story, to: str) -> None:
+    anna, _, caller = a_native_talk(story)
+    story.passes(10)
+    anna.transfers_to(to)
+    if to == "201":
+        story.telephone("doctor01").rejects()
+    assert anna.rings_for(caller)
+    [call] = story.center.calls.values()
+    assert call.queue == "urgent"
+    assert call.waited(story.clock.now()).total_seconds() < 1
+    assert caller.record.transfers == [("blind", to, "failed")]
+
+
 # -- the router freezes
 
 
