@@ -264,12 +264,14 @@ def _hang_up_stray(turn: Turn, seen: SeenChannel, agent: Agent | None) -> None:
 
 
 def _note_strangers(turn: Turn, picture: Picture) -> None:
-    """Operators' phones in calls that are not ours: the fallback's, or a feature code's."""
+    """Phones in calls that are not ours: the fallback's, or a feature code's."""
     center = turn.center
-    for seen in picture.alive.values():
-        agent = center.at_phone.get(seen.phone or "")
-        if agent is not None and seen.where != "ours" and seen.channel not in center.strangers:
-            agents.occupy(turn, agent, seen.channel, watch=True)
+    native = [seen for seen in picture.alive.values() if seen.where != "ours"]
+    center.natives = {seen.channel: seen.phone for seen in native if seen.phone is not None}
+    for channel, phone in center.natives.items():
+        agent = center.at_phone.get(phone)
+        if agent is not None and channel not in center.strangers:
+            agents.occupy(turn, agent, channel, watch=True)
 
 
 # -- what is left over

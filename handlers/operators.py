@@ -78,7 +78,20 @@ def _take_over_calls(turn: Turn, agent: Agent, phone: str) -> list[Call]:
         holder = turn.center.agents.get(before or "")
         if holder is not None and holder is not agent:
             agents.release(turn, holder, channel)
+    _take_over_natives(turn, agent, phone)
     return [call for call, _ in found]
+
+
+def _take_over_natives(turn: Turn, agent: Agent, phone: str) -> None:
+    """The same of calls that are not ours. Where one has ended since we looked, the PBX says so when we watch it."""
+    center = turn.center
+    for channel in [
+        channel for channel, at in center.natives.items() if at == phone and channel not in center.channels
+    ]:
+        holder = center.strangers.get(channel)
+        agents.occupy(turn, agent, channel, watch=True)
+        if holder is not None and holder is not agent:
+            agents.release(turn, holder, channel)
 
 
 def _in_call(agent: Agent) -> bool:

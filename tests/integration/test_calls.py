@@ -425,6 +425,39 @@ async def test_a_specialist_to_whom_a_native_talk_is_transferred_is_rung_by_us(
     assert (row.queue, row.outcome, row.last_operator) == ("booking", "answered", "anna")
 
 
+async def test_who_logs_in_on_a_phone_in_a_native_call_is_not_rung_during_it(
+    world: World, boris: Softphone, doctor: Softphone, caller: Softphone
+) -> None:
+    """And a specialist who transfers that call has Gudok ring the colleague."""
+    phone = await world.phone("phone01")
+    await world.stop_service()
+    call = await phone.dial("201")
+    talk = await doctor.answer()
+    await phone.hears_sound()
+    await world.start_service()
+    assert (await world.log_in("anna", "phone01")).ok
+    waits = await caller.dial("1300")
+    await world.until(lambda center: center.totals.waiting == 1, "anna is not rung")
+    assert sum(one.ended is None for one in phone.calls) == 1
+    await doctor.transfer("3002", talk)
+    await boris.answer()
+    await world.operator("boris", "talking")
+    await world.operator("anna", "talking")
+    assert sum(one.ended is None for one in phone.calls) == 1
+    await phone.hang_up(call)
+    await world.operator("boris", "ready")
+    await phone.answer()  # the caller who waits
+    await in_conversation(world)
+    await caller.hang_up(waits)
+    await world.until(lambda center: center.totals.calls == 0)
+    row = [one for one in await world.calls() if one.kind == "own" and one.number == "3002"][-1]
+    assert (row.operator, row.outcome) == ("anna", "answered")
+    await phone.stop()
+    world.phones.remove(phone)
+    await world.until(lambda center: not any(row.login == "anna" and row.state in BUSY for row in center.operators))
+    await world.log_out("anna")
+
+
 async def test_a_refused_number_is_told_to_the_phone(world: World, anna: Softphone) -> None:
     call = await anna.dial("3002")  # boris is at home
     with pytest.raises(PhoneError, match="486"):

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from telephony.core import commands
 from telephony.core.events import PbxRefused
+from telephony.testing.parts import Channel
 from telephony.testing.people import Caller, Operator
 from telephony.testing.story import Story
 from tests.scenarios.small_center import NewStory
@@ -421,6 +422,47 @@ def test_a_native_talk_whose_transfer_fails_begins_a_new_wait(story: Story, to: 
     assert call.queue == "urgent"
     assert call.waited(story.clock.now()).total_seconds() < 1
     assert caller.record.transfers == [("blind", to, "failed")]
+
+
+def in_a_native_call(story: Story, phone: str) -> Channel:
+    """It began while no router lived, and goes on now that one does."""
+    story.kill_router()
+    channel = story.switch.dial_code(story.switch.phones[phone])
+    story.start_router()
+    return channel
+
+
+def test_who_logs_in_on_a_phone_in_a_native_call_is_rung_when_that_has_ended(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    channel = in_a_native_call(story, "phone01")
+    anna.logs_in("phone01")
+    caller = story.calls("1302")
+    assert caller.rung == []
+    story.switch.hang_up(channel)
+    story.moment()
+    assert anna.rings_for(caller)
+
+
+def test_who_takes_over_a_phone_in_a_native_call_is_rung_when_that_has_ended(story: Story) -> None:
+    anna, boris = at_work(story), story.operator("boris", booking=1)
+    channel = in_a_native_call(story, "phone01")
+    boris.logs_in("phone01")
+    caller = story.calls("1302")
+    assert (anna.state, caller.rung) == ("offline", [])
+    story.switch.hang_up(channel)
+    story.moment()
+    assert boris.rings_for(caller)
+    boris.rejects()
+    anna.logs_in("phone02")
+    assert anna.rings_for(caller), "she holds no call any more"
+
+
+def test_a_native_call_that_ended_unseen_keeps_nobody_busy(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    channel = in_a_native_call(story, "phone01")
+    story.switch.hang_up(channel)
+    anna.logs_in("phone01")
+    assert anna.rings_for(story.calls("1302"))
 
 
 # -- the router freezes
