@@ -266,8 +266,8 @@ def _hang_up_stray(turn: Turn, seen: SeenChannel, agent: Agent | None) -> None:
 def _note_strangers(turn: Turn, picture: Picture) -> None:
     """Phones in calls that are not ours: the fallback's, or a feature code's."""
     center = turn.center
-    native = [seen for seen in picture.alive.values() if seen.where != "ours"]
-    center.natives = {seen.channel: seen.phone for seen in native if seen.phone is not None}
+    found = picture.alive.values()
+    center.natives = {seen.channel: seen.phone for seen in found if seen.phone is not None and seen.where != "ours"}
     for channel, phone in center.natives.items():
         agent = center.at_phone.get(phone)
         if agent is not None and channel not in center.strangers:

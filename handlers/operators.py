@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import agents, announcements, breaks, claims, lamps, logins, reseating, spoken, violations
+from handlers import agents, announcements, breaks, claims, lamps, logins, own_calls, reseating, spoken, violations
 from handlers.turn import Turn
 from telephony.core.calls import Call
 from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
@@ -72,6 +72,7 @@ def _take_over_calls(turn: Turn, agent: Agent, phone: str) -> list[Call]:
         channel, before = (call.party, call.origin) if leg is None else (leg.channel, leg.login)
         if leg is None:
             call.origin = agent.login
+            own_calls.end_own_wait(turn, call)
         else:
             leg.login = agent.login
         agents.occupy(turn, agent, channel, watch=False)

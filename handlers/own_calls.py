@@ -97,6 +97,18 @@ def _waits_for_themselves(turn: Turn, call: Call, queue: Queue) -> bool:
     return any(lane.queue.name == queue.name for lane in agent.lanes)
 
 
+def end_own_wait(turn: Turn, call: Call) -> None:
+    """The same of who dialed first and has logged in then: the wait is over, for whoever is rung for it too."""
+    queue = turn.center.queues.get(call.queue or "")
+    if queue is None or not call.eligible or not _waits_for_themselves(turn, call, queue):
+        return
+    waiting.stop_waiting(turn, call)
+    for leg in call.legs.values():
+        leg.result = AttemptResult.CANCELLED
+        turn.hang_up(call, leg.channel)
+    scripts.run(turn, call, farewell("own-queue", Outcome.NOT_REACHED))
+
+
 def can_be_called(turn: Turn, agent: Agent) -> bool:
     """Whether a colleague may ring this operator: at work, and nothing rings or talks on the phone (promise I3)."""
     free = agent.state in (State.READY, State.WRAP_UP)
