@@ -377,6 +377,18 @@ async def finished_by_record(world: World) -> CallRow:
     raise AssertionError("the call did not come into the log")
 
 
+async def test_without_the_service_colleagues_dial_each_other(world: World, anna: Softphone, boris: Softphone) -> None:
+    """They have logged in by the console, not by a code."""
+    await world.stop_service()
+    call = await boris.dial("3001")
+    await anna.answer()
+    await boris.established(call)
+    await boris.hang_up(call)
+    await world.start_service()
+    await world.operator("boris", "ready")
+    await world.operator("anna", "ready")
+
+
 @pytest.mark.parametrize("to", ["802", "3002"], ids=["to a queue", "to a colleague"])
 async def test_a_native_talk_that_is_transferred_rings_nobody_past_us(
     world: World, anna: Softphone, boris: Softphone, caller: Softphone, to: str
