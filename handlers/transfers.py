@@ -168,6 +168,7 @@ def handed_over(turn: Turn, call: Call, event: CallerArrived, queue: Queue | Non
         leg = own_calls.ring_target(turn, call, target, "transfer")
         assert leg is not None
         call.transfer = Transfer(NOBODY, None, "blind", to, leg.channel)
+        waiting.tell_wait(turn, call, turn.now)
         waiting.hold(turn, call)
     else:
         _state(turn, call, None, "blind", to, done=False)

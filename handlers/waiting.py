@@ -35,9 +35,16 @@ def enter(turn: Turn, call: Call, queue: Queue, why: Why, since: datetime | None
     call.talked = False
     turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why=why, at=call.queued))
     if why != "arrival":
-        known = {"GUDOK_QUEUE": queue.name, "GUDOK_QUEUED": f"{call.queued.timestamp():.3f}"}
-        turn.do(SetVariables(call=call.id, channel=call.party, variables=known))
+        tell_wait(turn, call, call.queued)
     resume(turn, call)
+
+
+def tell_wait(turn: Turn, call: Call, since: datetime) -> None:
+    """The PBX knows as well where the party waits, and since when: its own queue counts on from there when we are
+    away."""
+    if call.queue is not None:
+        known = {"GUDOK_QUEUE": call.queue, "GUDOK_QUEUED": f"{since.timestamp():.3f}"}
+        turn.do(SetVariables(call=call.id, channel=call.party, variables=known))
 
 
 def resume(turn: Turn, call: Call) -> None:

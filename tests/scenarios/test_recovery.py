@@ -424,6 +424,22 @@ def test_a_native_talk_whose_transfer_fails_begins_a_new_wait(story: Story, to: 
     assert caller.record.transfers == [("blind", to, "failed")]
 
 
+def test_a_native_talk_counts_as_no_wait_when_we_go_during_its_transfer(story: Story) -> None:
+    anna, _, caller = a_native_talk(story)
+    story.passes(100)
+    anna.transfers_to("201")
+    rang = story.clock.now()
+    assert story.telephone("doctor01").rings()
+    story.kill_router()
+    anna.is_lost()
+    story.passes(11)
+    assert story.pbx.native.waiting() == [caller.channel]
+    story.start_router()
+    [call] = story.center.calls.values()
+    assert call.queued is not None
+    assert abs((call.queued - rang).total_seconds()) < 1
+
+
 def in_a_native_call(story: Story, phone: str) -> Channel:
     """It began while no router lived, and goes on now that one does."""
     story.kill_router()
