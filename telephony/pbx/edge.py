@@ -213,6 +213,7 @@ class AsteriskPbx:
             self._spawn(self._ami_found(), "ami-found")
         elif isinstance(message, AmiDisconnected):
             log.warning("AMI lost", reason=message.reason)
+            self._seats.lost()
             self._mirror.lost(datetime.now(UTC))
         elif isinstance(message, ContactStatus) and message.aor in self._phones:
             self._phone_is(message.aor, reachable=message.contact_status not in GONE)

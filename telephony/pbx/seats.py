@@ -36,6 +36,7 @@ class Seats:
         self._written: dict[str, str] | None = None
         """What the PBX holds; None where that is not known."""
         self._changed = asyncio.Event()
+        self._connected = False
 
     def show(self, effect: MirrorMember) -> None:
         """The operator can be dialed so from now on, or not any more."""
@@ -47,14 +48,20 @@ class Seats:
 
     def found(self) -> None:
         """AMI is (again) there."""
-        self._written = None
+        self._written, self._connected = None, True
         self._changed.set()
+
+    def lost(self) -> None:
+        """AMI is gone."""
+        self._connected = False
 
     async def run(self) -> None:
         """Owned by the edge."""
         while True:
             await self._changed.wait()
             self._changed.clear()
+            if not self._connected:
+                continue
             try:
                 await self._set_right()
             except (ActionFailed, OSError) as error:

@@ -87,6 +87,17 @@ async def test_another_phone_another_extension_and_the_end_of_work(seats: Seats,
     assert database.held == {}
 
 
+async def test_nothing_is_asked_before_the_pbx_is_there(seats: Seats, database: Database) -> None:
+    seats.lost()
+    asked = database.acts
+    seats.show(sits("boris", "3002", "phone02"))
+    await settle()
+    assert database.acts == asked
+    seats.found()
+    await settle()
+    assert database.held == {"3001": "phone01", "3002": "phone02"}
+
+
 async def test_a_break_changes_nothing_and_asks_nothing(seats: Seats, database: Database) -> None:
     asked = database.acts
     seats.show(sits("anna", "3001", "phone01"))
