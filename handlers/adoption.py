@@ -229,12 +229,14 @@ def _hang_up_stray(turn: Turn, seen: SeenChannel, agent: Agent | None) -> None:
 
 
 def _note_strangers(turn: Turn, picture: Picture) -> None:
-    """Operators' phones in calls that are not ours: the fallback's, or a feature code's."""
+    """Phones in calls that are not ours: the fallback's, or a feature code's."""
     center = turn.center
-    for seen in picture.alive.values():
-        agent = center.at_phone.get(seen.phone or "")
-        if agent is not None and seen.where != "ours" and seen.channel not in center.strangers:
-            agents.occupy(turn, agent, seen.channel, watch=True)
+    found = picture.alive.values()
+    center.natives = {seen.channel: seen.phone for seen in found if seen.phone is not None and seen.where != "ours"}
+    for channel, phone in center.natives.items():
+        agent = center.at_phone.get(phone)
+        if agent is not None and channel not in center.strangers:
+            agents.occupy(turn, agent, channel, watch=True)
 
 
 # -- what is left over
@@ -246,10 +248,10 @@ def look_around(turn: Turn, picture: Picture) -> None:
     _note_strangers(turn, picture)
     center.past = {call_id: record for call_id, record in center.past.items() if call_id in picture.alive}
     for seen in picture.alive.values():
+        if seen.where == "fallback" and seen.channel in picture.records:
+            center.past[seen.channel] = picture.records[seen.channel]
         if seen.where == "fallback" and seen.channel not in picture.together:
             queue = seen.variables.get("GUDOK_QUEUE", "")
-            if seen.channel in picture.records:
-                center.past[seen.channel] = picture.records[seen.channel]
             turn.do(TakeBack(call=seen.channel, channel=seen.channel, queue=queue))
     for call_id, known in list(center.remembered.items()):
         if call_id in picture.alive and known.open_attempts:

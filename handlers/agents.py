@@ -92,6 +92,7 @@ def mirror(turn: Turn, agent: Agent, *, seen_until: datetime | None = None) -> N
             reason=agent.reason,
             since=agent.since,
             seen_until=seen_until,
+            extension=agent.person.extension,
         )
     )
 

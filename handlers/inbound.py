@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import records, scripts, waiting
+from handlers import records, scripts, transfers, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call
 from telephony.core.effects import Answer
@@ -22,7 +22,9 @@ def caller_arrived(turn: Turn, event: CallerArrived) -> None:
     call = open_inbound(turn, event, queue)
     if not event.up:
         turn.do(Answer(call=call.id, channel=call.party))
-    if queue is None:
+    if event.handed_to is not None:
+        transfers.handed_over(turn, call, event, queue)
+    elif queue is None:
         scripts.run(turn, call, farewell(center.plan.unknown_number, Outcome.UNKNOWN_NUMBER))
     elif event.via == "fallback":
         waiting.enter(turn, call, queue, "return", since=event.queued)

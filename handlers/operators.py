@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import agents, announcements, breaks, claims, lamps, logins, reseating, spoken, violations
+from handlers import agents, announcements, breaks, claims, lamps, logins, own_calls, reseating, spoken, violations
 from handlers.turn import Turn
 from telephony.core.calls import Call
 from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
@@ -72,13 +72,27 @@ def _take_over_calls(turn: Turn, agent: Agent, phone: str) -> list[Call]:
         channel, before = (call.party, call.origin) if leg is None else (leg.channel, leg.login)
         if leg is None:
             call.origin = agent.login
+            own_calls.end_own_wait(turn, call)
         else:
             leg.login = agent.login
         agents.occupy(turn, agent, channel, watch=False)
         holder = turn.center.agents.get(before or "")
         if holder is not None and holder is not agent:
             agents.release(turn, holder, channel)
+    _take_over_natives(turn, agent, phone)
     return [call for call, _ in found]
+
+
+def _take_over_natives(turn: Turn, agent: Agent, phone: str) -> None:
+    """The same of calls that are not ours. Where one has ended since we looked, the PBX says so when we watch it."""
+    center = turn.center
+    for channel in [
+        channel for channel, at in center.natives.items() if at == phone and channel not in center.channels
+    ]:
+        holder = center.strangers.get(channel)
+        agents.occupy(turn, agent, channel, watch=True)
+        if holder is not None and holder is not agent:
+            agents.release(turn, holder, channel)
 
 
 def _in_call(agent: Agent) -> bool:

@@ -49,6 +49,7 @@ def open_call(turn: Turn, channel: ChannelId, phone: str, number: str, reason: s
         phone=phone,
     )
     center.open(call)
+    center.strangers.pop(channel, None)  # from a native talk it has been handed to us
     turn.do(
         CallOpened(call=call.id, kind=call.kind, number=call.number, operator=call.origin, arrived=call.arrived),
     )
@@ -94,6 +95,18 @@ def _waits_for_themselves(turn: Turn, call: Call, queue: Queue) -> bool:
     if agent is None or (agent.state in IN_CALL and slots.with_caller(turn, agent)):
         return False
     return any(lane.queue.name == queue.name for lane in agent.lanes)
+
+
+def end_own_wait(turn: Turn, call: Call) -> None:
+    """The same of who dialed first and has logged in then: the wait is over, for whoever is rung for it too."""
+    queue = turn.center.queues.get(call.queue or "")
+    if queue is None or not call.eligible or not _waits_for_themselves(turn, call, queue):
+        return
+    waiting.stop_waiting(turn, call)
+    for leg in call.legs.values():
+        leg.result = AttemptResult.CANCELLED
+        turn.hang_up(call, leg.channel)
+    scripts.run(turn, call, farewell("own-queue", Outcome.NOT_REACHED))
 
 
 def can_be_called(turn: Turn, agent: Agent) -> bool:

@@ -15,16 +15,22 @@ from telephony.core.calls import Call, Leg, LegState, Role, Transfer
 from telephony.core.center import Target
 from telephony.core.effects import Dissolve, HangUpReason, Join, ReportTransfer, SetVariables
 from telephony.core.event import ChannelId
-from telephony.core.events import TransferAsked
+from telephony.core.events import CallerArrived, TransferAsked
 from telephony.core.facts import (
     AttemptAnswered,
     AttemptEnded,
     AttemptMade,
     AttemptResult,
     CallKind,
+    CallQueued,
     CallTransferred,
+    Outcome,
 )
 from telephony.core.plan import Queue
+from telephony.core.script import farewell
+
+NOBODY = ""
+"""The channel that asked for a transfer, when it has left already."""
 
 
 def transfer_asked(turn: Turn, event: TransferAsked) -> None:
@@ -151,6 +157,32 @@ def _attended(turn: Turn, call: Call, by: ChannelId, consultation: Call) -> None
     else:
         _end_consultation(turn, consultation)
         _to_queue(turn, call, by, queue, "attended")
+
+
+def handed_over(turn: Turn, call: Call, event: CallerArrived, queue: Queue | None) -> None:
+    """A native talk, which began while we were away, has been transferred: the PBX has let go of whoever asked for it.
+    We ring whom it is for; should nobody take them, they wait in the queue that they came from."""
+    to = event.handed_to or ""
+    target = turn.center.resolve(to, event.trunk)
+    call.talked = True
+    if queue is not None:
+        call.queue, call.queued, call.priority = queue.name, event.queued or turn.now, queue.priority
+        turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why="return", at=call.queued))
+    if target is not None and target.queue is not None:
+        _state(turn, call, None, "blind", target.queue.name, done=True)
+        waiting.enter(turn, call, target.queue, "transfer")
+    elif target is not None and _takes_calls(turn, target):
+        leg = own_calls.ring_target(turn, call, target, "transfer")
+        assert leg is not None
+        call.transfer = Transfer(NOBODY, None, "blind", to, leg.channel)
+        waiting.tell_wait(turn, call, turn.now)
+        waiting.hold(turn, call)
+    else:
+        _state(turn, call, None, "blind", to, done=False)
+        if queue is not None:
+            waiting.resume(turn, call)
+        else:
+            scripts.run(turn, call, farewell(turn.center.plan.unknown_number, Outcome.UNKNOWN_NUMBER))
 
 
 def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: Leg) -> None:

@@ -94,6 +94,8 @@ class Center:
     """Every channel of every call, the parties' and the legs'."""
     strangers: dict[ChannelId, Agent] = field(default_factory=dict)
     """Channels outside our application that keep an operator busy."""
+    natives: dict[ChannelId, str] = field(default_factory=dict)
+    """Channel -> phone, of calls outside our application, as the last picture showed them."""
     playbacks: dict[str, Call] = field(default_factory=dict)
     last_talks: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     """Caller's token -> operator and end of their last talk, oldest first."""

@@ -185,6 +185,8 @@ class MirrorMember(Effect, frozen=True, kw_only=True):
     """When they came into the state that this shows."""
     seen_until: datetime | None = None
     """At a start: until when a former life of the router has seen what others did to these queues."""
+    extension: str = ""
+    """By which colleagues dial them; empty where they have left."""
 
 
 class SetLamp(Effect, frozen=True, kw_only=True):

@@ -157,6 +157,9 @@ class CallerArrived(Event, frozen=True, kw_only=True):
     """Since when they have been in it, by our counting and the fallback's."""
     up: bool = False
     """The dialplan has answered already."""
+    handed_to: str | None = None
+    """Whom the fallback's operator has transferred them to, as in OwnCallStarted; None when they come back to wait."""
+    trunk: str | None = None
 
 
 class OwnCallStarted(Event, frozen=True, kw_only=True):

@@ -78,6 +78,17 @@ class AmiActions(ABC):
         """Hang a channel up, with a Q.850 cause."""
         await self.action("Hangup", {"Channel": channel, "Cause": cause})
 
+    async def database(self, family: str) -> dict[str, str]:
+        """What Asterisk's own database holds under a family: key -> value."""
+        rows = _rows(await self.action("DBGetTree", {"Family": family}))
+        return {row["Key"].removeprefix(f"/{family}/"): row["Val"] for row in rows}
+
+    async def database_put(self, family: str, key: str, value: str) -> None:
+        await self.action("DBPut", {"Family": family, "Key": key, "Val": value})
+
+    async def database_delete(self, family: str, key: str) -> None:
+        await self.action("DBDel", {"Family": family, "Key": key})
+
     async def bridge_info(self, bridge_id: str) -> list[Row]:
         """A row BridgeInfoChannel for each channel of a bridge."""
         rows = _rows(await self.action("BridgeInfo", {"BridgeUniqueid": bridge_id}))

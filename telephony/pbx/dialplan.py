@@ -91,8 +91,8 @@ def returning(queue: Queue) -> list[str]:
 
 
 WAYS = {
-    **{action: f"gudok-{action},s" for action in ("login", "logout")},
-    **dict.fromkeys(("back", "status", "technical", "management", "hand"), "gudok-code,plain"),
+    "login": "gudok-login,s",
+    **dict.fromkeys(("logout", "back", "status", "technical", "management", "hand"), "gudok-code,plain"),
     **{action: f"gudok-code,{action}" for action in ("emergency", "outcome")},
     **dict.fromkeys(("listen", "whisper", "join"), "gudok-help,s"),
 }

@@ -23,6 +23,7 @@ from telephony.pbx.ari.events import Event
 from telephony.pbx.lamps import Lamps
 from telephony.pbx.mirror import PREFIX, Foreign, Mirror
 from telephony.pbx.perform import Performer, holding_bridge
+from telephony.pbx.seats import Seats
 from telephony.pbx.translate import HEARD, Translator
 from telephony.tokens import Tokens
 
@@ -61,6 +62,7 @@ class AsteriskPbx:
         self._translator = Translator(plan, tokens.token, deliver)
         self._performer = Performer(self._ari, plan, self._translator, deliver, tokens.number, self._take_back)
         self._mirror = Mirror(ami, self._past_us)
+        self._seats = Seats(ami)
         self._lamps = Lamps(lambda device, state: self._ari.device_states.set(device, state))
         self._phones = {phone.name for phone in plan.phones}
         self._unreachable: set[str] = set()
@@ -78,6 +80,7 @@ class AsteriskPbx:
         """Begin to connect; an absent PBX is waited for. `ended` tells when that has become pointless."""
         self._ami.listen(self._ami_heard)
         self._spawn(self._mirror.run(), "mirror")
+        self._spawn(self._seats.run(), "seats")
         self._spawn(self._run_ami(), "ami")
         self._spawn(self._ari.run(), "ari")
 
@@ -138,6 +141,7 @@ class AsteriskPbx:
 
     def mirror(self, effect: MirrorMember) -> None:
         self._mirror.show(effect)
+        self._seats.show(effect)
 
     def light(self, effect: SetLamp) -> None:
         self._lamps.show(effect)
@@ -205,9 +209,11 @@ class AsteriskPbx:
         if not self._acting:
             return
         if isinstance(message, AmiConnected):
+            self._seats.found()
             self._spawn(self._ami_found(), "ami-found")
         elif isinstance(message, AmiDisconnected):
             log.warning("AMI lost", reason=message.reason)
+            self._seats.lost()
             self._mirror.lost(datetime.now(UTC))
         elif isinstance(message, ContactStatus) and message.aor in self._phones:
             self._phone_is(message.aor, reachable=message.contact_status not in GONE)

@@ -128,6 +128,8 @@ class Translator:
                 self._arrived(channel, number, arrived)
             case ["back", number, arrived, queue, queued]:
                 self._arrived(channel, number, arrived, queue, queued)
+            case ["back", number, arrived, queue, queued, handed_to]:
+                self._arrived(channel, number, arrived, queue, queued, handed_to)
             case ["own", phone, number]:
                 self._known.add(channel.id)
                 public, trunk = self.public(number)
@@ -140,9 +142,18 @@ class Translator:
             case _:
                 raise ValueError(f"Stasis() with arguments this service does not know: {event.args[:1]}")
 
-    def _arrived(self, channel: Channel, number: str, arrived: str, queue: str | None = None, queued: str = "") -> None:
+    def _arrived(
+        self,
+        channel: Channel,
+        number: str,
+        arrived: str,
+        queue: str | None = None,
+        queued: str = "",
+        handed_to: str | None = None,
+    ) -> None:
         self._known.add(channel.id)
         came = moment(arrived, channel.creationtime)
+        to, trunk = (None, None) if handed_to is None else self.public(handed_to)
         self._deliver(
             ev.CallerArrived(
                 channel=channel.id,
@@ -153,6 +164,8 @@ class Translator:
                 queue=queue,
                 queued=None if queue is None else moment(queued, came),
                 up=channel.state == "Up",
+                handed_to=to,
+                trunk=trunk,
             )
         )
 

@@ -106,6 +106,32 @@ class NativeQueue:
             ),
         )
 
+    def hand_over(self, leg: Channel, number: str) -> bool:
+        """The PBX carries out the transfer of a native talk: the caller enters our application. Whether it is one."""
+        caller = self._legs.get(leg.id)
+        if caller is None or leg.bridge is None:
+            return False
+        self._switch.leave_bridge(caller)
+        self._switch.end(leg, *NORMAL_CLEARING)
+        queued = datetime.fromtimestamp(float(caller.variables["GUDOK_QUEUED"]), UTC)
+        caller.waits_in, caller.where = None, "ours"
+        self._switch.tell(
+            caller,
+            ev.CallerArrived(
+                channel=caller.id,
+                number=caller.number,
+                caller=caller.caller,
+                arrived=self._switch.record.truth[caller.id].arrived,
+                via="fallback",
+                queue=caller.variables["GUDOK_QUEUE"],
+                queued=queued,
+                up=True,
+                handed_to=number,
+                trunk=self._switch.trunk_to(number),
+            ),
+        )
+        return True
+
     def _look_again(self) -> None:
         self._clear()
         for caller in self.waiting():

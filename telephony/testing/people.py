@@ -114,7 +114,8 @@ class Telephone:
 
     def transfers_to(self, number: str) -> None:
         """The transfer key, at once."""
-        self._story.switch.refer(self.talking[0], number)
+        if not self._story.pbx.native.hand_over(self.talking[0], number):
+            self._story.switch.refer(self.talking[0], number)
         self._story.moment()
 
     def consults(self, number: str) -> Channel:

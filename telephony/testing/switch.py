@@ -90,7 +90,7 @@ class Switch:
         if self._takes_callers():
             channel.where, channel.asks_us = "ours", True
             self.record.reached_us(channel)
-            trunk = self._trunk_to(number)
+            trunk = self.trunk_to(number)
             self.tell(channel, ev.OwnCallStarted(channel=channel.id, phone=phone.name, number=number, trunk=trunk))
         else:
             self.end(channel, 34)
@@ -116,7 +116,7 @@ class Switch:
             self.end(channel)
         return channel
 
-    def _trunk_to(self, number: str) -> str | None:
+    def trunk_to(self, number: str) -> str | None:
         return next((trunk for pattern, trunk in self._outbound if pattern.fullmatch(number)), None)
 
     def pick_up(self, channel: Channel) -> None:
@@ -150,7 +150,7 @@ class Switch:
     def refer(self, channel: Channel, number: str) -> None:
         """The phone asks for a blind transfer."""
         if self._leaves_it_to_us(channel):
-            self.tell(channel, ev.TransferAsked(channel=channel.id, number=number, trunk=self._trunk_to(number)))
+            self.tell(channel, ev.TransferAsked(channel=channel.id, number=number, trunk=self.trunk_to(number)))
 
     def refer_attended(self, channel: Channel, consultation: Channel) -> None:
         if self._leaves_it_to_us(channel):

@@ -372,9 +372,102 @@ async def finished_by_record(world: World) -> CallRow:
     before = len(await world.calls())
     for _ in range(100):
         rows = await world.calls()
-        if len(rows) > before or rows[-1].via_fallback:
+        if len(rows) > before or (rows and rows[-1].via_fallback):
             return rows[-1]
     raise AssertionError("the call did not come into the log")
+
+
+async def test_without_the_service_colleagues_dial_each_other(world: World, anna: Softphone, boris: Softphone) -> None:
+    """They have logged in by the console, not by a code."""
+    await world.stop_service()
+    call = await boris.dial("3001")
+    await anna.answer()
+    await boris.established(call)
+    await boris.hang_up(call)
+    await world.start_service()
+    await world.operator("boris", "ready")
+    await world.operator("anna", "ready")
+
+
+@pytest.mark.parametrize("to", ["802", "3002"], ids=["to a queue", "to a colleague"])
+async def test_a_native_talk_that_is_transferred_rings_nobody_past_us(
+    world: World, anna: Softphone, boris: Softphone, caller: Softphone, to: str
+) -> None:
+    await world.committed()
+    await world.stop_service()
+    call = await caller.dial("1300")
+    talk = await anna.answer(within=30)
+    await caller.hears_sound()
+    await world.start_service()
+    await world.operator("anna", "talking")
+    await anna.transfer(to, talk)
+    await boris.answer()
+    await world.operator("boris", "talking")
+    await world.operator("anna", "ready")
+    assert call.live
+    another = await world.caller("79000000103")
+    await another.dial("1301")
+    await world.until(lambda center: center.totals.waiting == 1, "boris is not rung")
+    assert sum(one.ended is None for one in boris.calls) == 1
+    await another.hang_up()
+    await caller.hang_up(call)
+    await world.operator("boris", "ready")
+    row = [one for one in await world.calls() if one.number == "1300"][-1]
+    assert (row.outcome, row.answered_by, row.last_operator) == ("answered", "anna", "boris")
+    assert (row.transfers, row.via_fallback) == (1, True)
+
+
+async def test_a_specialist_to_whom_a_native_talk_is_transferred_is_rung_by_us(
+    world: World, anna: Softphone, doctor: Softphone, caller: Softphone
+) -> None:
+    await world.committed()
+    await world.stop_service()
+    call = await caller.dial("1300")
+    talk = await anna.answer(within=30)
+    await caller.hears_sound()
+    await world.start_service()
+    await world.operator("anna", "talking")
+    await anna.transfer("201", talk)
+    await doctor.reject()
+    await anna.answer()  # they wait in the queue that they came from
+    await world.operator("anna", "talking")
+    assert call.live
+    await caller.hang_up(call)
+    row = await finished(world)
+    assert (row.queue, row.outcome, row.last_operator) == ("booking", "answered", "anna")
+
+
+async def test_who_logs_in_on_a_phone_in_a_native_call_is_not_rung_during_it(
+    world: World, boris: Softphone, doctor: Softphone, caller: Softphone
+) -> None:
+    """And a specialist who transfers that call has Gudok ring the colleague."""
+    phone = await world.phone("phone01")
+    await world.stop_service()
+    call = await phone.dial("201")
+    talk = await doctor.answer()
+    await phone.hears_sound()
+    await world.start_service()
+    assert (await world.log_in("anna", "phone01")).ok
+    waits = await caller.dial("1300")
+    await world.until(lambda center: center.totals.waiting == 1, "anna is not rung")
+    assert sum(one.ended is None for one in phone.calls) == 1
+    await doctor.transfer("3002", talk)
+    await boris.answer()
+    await world.operator("boris", "talking")
+    await world.operator("anna", "talking")
+    assert sum(one.ended is None for one in phone.calls) == 1
+    await phone.hang_up(call)
+    await world.operator("boris", "ready")
+    await phone.answer()  # the caller who waits
+    await in_conversation(world)
+    await caller.hang_up(waits)
+    await world.until(lambda center: center.totals.calls == 0)
+    row = [one for one in await world.calls() if one.kind == "own" and one.number == "3002"][-1]
+    assert (row.operator, row.outcome) == ("anna", "answered")
+    await phone.stop()
+    world.phones.remove(phone)
+    await world.until(lambda center: not any(row.login == "anna" and row.state in BUSY for row in center.operators))
+    await world.log_out("anna")
 
 
 async def test_a_refused_number_is_told_to_the_phone(world: World, anna: Softphone) -> None:

@@ -338,7 +338,6 @@ async def test_logging_in_asks_gudok_once_and_says_its_answer(pbx: EmbeddedPbx, 
     (request,) = codes.asked
     assert request.script.strip("/") == "login"
     assert request.args == ("4001", pin, "phone01")
-    assert "phone01" in pbx.console("database show gudok/extension/4001") + pbx.console("database show gudok")
     everything = b"".join(file.read_bytes() for file in (pbx.home / "log").rglob("*") if file.is_file())
     assert pin.encode() not in everything, "a PIN never stands in a log or in the record of calls"
 
@@ -387,34 +386,25 @@ async def test_a_gudok_that_never_answers_a_code_is_given_five_seconds(settings:
         await softphone.closed(call, within=15)
 
 
-async def test_without_gudok_a_colleague_is_reached_where_they_logged_in(pbx: EmbeddedPbx, settings: Settings) -> None:
+async def test_without_gudok_a_colleague_is_reached_where_they_sit(settings: Settings) -> None:
     async with (
-        answering(settings, GUDOK_OK="1", GUDOK_SAY="gudok/logged-in"),
+        manager(settings) as (ami, _),
         phone(settings, "phone05") as anna,
         phone(settings, "phone06") as boris,
     ):
-        await log_in(anna, "4005", "1111")
-        await log_in(anna, "4015", "1111")
+        await ami.database_put("gudok/extension", "4005", "phone05")
+        await ami.database_put("gudok/extension", "4015", "phone05")
+        await ami.database_delete("gudok/extension", "4005")
+        assert await ami.database("gudok/extension") == {"4015": "phone05"}
         await boris.dial("4015")
         await anna.answer(await anna.ringing())
         await boris.hang_up()
         wrong = await boris.dial("4005")
         await boris.established(wrong)
         await boris.closed(wrong, within=15)
-        assert len(anna.calls) == 3, "she left 4005 when she took 4015"
-
-
-async def test_without_gudok_logging_out_ends_being_reached(pbx: EmbeddedPbx, settings: Settings) -> None:
-    async with (
-        answering(settings, GUDOK_OK="1", GUDOK_SAY="gudok/logged-out") as codes,
-        phone(settings, "phone07") as anna,
-    ):
-        await log_in(anna, "4007", "1111")
-        assert "4007" in pbx.console("database show gudok")
-        call = await anna.dial("*12")
-        await anna.closed(call)
-        assert codes.asked[-1].args == ("phone07",)
-    assert "4007" not in pbx.console("database show gudok")
+        assert len(anna.calls) == 1, "she left 4005 when she took 4015"
+        await ami.database_delete("gudok/extension", "4015")
+        assert await ami.database("gudok/extension") == {}
 
 
 async def test_without_gudok_the_directory_and_queues_can_be_dialed(pbx: EmbeddedPbx, settings: Settings) -> None:

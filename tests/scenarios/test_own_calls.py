@@ -200,6 +200,30 @@ def test_who_logs_in_on_a_phone_that_talks_is_busy_until_it_has_ended(story: Sto
     assert anna.rings_for(caller)
 
 
+def test_who_waits_in_a_queue_and_logs_in_to_serve_it_is_told_so(story: Story) -> None:
+    boris, anna = story.operator("boris", booking=1), story.operator("anna", booking=1)
+    boris.logs_in("phone02")
+    phone = story.telephone("phone01")
+    phone.dials("801")
+    assert boris.rings()
+    anna.logs_in("phone01")
+    assert phone.hears == "prompt"
+    assert not boris.rings()
+    caller = story.calls("1302")
+    assert boris.rings_for(caller)
+    story.passes(4)
+    assert own_call(story).outcome == "not_reached"
+    assert own_call(story).rung == [("boris", "cancelled")]
+    assert (anna.state, boris.state) == ("ready", "ringing")
+
+
+def test_who_waits_in_a_queue_and_logs_in_to_serve_another_goes_on_waiting(story: Story) -> None:
+    phone = story.telephone("phone01")
+    phone.dials("801")
+    story.operator("anna", children=3).logs_in("phone01")
+    assert phone.hears == "music"
+
+
 def test_who_logs_in_on_a_specialists_phone_has_the_caller_that_was_handed_over(story: Story) -> None:
     anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
     anna.logs_in("phone01")

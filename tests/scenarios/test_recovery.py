@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from telephony.core import commands
 from telephony.core.events import PbxRefused
+from telephony.testing.parts import Channel
 from telephony.testing.people import Caller, Operator
 from telephony.testing.story import Story
 from tests.scenarios.small_center import NewStory
@@ -463,6 +464,104 @@ def test_a_wait_after_a_transfer_goes_on_through_the_native_queue(story: Story) 
     assert call.queued is not None
     assert abs((call.queued - moved).total_seconds()) < 1
     assert call.step == 1
+
+
+def a_native_talk(story: Story) -> tuple[Operator, Operator, Caller]:
+    """It began while no router lived, and goes on now that one does; a colleague is free."""
+    anna = at_work(story)
+    story.kill_router()
+    caller = story.calls("1302")
+    story.passes(1)
+    anna.answers()
+    story.start_router()
+    assert (anna.state, caller.hears) == ("talking", "anna")
+    boris = story.operator("boris", children=3)
+    boris.logs_in("phone02")
+    return anna, boris, caller
+
+
+@pytest.mark.parametrize("to", ["802", "2002"], ids=["to a queue", "to a colleague"])
+def test_a_native_talk_is_transferred_to_a_colleague_who_gets_no_second_call(story: Story, to: str) -> None:
+    anna, boris, caller = a_native_talk(story)
+    anna.transfers_to(to)
+    assert anna.state == "ready"
+    assert boris.rings_for(caller)
+    boris.answers()
+    assert (boris.state, caller.hears) == ("talking", "boris")
+    assert story.calls("1301").rung == []
+    caller.hangs_up()
+    assert caller.record.transfers == [("blind", "children" if to == "802" else to, "done")]
+
+
+@pytest.mark.parametrize("to", ["201", "777"], ids=["nobody picks up", "nobody has the number"])
+def test_a_native_talk_whose_transfer_fails_begins_a_new_wait(story: Story, to: str) -> None:
+    anna, _, caller = a_native_talk(story)
+    story.passes(10)
+    anna.transfers_to(to)
+    if to == "201":
+        story.telephone("doctor01").rejects()
+    assert anna.rings_for(caller)
+    [call] = story.center.calls.values()
+    assert call.queue == "urgent"
+    assert call.waited(story.clock.now()).total_seconds() < 1
+    assert caller.record.transfers == [("blind", to, "failed")]
+
+
+def test_a_native_talk_counts_as_no_wait_when_we_go_during_its_transfer(story: Story) -> None:
+    anna, _, caller = a_native_talk(story)
+    story.passes(100)
+    anna.transfers_to("201")
+    rang = story.clock.now()
+    assert story.telephone("doctor01").rings()
+    story.kill_router()
+    anna.is_lost()
+    story.passes(11)
+    assert story.pbx.native.waiting() == [caller.channel]
+    story.start_router()
+    [call] = story.center.calls.values()
+    assert call.queued is not None
+    assert abs((call.queued - rang).total_seconds()) < 1
+
+
+def in_a_native_call(story: Story, phone: str) -> Channel:
+    """It began while no router lived, and goes on now that one does."""
+    story.kill_router()
+    channel = story.switch.dial_code(story.switch.phones[phone])
+    story.start_router()
+    return channel
+
+
+def test_who_logs_in_on_a_phone_in_a_native_call_is_rung_when_that_has_ended(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    channel = in_a_native_call(story, "phone01")
+    anna.logs_in("phone01")
+    caller = story.calls("1302")
+    assert caller.rung == []
+    story.switch.hang_up(channel)
+    story.moment()
+    assert anna.rings_for(caller)
+
+
+def test_who_takes_over_a_phone_in_a_native_call_is_rung_when_that_has_ended(story: Story) -> None:
+    anna, boris = at_work(story), story.operator("boris", booking=1)
+    channel = in_a_native_call(story, "phone01")
+    boris.logs_in("phone01")
+    caller = story.calls("1302")
+    assert (anna.state, caller.rung) == ("offline", [])
+    story.switch.hang_up(channel)
+    story.moment()
+    assert boris.rings_for(caller)
+    boris.rejects()
+    anna.logs_in("phone02")
+    assert anna.rings_for(caller), "she holds no call any more"
+
+
+def test_a_native_call_that_ended_unseen_keeps_nobody_busy(story: Story) -> None:
+    anna = story.operator("anna", booking=1)
+    channel = in_a_native_call(story, "phone01")
+    story.switch.hang_up(channel)
+    anna.logs_in("phone01")
+    assert anna.rings_for(story.calls("1302"))
 
 
 # -- the router freezes
