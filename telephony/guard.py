@@ -65,6 +65,12 @@ def talks(channels: Sequence[Channel]) -> list[list[Channel]]:
     ]
 
 
+def expects(alone: Channel, channels: Sequence[Channel]) -> bool:
+    """A caller alone in the bridge of a talk that has not begun: whoever picked up was not put into it any more."""
+    legs = (channel for channel in channels if rings_in_vain(channel))
+    return _kind(alone) in ("inbound", "back") and any(leg["Linkedid"] == alone["Linkedid"] for leg in legs)
+
+
 async def hand_over(pbx: Switchboard, default_queue: str) -> int:
     """No router lives: leave all that is ours to the PBX. Waiting callers go to the fallback of their queue; when they
     arrived stands in a channel variable. Who is alone, because the other one has hung up, is hung up, and so is, when
@@ -75,8 +81,11 @@ async def hand_over(pbx: Switchboard, default_queue: str) -> int:
     """
     await pbx.set_variable("GUDOK_BEAT", "0")
     channels = await pbx.channels()
+    together = talks(channels)
+    alone = [channel for channel, *others in together if not others]
+    expecting = [channel for channel in alone if expects(channel, channels)]
     count = 0
-    for channel in filter(waits, channels):
+    for channel in [*filter(waits, channels), *expecting]:
         name = channel["Channel"]
         try:
             queue = await pbx.get_variable(name, "GUDOK_QUEUE") or default_queue
@@ -85,9 +94,7 @@ async def hand_over(pbx: Switchboard, default_queue: str) -> int:
             log.warning("caller not handed over", channel=channel["Uniqueid"], reason=str(error))
         else:
             count += 1
-    together = talks(channels)
-    alone = [channel for channel, *others in together if not others]
-    for channel in [*filter(rings_in_vain, channels), *alone]:
+    for channel in [*filter(rings_in_vain, channels), *(one for one in alone if one not in expecting)]:
         try:
             await pbx.hang_up(channel["Channel"])
         except OSError as error:

@@ -9,10 +9,13 @@ import pytest
 from telephony.guard import LEFT, Channel, hand_over, rings_in_vain, talks, waits
 
 
-def channel(data: str, bridge: str = "", application: str = "Stasis", name: str = "PJSIP/t-1") -> Channel:
+def channel(
+    data: str, bridge: str = "", application: str = "Stasis", name: str = "PJSIP/t-1", linked: str = ""
+) -> Channel:
     return {
         "Channel": name,
         "Uniqueid": f"gudok-{name}",
+        "Linkedid": linked or f"gudok-{name}",
         "Application": application,
         "ApplicationData": data,
         "BridgeId": bridge,
@@ -121,6 +124,23 @@ async def test_a_talk_is_to_end_for_both_and_who_is_alone_already_is_hung_up() -
         ("set", "CHANNEL(hangup_handler_wipe)", LEFT, "PJSIP/101-2"),
         ("set", "GUDOK_PEER", "PJSIP/102-5", "PJSIP/t-4"),
         ("set", "CHANNEL(hangup_handler_wipe)", LEFT, "PJSIP/t-4"),
+    ]
+
+
+async def test_a_caller_whose_talk_had_no_time_to_begin_goes_to_the_fallback() -> None:
+    """The router died between putting the caller and the operator into the bridge."""
+    pbx = Switchboard(
+        [
+            channel("gudok,inbound,1300,1.5", "gudok-1.1-r1-b1", name="PJSIP/t-1", linked="gudok-1.1"),
+            channel("gudok,leg", name="PJSIP/101-2", linked="gudok-1.1"),
+        ],
+        queues={},
+    )
+    assert await hand_over(pbx, "booking") == 1
+    assert pbx.done == [
+        NOBODY_BEATS,
+        ("redirect", "PJSIP/t-1", "gudok-fallback", "booking"),
+        ("hang up", "PJSIP/101-2"),
     ]
 
 
