@@ -94,7 +94,7 @@ def _adopt_party(turn: Turn, seen: SeenChannel, picture: Picture) -> OpenCall:
         kind=CallKind.OWN if own else CallKind.INBOUND,
         number=seen.number,
         caller="" if own else seen.caller,
-        arrived=standing.moment(seen, "GUDOK_ARRIVED") or seen.created,
+        arrived=standing.time_on(seen, "GUDOK_ARRIVED") or seen.created,
     )
     record = standing.newest(record, seen)
     call = Call(

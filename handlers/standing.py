@@ -9,22 +9,21 @@ from msgspec.structs import replace
 
 from handlers.turn import Turn
 from telephony.core.calls import Call
+from telephony.core.epoch import moment
 from telephony.core.facts import CallKind, CallQueued
 from telephony.core.picture import SeenChannel
 from telephony.core.remembered import OpenCall
 from telephony.core.script import Enqueue
 
 
-def moment(seen: SeenChannel, variable: str) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(float(seen.variables.get(variable, "")), tz=seen.created.tzinfo)
-    except (ValueError, OverflowError):
-        return None
+def time_on(seen: SeenChannel, variable: str) -> datetime | None:
+    """What a variable of the channel tells, if it is a time."""
+    return moment(seen.variables.get(variable, ""))
 
 
 def newest(record: OpenCall, seen: SeenChannel) -> OpenCall:
     """Where the channel tells of a later queue than the log, the router died before that was committed."""
-    queue, since = seen.variables.get("GUDOK_QUEUE"), moment(seen, "GUDOK_QUEUED")
+    queue, since = seen.variables.get("GUDOK_QUEUE"), time_on(seen, "GUDOK_QUEUED")
     if not queue or queue == record.queue or since is None or since <= (record.queued or record.arrived):
         return record
     return replace(record, queue=queue, queued=since)
@@ -49,7 +48,7 @@ def stand_in_queue(turn: Turn, call: Call, known: OpenCall | None, record: OpenC
     if queue is None:
         return
     call.queue, call.priority = queue.name, queue.priority
-    call.queued = call.queued or moment(seen, "GUDOK_QUEUED") or call.arrived
+    call.queued = call.queued or time_on(seen, "GUDOK_QUEUED") or call.arrived
     before = None if known is None else known.queue
     in_queue = call.held or "GUDOK_QUEUED" in seen.variables or before is not None
     if queue.hear_out and not in_queue:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from asyncio import Future, get_running_loop
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Literal
 
 from telephony.core import events as ev
+from telephony.core.epoch import moment
 from telephony.core.picture import SeenChannel
 from telephony.core.plan import Plan
 from telephony.pbx.ari import events as heard
@@ -152,7 +153,7 @@ class Translator:
         handed_to: str | None = None,
     ) -> None:
         self._known.add(channel.id)
-        came = moment(arrived, channel.creationtime)
+        came = moment(arrived) or channel.creationtime.astimezone(UTC)
         to, trunk = (None, None) if handed_to is None else self.public(handed_to)
         self._deliver(
             ev.CallerArrived(
@@ -162,7 +163,7 @@ class Translator:
                 arrived=came,
                 via="trunk" if queue is None else "fallback",
                 queue=queue,
-                queued=None if queue is None else moment(queued, came),
+                queued=None if queue is None else moment(queued) or came,
                 up=channel.state == "Up",
                 handed_to=to,
                 trunk=trunk,
@@ -286,11 +287,3 @@ def endpoint_of(name: str) -> str:
     """The endpoint of a channel name: PJSIP/phone01-0000001a -> phone01."""
     technology, _, rest = name.partition("/")
     return rest.rpartition("-")[0] if technology == "PJSIP" else ""
-
-
-def moment(epoch: str, otherwise: datetime) -> datetime:
-    """A dialplan's epoch seconds as aware UTC."""
-    try:
-        return datetime.fromtimestamp(float(epoch), tz=UTC)
-    except (ValueError, OverflowError, OSError):
-        return otherwise.astimezone(UTC)
