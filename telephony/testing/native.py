@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from telephony.core import events as ev
 from telephony.core.effects import MirrorMember
+from telephony.core.epoch import moment
 from telephony.testing.parts import NORMAL_CLEARING, Bridge, Channel
 from telephony.testing.switch import Switch
 
@@ -91,20 +92,7 @@ class NativeQueue:
         """AMI Redirect to gudok-return: the caller enters our application, or stays where nobody takes callers."""
         self._drop_legs_of(channel)
         self._switch.leave_bridge(channel)
-        queued = datetime.fromtimestamp(float(channel.variables["GUDOK_QUEUED"]), UTC)
-        channel.waits_in, channel.where = None, "ours"
-        self._switch.tell(
-            channel,
-            ev.CallerArrived(
-                channel=channel.id,
-                number=channel.number,
-                caller=channel.caller,
-                arrived=self._switch.record.truth[channel.id].arrived,
-                via="fallback",
-                queue=queue,
-                queued=queued,
-            ),
-        )
+        self._enters(channel, queue)
 
     def hand_over(self, leg: Channel, number: str) -> bool:
         """The PBX carries out the transfer of a native talk: the caller enters our application. Whether it is one."""
@@ -113,7 +101,11 @@ class NativeQueue:
             return False
         self._switch.leave_bridge(caller)
         self._switch.end(leg, *NORMAL_CLEARING)
-        queued = datetime.fromtimestamp(float(caller.variables["GUDOK_QUEUED"]), UTC)
+        self._enters(caller, caller.variables["GUDOK_QUEUE"], handed_to=number)
+        return True
+
+    def _enters(self, caller: Channel, queue: str, handed_to: str | None = None) -> None:
+        """The dialplan gives the caller to our application, with the number that a transfer is for."""
         caller.waits_in, caller.where = None, "ours"
         self._switch.tell(
             caller,
@@ -123,14 +115,13 @@ class NativeQueue:
                 caller=caller.caller,
                 arrived=self._switch.record.truth[caller.id].arrived,
                 via="fallback",
-                queue=caller.variables["GUDOK_QUEUE"],
-                queued=queued,
-                up=True,
-                handed_to=number,
-                trunk=self._switch.trunk_to(number),
+                queue=queue,
+                queued=moment(caller.variables["GUDOK_QUEUED"]),
+                up=handed_to is not None,
+                handed_to=handed_to,
+                trunk=None if handed_to is None else self._switch.trunk_to(handed_to),
             ),
         )
-        return True
 
     def _look_again(self) -> None:
         self._clear()
