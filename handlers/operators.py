@@ -75,10 +75,7 @@ def _take_over_calls(turn: Turn, agent: Agent, phone: str) -> list[Call]:
             own_calls.end_own_wait(turn, call)
         else:
             leg.login = agent.login
-        agents.occupy(turn, agent, channel, watch=False)
-        holder = turn.center.agents.get(before or "")
-        if holder is not None and holder is not agent:
-            agents.release(turn, holder, channel)
+        _take_over(turn, agent, channel, turn.center.agents.get(before or ""), watch=False)
     _take_over_natives(turn, agent, phone)
     return [call for call, _ in found]
 
@@ -86,13 +83,16 @@ def _take_over_calls(turn: Turn, agent: Agent, phone: str) -> list[Call]:
 def _take_over_natives(turn: Turn, agent: Agent, phone: str) -> None:
     """The same of calls that are not ours. Where one has ended since we looked, the PBX says so when we watch it."""
     center = turn.center
-    for channel in [
-        channel for channel, at in center.natives.items() if at == phone and channel not in center.channels
-    ]:
-        holder = center.strangers.get(channel)
-        agents.occupy(turn, agent, channel, watch=True)
-        if holder is not None and holder is not agent:
-            agents.release(turn, holder, channel)
+    natives = [one for one, at in center.natives.items() if at == phone and one not in center.channels]
+    for channel in natives:
+        _take_over(turn, agent, channel, center.strangers.get(channel), watch=True)
+
+
+def _take_over(turn: Turn, agent: Agent, channel: ChannelId, holder: Agent | None, *, watch: bool) -> None:
+    """It was `holder` who was busy with the channel, if anybody was."""
+    agents.occupy(turn, agent, channel, watch=watch)
+    if holder is not None and holder is not agent:
+        agents.release(turn, holder, channel)
 
 
 def _in_call(agent: Agent) -> bool:
