@@ -245,12 +245,10 @@ def time_up(turn: Turn, event: TimerFired) -> None:
         take_away(turn, agent, "over" if agent.permission.begun else "unused", at)
         return
     take_away(turn, agent, "over", at)
-    if _called_in(turn, agent):
-        return
-    if turn.center.plan.breaks.at_end == "overrun":
-        _call_to_work(turn, agent, at)
-    else:
+    if turn.center.plan.breaks.at_end == "return":
         go_back(turn, agent, "break_over", at)
+    elif not _called_in(turn, agent):
+        _call_to_work(turn, agent, at)
 
 
 def _call_to_work(turn: Turn, agent: Agent, at: datetime) -> None:
