@@ -256,8 +256,14 @@ class Performer:
         yield from ()
 
     def _watch(self, effect: do.Watch) -> Answers:
+        """What is announced may have been picked up before Asterisk tells us of it (measured, of a phone that picks up
+        by itself): we look."""
         self._translator.watch(effect.channel)
         yield self._ari.applications.subscribe(self._app, f"channel:{effect.channel}")
+        if self._translator.is_leg(effect.channel):
+            seen = self._ari.channels.get(effect.channel)
+            yield seen
+            self._translator.looked_at(seen.result())
 
     def _announce(self, effect: do.Announce) -> Answers:
         """In the dialplan, not in our application: it needs nothing of us any more, and leaves no call on record. The

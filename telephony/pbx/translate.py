@@ -72,6 +72,9 @@ class Translator:
         self._known.add(channel)
         self._legs.add(channel)
 
+    def is_leg(self, channel: str) -> bool:
+        return channel in self._legs
+
     def watch(self, channel: str) -> None:
         """Speak of this channel from now on."""
         self._known.add(channel)
@@ -195,7 +198,10 @@ class Translator:
             self._deliver(ev.ChannelGone(channel=channel, cause=cause, tech_cause=tech_cause))
 
     def _state_change(self, event: heard.ChannelStateChange) -> None:
-        channel = event.channel
+        self.looked_at(event.channel)
+
+    def looked_at(self, channel: Channel) -> None:
+        """It is in this state; told once more, that changes nothing."""
         if channel.id not in self._legs:
             return
         if channel.state == "Ringing":

@@ -213,6 +213,8 @@ class Requests:
             raise RefusedError(404, "Channel not found")
         channel.watched = True
         yield self._answered()
+        if channel.says and channel.state == "up":
+            self.switch.tell(channel, ev.ChannelAnswered(channel=channel.id))
 
     def _announce(self, effect: do.Announce) -> Carried:
         """A channel of the dialplan: we hear of its end only where we watch it."""

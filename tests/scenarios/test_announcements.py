@@ -206,6 +206,21 @@ def test_who_picks_up_at_the_end_is_back(rung_at_the_end: Story) -> None:
     assert violations(story, "anna") == []
 
 
+def test_who_picks_up_before_the_pbx_tells_us_of_it_is_back_too(new_story: NewStory) -> None:
+    """A phone that picks up by itself is quicker than our being told what happens on it."""
+    story = new_story(with_rules(at_end="overrun"))
+    anna = anna_on_break(story)
+    it_is(story, "0:25")
+    while anna.ringing is None:
+        story.passes(0.0001)
+    with story.at_once():
+        assert not anna.ringing.watched
+        anna.answers()
+    story.passes(10)
+    assert anna.states == ["ready", "break", "ready"]
+    assert violations(story, "anna") == []
+
+
 def test_who_does_not_pick_up_at_the_end_overruns_from_then_on(rung_at_the_end: Story) -> None:
     story = rung_at_the_end
     anna = story.operators["anna"]
