@@ -290,7 +290,7 @@ class Service:
             "cel": self._record.problems,
             "control": Counter(refused=self._control.refused, cut_off=self._control.cut_off),
         }
-        return status_answer(asked, self._run, self._router, picture, counted, serving=self.serving)
+        return status_answer(asked, self._run, self._router, self._center, picture, counted, serving=self.serving)
 
 
 def _agi_problem(problem: AgiProblem) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
-from typing import TypeVar
 
 from telephony.board_rows import Snapshot
+from telephony.core.center import Center
 from telephony.router import Router
 from telephony.wire import StatusAnswer
-
-State = TypeVar("State")
 
 
 def status_answer(
     asked: int,
     run: str,
-    router: Router[State],
+    router: Router[Center],
+    center: Center,
     picture: Snapshot,
     counted: Mapping[str, Counter[str]],
     *,
@@ -36,5 +35,7 @@ def status_answer(
         inbox=router.waiting,
         picture=picture,
         counters=+counters,
+        phones=len(center.phones),
+        phones_away=sorted(center.unreachable),
         latency={"inbox wait": router.inbox_wait.summary_ms(), "decision": router.decision.summary_ms()},
     )

@@ -51,7 +51,8 @@ Request = Status | Watch | Do | Reload
 
 class StatusAnswer(msgspec.Struct, kw_only=True, tag_field="answer", tag="status"):
     """`serving`: its first picture of the PBX is understood, and the PBX is there. `counters`:
-    since the start of this router. `latency`: name -> count, p50, p99, max in ms."""
+    since the start of this router. `latency`: name -> count, p50, p99, max in ms. `phones`: so many there are;
+    `phones_away`: those of them that the PBX cannot reach now."""
 
     id: int
     pid: int
@@ -62,6 +63,8 @@ class StatusAnswer(msgspec.Struct, kw_only=True, tag_field="answer", tag="status
     picture: Snapshot
     counters: dict[str, int]
     latency: dict[str, dict[str, float]]
+    phones: int = 0
+    phones_away: list[str] = []
 
 
 class WatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="answer", tag="watch"):

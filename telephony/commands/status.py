@@ -43,6 +43,7 @@ def describe(answer: StatusAnswer, now: float) -> str:
             f"calls {totals.calls}: {totals.waiting} waiting, {totals.talking} talking; "
             f"answered {totals.answered}, abandoned {totals.abandoned}, sent away {totals.sent_away}"
         ),
+        f"phones {answer.phones}: {answer.phones - len(answer.phones_away)} registered",
         *_attention(answer.picture, now),
         "",
         queues_table(answer.picture, now),

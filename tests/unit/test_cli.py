@@ -309,9 +309,12 @@ def test_status_for_people() -> None:
         picture=picture(),
         counters={"alarm.x": 2},
         latency={"decision": {"count": 123, "p50": 0.05, "p99": 0.3, "max": 1.5}},
+        phones=65,
+        phones_away=["phone07", "phone08"],
     )
     text = describe(answer, now=1100)
     assert "running for 1:40 (pid 7), 123 events" in text
+    assert "phones 65: 63 registered" in text
     rows = [line.split() for line in text.splitlines()]
     assert ["main", "2", "0:10", "9", "1", "0", "88", "%", "in", "20", "s"] in rows
     assert ["anna", "Анна", "phone01", "talking", "1:40"] in rows
