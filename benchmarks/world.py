@@ -208,10 +208,20 @@ class World(Controlled):
     # -- phones
 
     async def phone(self, name: str, **more: int | Path) -> Softphone:
-        """An operator's softphone, registered."""
+        """An operator's softphone, registered; the router, where one serves, has heard of that."""
         phone = await self._softphone(name, self.settings.secrets.phone_password(name), **more)
         await phone.register()
+        await self._heard_of(name)
         return phone
+
+    async def _heard_of(self, phone: str, within: float = 5.0) -> None:
+        """The PBX tells the phone first. Who logs in there before the router knows is at a lost phone."""
+        deadline = time.monotonic() + within
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while phone in (await self.status()).phones_away:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{phone} is registered, and the router did not hear of it")
+                await asyncio.sleep(0.005)  # nothing tells of phones but the status
 
     async def caller(self, number: str, **more: int | Path) -> Softphone:
         """A caller behind the trunk, with an account that needs no registration."""
