@@ -9,6 +9,7 @@ from telephony.core.plan import Code, DirectoryEntry, Plan, Queue
 from telephony.pbx.prompts import playable
 
 NAMED = "b(gudok-named^s^1)"
+RUNG = "b(gudok-rung^s^1)"
 """Option of Queue() and Dial(): the leg's INVITE carries the call's id, as on the legs that Gudok makes."""
 NOW = "${STRFTIME(,,%s.%3q)}"
 
@@ -50,7 +51,7 @@ def service_numbers(queue: Queue) -> list[str]:
 def fallback(plan: Plan, queue: Queue) -> list[str]:
     """The caller waits natively, for what is left of the queue's longest wait: it began with their arrival, unless
     GUDOK_QUEUED tells that they have come to this queue later. A greeting would keep them from an
-    operator who is free, so only one that must be heard out is played, once."""
+    operator who is free, so only one that must be heard out is played, once; Gudok may be back after it."""
     farewell = queue.at_max_wait.prompt if queue.at_max_wait else plan.farewell
     greeting = []
     if queue.greeting and queue.hear_out:
@@ -58,6 +59,7 @@ def fallback(plan: Plan, queue: Queue) -> list[str]:
             'GotoIf($["${GUDOK_GREETED}" = "1"]?wait)',
             "Set(GUDOK_GREETED=1)",
             f"Playback({playable(plan, queue.greeting)})",
+            "GotoIf($[${EPOCH} - 0${GUDOK_BEAT} <= 2]?gudok-return,${GUDOK_QUEUE},1)",
         ]
     left = f"${{MAX(1,$[{queue.max_wait} - ${{EPOCH}} + ${{GUDOK_QUEUED}}])}}"
     return lines(
@@ -69,7 +71,7 @@ def fallback(plan: Plan, queue: Queue) -> list[str]:
             'ExecIf($["${GUDOK_QUEUED}" = ""]?Set(GUDOK_QUEUED=${GUDOK_ARRIVED}))',
             "Answer(,i)",
             *greeting,
-            f"(wait) Queue(gudok-{queue.name},{NAMED},,,{left})",
+            f"(wait) Queue(gudok-{queue.name},{RUNG},,,{left})",
             f"Playback({playable(plan, farewell)})",
             "Hangup()",
         ],

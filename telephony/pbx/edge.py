@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 APP = "gudok"
 BEAT_VARIABLE = "GUDOK_BEAT"
+LOOKED_VARIABLE = "GUDOK_LOOKED"
+"""Set before a picture is taken. Until the callers in it are taken back the native queues ring no phone: the picture
+would not show that, and we would ring it too (measured at each return from an outage)."""
 RETURN_CONTEXT = "gudok-return"
 Why = Literal["start", "reconnect", "overflow", "audit"]
 
@@ -185,6 +188,7 @@ class AsteriskPbx:
             if why != "audit":
                 await self._make_holding_bridges()
                 await self._read_contacts()
+            await self._ari.asterisk.set_variable(LOOKED_VARIABLE, str(int(time.time())))
             picture = await snapshot.take(self._ari, self._translator, why, tuple(sorted(self._unreachable)))
         except AriError as error:
             log.warning("no picture of the PBX", why=why, error=str(error))

@@ -14,6 +14,8 @@ from telephony.testing.switch import Switch
 
 RECHECK = 0.5
 RING = 15.0
+TAKEN_BACK = 2.0
+"""So long nobody is rung from here after the router has looked: it takes the callers back."""
 
 
 @dataclass(slots=True)
@@ -93,6 +95,7 @@ class NativeQueue:
         self._drop_legs_of(channel)
         self._switch.leave_bridge(channel)
         self._enters(channel, queue)
+        self._look()  # whoever stood behind them is the first now
 
     def hand_over(self, leg: Channel, number: str) -> bool:
         """The PBX carries out the transfer of a native talk: the caller enters our application. Whether it is one."""
@@ -124,11 +127,15 @@ class NativeQueue:
         )
 
     def _look_again(self) -> None:
+        self._look()
+        self._switch.clock.after(RECHECK, self._look_again)
+
+    def _look(self) -> None:
         self._clear()
-        for caller in self.waiting():
+        taken_back = self._switch.clock.epoch() - self._switch.looked <= TAKEN_BACK
+        for caller in [] if taken_back else self.waiting():
             if caller not in self._legs.values():
                 self._ring_somebody(caller)
-        self._switch.clock.after(RECHECK, self._look_again)
 
     def _clear(self) -> None:
         """Forget legs that have ended, hang up those whose caller has, join those that were picked up."""

@@ -132,6 +132,7 @@ class MemoryPbx(Pbx):
         self._gone_during_picture.append(gone)
 
         def count_channels() -> None:
+            self.switch.looked = self.switch.clock.epoch()
             seen.extend(_seen(channel) for channel in self.switch.channels.values())
             self._later(ANSWER, finish)
 

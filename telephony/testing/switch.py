@@ -38,6 +38,8 @@ class Switch:
         self.missing_prompts: set[str] = set()
         self.prompt_seconds: dict[str, float] = {}
         self.beat: float = 0.0
+        self.looked: float = 0.0
+        """When the router took its last picture: GUDOK_LOOKED."""
         self.up = True
         self.application = False
         """Somebody listens to our Stasis application."""
@@ -290,7 +292,7 @@ class Switch:
         self.playbacks.clear()
         for phone in [*self.phones.values(), *self.outside.values()]:
             phone.channels.clear()
-        self.beat, self.up = 0.0, False
+        self.beat, self.looked, self.up = 0.0, 0.0, False
 
     def come_up(self) -> None:
         """A new process."""

@@ -167,6 +167,24 @@ async def test_without_gudok_a_caller_reaches_a_mirrored_operator(pbx: EmbeddedP
     assert record.ended_by == "peer"
 
 
+async def test_a_gudok_that_has_just_come_back_is_not_rung_past(pbx: EmbeddedPbx, settings: Settings) -> None:
+    """It takes the callers back now, and may ring the same phone; should it be gone again, nothing is lost."""
+    async with (
+        mirrored(pbx, "booking", "phone01") as operator,
+        caller(settings, OUTSIDE) as outside,
+        manager(settings) as (_, native),
+    ):
+        back = int(time.time())
+        pbx.console(f"dialplan set global GUDOK_LOOKED {back}")
+        call = await outside.dial("1300")
+        await native.until(QueueCallerJoin)
+        await operator.ringing(within=6)
+        assert time.time() >= back + 3
+        assert len(operator.calls) == 1
+        await outside.hang_up(call)
+        await operator.closed()
+
+
 async def test_without_gudok_a_caller_waits_natively_at_once(settings: Settings) -> None:
     async with manager(settings) as (_, heard), caller(settings, OUTSIDE) as outside:
         begun = time.monotonic()

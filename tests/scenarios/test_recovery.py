@@ -415,6 +415,28 @@ def test_callers_are_answered_natively_and_come_back(story: Story) -> None:
     assert waiting.record.arrived == story.switch.record.truth[waiting.id].arrived
 
 
+def test_nobody_is_rung_by_both_when_the_router_comes_back(new_story: NewStory) -> None:
+    """Each caller whom we take back leaves the native queue to the next one, and for that one it would ring the phone
+    that we ring."""
+    for moment in range(20):
+        story = new_story()
+        anna = at_work(story)
+        story.kill_router()
+        answered, *waiting = (story.calls("1302") for _ in range(4))
+        story.passes(1)
+        anna.answers()
+        story.passes(1 + moment / 40)
+        with story.at_once():
+            anna.hangs_up()
+            story.start_router()
+            for _ in range(100):
+                story.passes(0.001)
+                assert len(anna.phone.channels) < 2
+        story.passes(3)
+        assert anna.rings_for(waiting[0])
+        assert answered.record.outcome == "answered"
+
+
 def test_callers_of_the_dead_router_are_handed_over_after_ten_seconds(story: Story) -> None:
     anna = at_work(story)
     anna.is_lost()

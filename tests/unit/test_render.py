@@ -137,14 +137,16 @@ def test_service_numbers_codes_and_fallback(config: Path, tmp_path: Path) -> Non
     assert transferred in section(extensions, "gudok-away")
     assert "exten => 201,1,Dial(PJSIP/doctor01,30," in section(extensions, "gudok-away")
     fallback = section(extensions, "gudok-fallback")
-    assert "Queue(gudok-booking,b(gudok-named^s^1),,,${MAX(1,$[1800 - ${EPOCH} + ${GUDOK_QUEUED}])})" in fallback
+    assert "Queue(gudok-booking,b(gudok-rung^s^1),,,${MAX(1,$[1800 - ${EPOCH} + ${GUDOK_QUEUED}])})" in fallback
     assert "Playback(gudok/welcome)" not in fallback, "a greeting must not delay a caller whom an operator could take"
 
 
 def test_a_greeting_that_must_be_heard_out_is_played_natively_too(config: Path, tmp_path: Path) -> None:
     change(config, "queues.yaml", "greeting: welcome\n", "greeting: welcome\n    hear_out: true\n")
     extensions = rendered(settings_of(config, tmp_path), tmp_path)["extensions.conf"]
-    assert section(extensions, "gudok-fallback").count("Playback(gudok/welcome)") == 1
+    fallback = section(extensions, "gudok-fallback")
+    assert fallback.count("Playback(gudok/welcome)") == 1
+    assert "Playback(gudok/welcome)\n same => n,GotoIf($[${EPOCH} - 0${GUDOK_BEAT} <= 2]?gudok-return," in fallback
 
 
 def test_a_prompt_that_is_a_sound_of_the_pbx(config: Path, tmp_path: Path) -> None:
