@@ -208,12 +208,14 @@ def state_legs(turn: Turn, call: CallId, legs: Iterable[RecordedLeg], beyond: in
 
 
 def catch_up(turn: Turn, call: Call, record: RecordSoFar, alive: Set[ChannelId]) -> None:
-    """What happened to the call before anything of it was committed, and after."""
+    """What happened to the call before anything of it was committed, and after. Who talked natively alone and is with us
+    now, waits: they were taken out of the native queue just as somebody picked up there."""
     gone = [leg for leg in record.legs if leg.channel not in alive]
     state_legs(turn, call.id, gone, beyond=call.attempts)
     call.attempts = max([call.attempts, *(number_of(call.id, leg.channel) for leg in record.legs)])
     if call.answered is None and record.answered is not None:
-        call.answered, call.talked = record.answered, True
+        call.answered = record.answered
+        call.talked = any(leg.answered is not None and not _is_native(leg) for leg in record.legs)
         turn.do(CallBridged(call=call.id, operator=login_at(turn, record.answered_by), at=record.answered))
 
 

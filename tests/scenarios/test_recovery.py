@@ -415,6 +415,19 @@ def test_callers_are_answered_natively_and_come_back(story: Story) -> None:
     assert waiting.record.arrived == story.switch.record.truth[waiting.id].arrived
 
 
+def test_a_caller_taken_back_at_the_moment_of_a_native_answer_goes_on_waiting(story: Story) -> None:
+    """The router that asked for them is dead when they come; the next one finds them on record as talked to."""
+    anna = at_work(story)
+    story.kill_router()
+    caller = story.calls("1302")
+    story.passes(1)
+    anna.answers()
+    story.pbx.native.give_back(caller.channel, "urgent")
+    story.start_router()
+    story.passes(3)
+    assert anna.rings_for(caller)
+
+
 def test_nobody_is_rung_by_both_when_the_router_comes_back(new_story: NewStory) -> None:
     """Each caller whom we take back leaves the native queue to the next one, and for that one it would ring the phone
     that we ring."""
