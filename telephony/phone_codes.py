@@ -81,10 +81,10 @@ class PhoneCodes:
         self.counters: Counter[str] = Counter()
 
     async def serve(self, request: AgiRequest) -> Mapping[str, str]:
-        """For the AGI server: GUDOK_SAY is what Playback() shall play, GUDOK_OK is 1 or 0."""
+        """For the AGI server: GUDOK_SAY is what Playback() shall play."""
         spoken = await self.answer(request.script.strip("/"), request.args, request.channel_id or None)
         say = "&".join(self._sounds.get(name, f"gudok/{name}") for name in spoken.say)
-        return {"GUDOK_OK": "1" if spoken.ok else "0", "GUDOK_SAY": say}
+        return {"GUDOK_SAY": say}
 
     async def answer(self, code: str, arguments: tuple[str, ...], channel: str | None) -> Spoken:
         """`channel` is the one in which the code was dialed: it keeps the phone busy until it ends.

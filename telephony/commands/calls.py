@@ -1,6 +1,7 @@
 """`gudok calls`: the latest calls of the call log. Numbers of callers are not shown: their tokens are (--json).
 
-`gudok calls --number-of TOKEN --why TEXT` tells one number; who has asked, when and why is on record.
+`gudok calls --number-of TOKEN --why TEXT` tells one number; who has asked, when and why is on record. `--forget TOKEN`
+erases it for good: the calls keep the token, and nobody can tell any more whose it was.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hours", type=float, default=24.0, help="how far back to look (default 24)")
     parser.add_argument("--last", type=int, default=50, metavar="N", help="the last N calls (default 50)")
     parser.add_argument("--number-of", metavar="TOKEN", help="tell the number behind a caller's token; goes on record")
+    parser.add_argument("--forget", metavar="TOKEN", help="erase the number behind a caller's token for good")
     parser.add_argument("--why", metavar="TEXT", help="with --number-of: for what it is needed")
     parser.add_argument("--json", action="store_true", help="a JSON line for each call, for programs")
 
@@ -35,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.number_of is not None:
         return _tell_number(args)
+    if args.forget is not None:
+        return _forget_number(args)
 
     async def read(database: Database) -> tuple[list[CallRow], dict[str, str]]:
         now = datetime.now(UTC)
@@ -70,6 +74,15 @@ def _tell_number(args: argparse.Namespace) -> int:
     if number is None:
         raise Problem("no number is kept for this token")
     print(number)
+    return Exit.OK
+
+
+def _forget_number(args: argparse.Namespace) -> int:
+    from telephony.store.notes import forget_number
+
+    if not with_database(settings_of(args), lambda database: forget_number(database, args.forget)):
+        raise Problem("no number is kept for this token")
+    print("erased")
     return Exit.OK
 
 

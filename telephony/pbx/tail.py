@@ -33,15 +33,6 @@ def identity(handle: BinaryIO) -> int:
     return int.from_bytes(blake2b(first, digest_size=8, salt=inode.to_bytes(8)).digest()) >> 1
 
 
-def end_of(file: Path) -> Position | None:
-    """The position behind everything the file holds now; None when it does not exist."""
-    try:
-        with file.open("rb") as handle:
-            return Position(identity(handle), os.fstat(handle.fileno()).st_size)
-    except FileNotFoundError:
-        return None
-
-
 class Tail:
     """Reads on from `position` (None: from the beginning) whenever asked, never past the last whole line.
 

@@ -89,11 +89,6 @@ async def change_operator(
     return next(operator for operator in await queries.operators(database.engine) if operator.login == login)
 
 
-async def disable_operator(database: Database, login: str) -> Operator:
-    """They cannot log in any more. Raises OperatorError."""
-    return await change_operator(database, login, enabled=False)
-
-
 async def verify_pin(database: Database, extension: str, pin: str) -> Operator | Denied:
     """Who has this extension and this PIN, or why not.
 

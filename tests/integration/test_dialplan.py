@@ -348,7 +348,7 @@ async def log_in(softphone: Softphone, extension: str, pin: str) -> None:
 async def test_logging_in_asks_gudok_once_and_says_its_answer(pbx: EmbeddedPbx, settings: Settings) -> None:
     pin = "90417263"
     async with (
-        answering(settings, GUDOK_OK="1", GUDOK_SAY="gudok/logged-in") as codes,
+        answering(settings, GUDOK_SAY="gudok/logged-in") as codes,
         phone(settings, "phone01") as softphone,
     ):
         await log_in(softphone, "4001", pin)

@@ -16,7 +16,6 @@ from telephony.store.migrate import ensure_current
 from telephony.store.operators import (
     OperatorError,
     change_operator,
-    disable_operator,
     import_roster,
     list_operators,
     verify_pin,
@@ -82,7 +81,7 @@ async def test_an_operator_is_known_by_extension_and_pin(database: Database) -> 
     assert await verify_pin(database, "101", "4821") == IVANOVA
     assert await verify_pin(database, "101", "90210") == "wrong_pin"
     assert await verify_pin(database, "999", "4821") == "unknown"
-    await disable_operator(database, "petrova")
+    await change_operator(database, "petrova", enabled=False)
     assert await verify_pin(database, "102", "90210") == "disabled"
     assert await verify_pin(database, "102", "1111") == "wrong_pin"
 
@@ -95,7 +94,7 @@ async def test_a_change_is_checked_and_the_pin_kept_as_a_hash(database: Database
     with pytest.raises(OperatorError, match="belongs to 'ivanova'"):
         await change_operator(database, "petrova", extension="101")
     with pytest.raises(OperatorError, match="nobody has the login"):
-        await disable_operator(database, "smirnova")
+        await change_operator(database, "smirnova", enabled=False)
     with pytest.raises(OperatorError, match="4 to 8 digits"):
         await change_operator(database, "petrova", pin="12")
     async with database.engine.connect() as connection:

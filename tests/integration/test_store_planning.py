@@ -13,7 +13,7 @@ from telephony.core.roster_versions import EntryKind, RosterEntry, Standing, eff
 from telephony.store.csv_text import RosterError
 from telephony.store.database import Database
 from telephony.store.migrate import ensure_current
-from telephony.store.operators import disable_operator, import_roster
+from telephony.store.operators import change_operator, import_roster
 from telephony.store.planning import Author, Changed, import_shifts
 from telephony.store.roster_entries import entries_between, shifts_around
 from telephony.store.shift_file import export_shifts
@@ -36,7 +36,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = Database(database_url)
     await ensure_current(database)
     await import_roster(database, PEOPLE.encode())
-    await disable_operator(database, "gone")
+    await change_operator(database, "gone", enabled=False)
     yield database
     await database.close()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 
 from telephony import cli
 from telephony.board import Board
@@ -33,6 +34,7 @@ from telephony.store.database import Database
 from telephony.store.journal import JournalWriter
 from telephony.store.roster_entries import add_entries
 from telephony.store.spool import Spool
+from telephony.store.tables import phone_numbers
 from telephony.wire import Reloaded, StatusAnswer
 
 CONFIG = """\
@@ -329,6 +331,7 @@ def test_extensions_that_are_locked_now_are_in_the_list(recorded: Path, capsys: 
         (["breaks", "withdraw", "o1", "--by", "head"], "the service is not running"),
         (["calls", "--number-of", "abc"], "say with --why"),
         (["calls", "--number-of", "abc", "--why", "to call back"], "no number is kept"),
+        (["calls", "--forget", "abc"], "no number is kept"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(home: Path, words: list[str], said: str, capsys: Captured) -> None:
@@ -340,6 +343,23 @@ def test_what_cannot_be_done_is_told_in_a_line(home: Path, words: list[str], sai
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_a_number_is_told_until_it_is_erased(home: Path, capsys: Captured) -> None:
+    async def remember() -> None:
+        database = Database(f"sqlite:///{home}/state/gudok.sqlite")
+        await database.transact(
+            lambda connection: connection.execute(sa.insert(phone_numbers).values(token="abc", number="79000000001"))
+        )
+        await database.close()
+
+    asyncio.run(remember())
+    capsys.readouterr()
+    tell = ["calls", "--number-of", "abc", "--why", "to call back"]
+    assert cli.main(tell) == Exit.OK
+    assert capsys.readouterr().out == "79000000001\n"
+    assert cli.main(["calls", "--forget", "abc"]) == Exit.OK
+    assert cli.main(tell) == Exit.FAILED
 
 
 def test_until_is_the_next_time_the_clocks_show_it() -> None:

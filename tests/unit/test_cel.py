@@ -12,7 +12,7 @@ import pytest
 
 from telephony.core.events import CallRecorded
 from telephony.pbx.cel import COLUMNS, CelReader, sip_call_ids
-from telephony.pbx.tail import LONGEST_LINE, Position, end_of
+from telephony.pbx.tail import LONGEST_LINE, Position
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "cel"
 
@@ -322,16 +322,6 @@ def test_a_position_in_a_file_that_was_empty_is_found_again(tmp_path: Path) -> N
     assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
     for known, calls in ((empty, ["gudok-1.1"]), (cel.position, [])):
         assert [call.call for call in read_all(reader(file, known))] == calls
-
-
-def test_who_begins_at_the_end_hears_only_what_comes(tmp_path: Path) -> None:
-    file = tmp_path / "cel.csv"
-    assert end_of(file) is None
-    file.write_bytes(whole_call("gudok-1.1"))
-    cel = reader(file, end_of(file))
-    with file.open("ab") as more:
-        more.write(whole_call("gudok-1.2"))
-    assert [call.call for call in read_all(cel)] == ["gudok-1.2"]
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,6 @@ async def test_a_database_that_fails_is_told_as_service_away() -> None:
 async def test_the_dialplan_gets_sounds_it_can_play() -> None:
     center = Center()
     request = AgiRequest("login", ("11", "4321", "101"), {"uniqueid": "gudok-5.1"})
-    assert await center.codes.serve(request) == {"GUDOK_OK": "1", "GUDOK_SAY": "beep"}
+    assert await center.codes.serve(request) == {"GUDOK_SAY": "beep"}
     refused = AgiRequest("login", ("11", "0000", "101"), {"uniqueid": "gudok-5.2"})
-    assert await center.codes.serve(refused) == {"GUDOK_OK": "0", "GUDOK_SAY": "gudok/wrong-pin"}
+    assert await center.codes.serve(refused) == {"GUDOK_SAY": "gudok/wrong-pin"}
