@@ -208,8 +208,8 @@ def state_legs(turn: Turn, call: CallId, legs: Iterable[RecordedLeg], beyond: in
 
 
 def catch_up(turn: Turn, call: Call, record: RecordSoFar, alive: Set[ChannelId]) -> None:
-    """What happened to the call before anything of it was committed, and after. Who has talked natively only, and is with
-    us now, waits: they were taken out of the native queue just as somebody picked up there."""
+    """What happened to the call before anything of it was committed, and after. Who has talked natively only, and is
+    with us now, waits: they were taken out of the native queue just as somebody picked up there."""
     gone = [leg for leg in record.legs if leg.channel not in alive]
     state_legs(turn, call.id, gone, beyond=call.attempts)
     call.attempts = max([call.attempts, *(number_of(call.id, leg.channel) for leg in record.legs)])
