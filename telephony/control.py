@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 COALESCE_SECONDS = 0.1
 _SLOW_BYTES = 1024 * 1024
 _MAX_PEERS = 64
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a body raises that is no request: wrong in its form, in its texts, nested without end."""
 
 Ask = Callable[[AnyCommand], Awaitable[Reply]]
 
@@ -115,7 +117,7 @@ class Control:
             body = await reader.readexactly(length)
             try:
                 request = self._decoder.decode(body)
-            except msgspec.DecodeError as error:
+            except UNREADABLE as error:
                 self._refuse(writer, _id_of(body), str(error))
             else:
                 await self._answer(writer, request)
@@ -197,5 +199,5 @@ def _id_of(body: bytes) -> int:
     """The id of a request that is otherwise not understood, 0 when even that cannot be read."""
     try:
         return msgspec.msgpack.decode(body, type=_AnyRequest).id
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return 0

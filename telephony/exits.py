@@ -11,7 +11,7 @@ class Exit(IntEnum):
     OK = 0
     FAILED = 1
     MISTAKE = 2
-    """The configuration is wrong: starting again does not help."""
+    """The configuration is wrong: starting again does not help before it is mended."""
     UNAVAILABLE = 69
     """Something needed at the start is away: it may come back."""
     HANDLER = 70

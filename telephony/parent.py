@@ -2,8 +2,8 @@
 the callers while none is alive.
 
 The router beats once a second into a socket it inherits. What its exit status means is in `telephony.exits`:
-another router alive, or a mistake in the configuration, end the parent too; all else is a reason to start
-again.
+another router alive ends the parent too, and so does a mistake in the configuration before any router has served;
+all else is a reason to start again.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _FINAL = {
     Exit.MISTAKE: "the configuration has mistakes, nothing was started",
     Exit.REPLACED: "another router is alive or has taken over, this one stays out of its way",
 }
+MISTAKEN = "the configuration has mistakes, no router serves before they are mended"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +87,7 @@ class Parent:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
             await self._standby.discard()
-        untouched = status == Exit.MISTAKE and not self._ever_alive
-        if status != Exit.REPLACED and not untouched:
+        if status == Exit.OK:
             await self._save_callers("the service stops")
         return status
 
@@ -121,7 +121,7 @@ class Parent:
             status = await self._one_life()
             if self._stopping.is_set():
                 break
-            if status in _FINAL:
+            if self._is_final(status):
                 log.error(_FINAL[Exit(status)], status=status)
                 return status
             if self._asked_restart:
@@ -131,9 +131,15 @@ class Parent:
                 failures = 0
             pause = self._rhythm.pauses[min(failures, len(self._rhythm.pauses) - 1)]
             failures += 1
-            log.error("router ended", status=status, restart_in=pause)
+            what = MISTAKEN if status == Exit.MISTAKE else "router ended"
+            log.error(what, status=status, restart_in=pause)
             await self._pause(pause)
         return Exit.OK
+
+    def _is_final(self, status: int) -> bool:
+        """Whether it makes the parent end. A file that was saved half done while callers are served is no reason to:
+        it will be mended, and until then the guard looks after the callers."""
+        return status in _FINAL and not (status == Exit.MISTAKE and self._ever_alive)
 
     async def _one_life(self) -> int:
         """Start a router and stay with it to its end. Returns its exit status, -9 if it had to be killed."""

@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
+from telephony.core.commands import Command
 from telephony.core.event import Event
 from telephony.core.events import Started
 
@@ -67,7 +69,9 @@ class Poison:
 
 
 def fingerprint(event: Event) -> str:
-    """The same for the same event in every life of the router."""
+    """The same for the same event in every life of the router; a command is the same whoever awaits its answer."""
+    if isinstance(event, Command):
+        event = replace(event, command="")
     return hashlib.sha256(msgspec.msgpack.encode(event, order="deterministic")).hexdigest()[:32]
 
 

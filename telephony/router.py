@@ -205,6 +205,7 @@ class Router(Generic[State]):
         if self._poison.sets_aside(event):
             text = "an event that killed the router twice was skipped"
             self.raise_alarm(do.Alarm(code="event_set_aside", text=text, subject=type(event).__name__))
+            self._turn_away(event, "set-aside")
             return
         decided = self._handle(self._center, event, at)
         self._seq += 1
@@ -275,16 +276,21 @@ class Router(Generic[State]):
             return False
         if isinstance(event, Command):
             self.counters["inbox.turned_away"] += 1
-            self._answer(do.Reply(command=event.command, ok=False, code="busy", durable=False))
+            self._turn_away(event, "busy")
             return False
         return True
+
+    def _turn_away(self, event: ev.AnyEvent, code: str) -> None:
+        """Whoever awaits an answer gets it now: no rule will give one."""
+        if isinstance(event, Command):
+            self._answer(do.Reply(command=event.command, ok=False, code=code, durable=False))
 
     def _fail(self, event: ev.AnyEvent, error: Exception) -> None:
         kind = type(event).__name__
         log.critical("handler failed", event_type=kind, exc_info=error)
         try:
             self._poison.strike(event, error)
-        except OSError as fault:
+        except Exception as fault:  # noqa: BLE001 - remembered or not, this life must end
             log.error("deadly event not remembered", event_type=kind, reason=str(fault))
         failed = HandlerError(kind)
         failed.__cause__ = error

@@ -143,7 +143,7 @@ class Service:
         return router
 
     async def _open_doors(self, router: Router[Center], pbx: AsteriskPbx) -> None:
-        """Everything through which events come in."""
+        """Everything through which events come in; the control socket last, as its status tells of all the others."""
         config, stack = self._settings, self.stack
         self._parts.start("router", router.run())
         self._codes = PhoneCodes(
@@ -157,6 +157,13 @@ class Service:
         self._agi = AgiServer(self._codes.serve, on_problem=_agi_problem)
         await self._agi.start(config.agi_host, config.agi_port)
         stack.push_async_callback(self._agi.close)
+        await self._follow_record(router, pbx)
+        await pbx.start()
+        stack.push_async_callback(pbx.close)
+        self._parts.start("beats", self._beat_into_pbx())
+        self._parts.start("days", roster.follow_days())
+        self._counting = asyncio.create_task(add_earlier(self._board, self._database, config.plan), name="today")
+        stack.callback(self._counting.cancel)
         self._control = Control(
             config.control_socket,
             board=self._board,
@@ -166,13 +173,6 @@ class Service:
         )
         await self._control.open()
         stack.push_async_callback(self._control.close)
-        await self._follow_record(router, pbx)
-        await pbx.start()
-        stack.push_async_callback(pbx.close)
-        self._parts.start("beats", self._beat_into_pbx())
-        self._parts.start("days", roster.follow_days())
-        self._counting = asyncio.create_task(add_earlier(self._board, self._database, config.plan), name="today")
-        stack.callback(self._counting.cancel)
 
     async def _follow_record(self, router: Router[Center], pbx: AsteriskPbx) -> None:
         config = self._settings

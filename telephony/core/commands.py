@@ -61,6 +61,10 @@ class TakeBreak(Command, frozen=True, kw_only=True):
     channel: ChannelId | None = None
 
 
+YEARS = range(2000, 3000)
+"""A moment of these can be told in every time zone."""
+
+
 class GiveOrder(Command, frozen=True, kw_only=True):
     """`by` (a senior or head) orders a pause for `logins` or a whole `group`, from now until `until`. With `at_once`
     they do so without asking, as soon as they may; else it lets them."""
@@ -71,6 +75,11 @@ class GiveOrder(Command, frozen=True, kw_only=True):
     until: datetime
     why: str
     at_once: bool = True
+
+    def __post_init__(self) -> None:
+        """Whichever door it came by, a moment that no rule can compare and no journal can write stays outside."""
+        if self.until.tzinfo is None or self.until.year not in YEARS:
+            raise ValueError(f"until needs a time zone, and a year from {YEARS.start} to {YEARS.stop - 1}")
 
 
 class WithdrawOrder(Command, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -21,9 +22,11 @@ import pytest
 
 from telephony.exits import Exit
 from telephony.guard import rescue
+from telephony.parent import MISTAKEN
 from telephony.pbx.ami_types import QueueCallerJoin
 from telephony.pbx.ari import AriClient
 from telephony.pbx.embedded import EmbeddedPbx
+from telephony.resources import default_folder
 from telephony.settings import Settings
 from telephony.store.database import Database
 from tests.integration._gudok_pbx import caller, manager, phone, settings_on_free_ports
@@ -450,3 +453,26 @@ async def test_a_wrong_configuration_does_not_start(staffed: Gudok, tmp_path: Pa
         assert "all.yaml:4" in error
         assert "all.yaml:5" in error
         assert "did you mean music?" in error
+
+
+async def test_a_configuration_saved_half_done_is_waited_out_when_the_router_falls(
+    staffed: Gudok, tmp_path: Path
+) -> None:
+    settings = staffed.settings
+    config = tmp_path / "config"
+    shutil.copytree(default_folder("config"), config)
+    staffed.env["GUDOK_CONFIG"] = str(config)
+    queues = config / "queues.yaml"
+    whole = queues.read_text("utf-8")
+    async with staffed.running(), phone(settings, "phone01") as anna, caller(settings, OUTSIDE) as outside:
+        queues.write_text(f"{whole}\n  half:\n    label: x\n    requ", "utf-8")
+        await outside.dial("1300")
+        os.kill(await staffed.router(), signal.SIGKILL)
+        for _ in range(2):
+            await staffed.logged(MISTAKEN)
+        queues.write_text(whole, "utf-8")
+        await staffed.logged("serving calls")
+        assert "logged-in" in await staffed.does("operators", "login", "anna", "phone01")
+        await anna.answer()
+    assert staffed.process is not None
+    assert staffed.process.returncode == Exit.OK

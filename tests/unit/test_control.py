@@ -22,7 +22,7 @@ from telephony.commands.watch import watched
 from telephony.control import Control
 from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
 from telephony.core import facts as fact
-from telephony.core.commands import AnyCommand, LogOut
+from telephony.core.commands import AnyCommand, GiveOrder, LogOut
 from telephony.core.effects import Reply
 from telephony.core.events import Started
 from telephony.core.plan import Plan, Queue
@@ -61,6 +61,11 @@ class Service:
 
     def work(self, login: str, state: str = "ready") -> None:
         self.board.publish([fact.OperatorChanged(login=login, state=state, at=EIGHT, phone="101")], [])
+
+
+def order(until: str, asked: int) -> bytes:
+    event = {"type": "GiveOrder", "command": "", "by": "boris", "logins": ["anna"], "until": until, "why": "a meeting"}
+    return msgspec.msgpack.encode({"op": "do", "id": asked, "event": event})
 
 
 def status_of(path: Path) -> wire.StatusAnswer:
@@ -157,6 +162,11 @@ async def test_the_client_watches(service: Service) -> None:
         (msgspec.msgpack.encode({"op": "explode", "id": 9}), 9),
         (msgspec.msgpack.encode({"op": "do", "id": 3, "event": {"type": "PbxLost", "reason": "x"}}), 3),
         (msgspec.msgpack.encode({"op": "do", "id": 4, "event": {"type": "LogIn"}}), 4),
+        (b"\x82\xa2op\xa2\xff\xfe\xa2id\x05", 5),
+        (b"\x83\xa2op\xa6status\xa2id\x06\xa4more" + b"\x91" * 100_000 + b"\xc0", 0),
+        (order("2026-01-05T18:00:00", 7), 7),
+        (order("9999-12-31T23:59:59-23:00", 8), 8),
+        (order("0001-01-01T00:00:00+23:00", 9), 9),
     ],
 )
 async def test_nonsense_is_refused_and_the_conversation_goes_on(
@@ -168,6 +178,14 @@ async def test_nonsense_is_refused_and_the_conversation_goes_on(
     raw.send(msgspec.msgpack.encode({"op": "status", "id": 10}))
     assert (await raw.receive())["id"] == 10
     assert service.asked == []
+
+
+async def test_an_order_until_a_moment_with_its_time_zone_is_passed_on(service: Service, raw: Raw) -> None:
+    raw.send(order("2026-01-05T18:00:00+03:00", 1))
+    assert (await raw.receive())["answer"] == "reply"
+    [asked] = service.asked
+    assert isinstance(asked, GiveOrder)
+    assert asked.until == datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 
 
 async def test_an_endless_frame_is_refused_and_ends_the_conversation(service: Service, raw: Raw) -> None:

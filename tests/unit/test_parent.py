@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from telephony.exits import Exit
-from telephony.parent import Parent, Rhythm
+from telephony.parent import MISTAKEN, Parent, Rhythm
 
 QUICK = Rhythm(start=5.0, beat=0.3, guard=60.0, stop=0.4, settle=60.0, pauses=(0.0, 0.01))
 READY = Rhythm(start=5.0, beat=0.3, guard=60.0, stop=0.4, settle=0.0, pauses=(0.0,))
@@ -241,22 +242,39 @@ async def test_a_router_that_will_not_end_is_killed(story: Story, rescue: Rescue
     assert gone(pid)
 
 
-@pytest.mark.parametrize(("status", "handed_over"), [(Exit.REPLACED, 0), (Exit.MISTAKE, 0)])
-async def test_a_router_that_may_not_run_is_not_started_again(
-    story: Story, rescue: Rescue, status: Exit, handed_over: int
-) -> None:
+@pytest.mark.parametrize("status", [Exit.REPLACED, Exit.MISTAKE])
+async def test_a_router_that_may_not_run_is_not_started_again(story: Story, rescue: Rescue, status: Exit) -> None:
     parent = make(story.child(f"exit-{status}"), rescue)
     assert await parent.run() == status
     assert parent.starts == 1
-    assert rescue.calls == handed_over
+    assert rescue.calls == 0
 
 
-async def test_a_mistake_after_a_good_life_hands_the_callers_over(story: Story, rescue: Rescue) -> None:
-    parent = make(story.child("beat", f"exit-{Exit.MISTAKE}"), rescue)
+async def test_a_mistake_saved_while_callers_are_served_is_waited_out(story: Story, rescue: Rescue) -> None:
+    mistaken = f"exit-{Exit.MISTAKE}"
+    parent = make(story.child("beat", mistaken, mistaken, "beat"), rescue)
+    running = asyncio.create_task(parent.run())
+    with capture_logs() as logged:
+        os.kill(await story.expect("beat", "beating"), signal.SIGKILL)
+        await story.expect(mistaken, mistaken, "beat", "beating")
+    assert [line["event"] for line in logged] == ["router ended", MISTAKEN, MISTAKEN]
+    assert rescue.calls == 0
+    parent.stop()
+    assert await running == Exit.OK
+
+
+async def test_callers_are_handed_over_while_a_mistake_keeps_every_router_from_serving(
+    story: Story, rescue: Rescue
+) -> None:
+    mistaken = f"exit-{Exit.MISTAKE}"
+    parent = make(story.child("beat", mistaken), rescue, Rhythm(guard=0.2, stop=0.4, pauses=(0.0, 0.05)))
     running = asyncio.create_task(parent.run())
     os.kill(await story.expect("beat", "beating"), signal.SIGKILL)
-    assert await running == Exit.MISTAKE
-    assert rescue.calls == 1
+    async with asyncio.timeout(10):
+        await rescue.called.wait()
+    assert not running.done()
+    parent.stop()
+    assert await running == Exit.OK
 
 
 async def test_callers_without_a_router_are_handed_over_though_the_first_try_fails(

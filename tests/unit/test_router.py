@@ -221,6 +221,43 @@ async def test_a_failing_handler_ends_this_life_and_twice_sets_the_event_aside(
         await router.run()
 
 
+async def test_a_command_that_kills_is_set_aside_under_whatever_name_its_answer_is_awaited(
+    rules: Rules, around: Surroundings, tmp_path: Path
+) -> None:
+    def fail(_: ev.AnyEvent) -> list[AnyDecision]:
+        raise ZeroDivisionError
+
+    rules.answers[commands.LogOut] = fail
+    for life in "12":
+        router = make(rules, around, tmp_path)
+        router.deliver(commands.LogOut(command=f"control-{life}-1", login="anna"))
+        with pytest.raises(HandlerError):
+            await router.run()
+    router = make(rules, around, tmp_path)
+    reply = await router.ask(commands.LogOut(command="control-3-1", login="anna"))
+    assert (reply.ok, reply.code) == (False, "set-aside")
+    assert router.counters["alarm.event_set_aside"] == 1
+    assert len(rules.seen) == 2
+
+    router.deliver(commands.LogOut(command="control-3-2", login="boris"))
+    with pytest.raises(HandlerError):
+        await router.run()
+
+
+async def test_a_life_ends_though_the_deadly_event_cannot_be_written_down(
+    rules: Rules, around: Surroundings, tmp_path: Path
+) -> None:
+    def fail(_: ev.AnyEvent) -> list[AnyDecision]:
+        raise ZeroDivisionError
+
+    rules.answers[ev.DigitPressed] = fail
+    router = make(rules, around, tmp_path)
+    router.deliver(key("\udcff"))  # no UTF-8 for it
+    async with asyncio.timeout(5):
+        with pytest.raises(HandlerError):
+            await router.run()
+
+
 def test_the_start_is_never_set_aside_and_a_damaged_file_is_noticed(tmp_path: Path) -> None:
     from telephony.core.plan import Plan
 
