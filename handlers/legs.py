@@ -148,7 +148,7 @@ def _leg_gone(turn: Turn, call: Call, leg: Leg, event: ChannelGone, at: datetime
         turn.do(AttemptEnded(call=call.id, n=leg.n, result=result, at=at))
     agent = turn.center.agents.get(leg.login) if leg.login is not None else None
     if agent is not None:
-        _note_for_operator(turn, call, leg, agent, result, by_phone=leg.result is None and event.tech_cause >= 400)
+        _note_for_operator(turn, call, leg, agent, result, by_phone=leg.result is None and event.tech_cause >= 300)
     turn.center.forget_channel(call, leg.channel)
     if not call.ended:
         _call_without(turn, call, leg, result)

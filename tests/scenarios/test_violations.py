@@ -109,11 +109,13 @@ def test_a_phone_that_goes_away_after_it_is_another_violation(story: Story) -> N
     assert lasted(story) == [("rejected", 1), ("unregistered", None)]
 
 
-def test_a_phone_that_answers_the_ring_with_a_failure_is_one_too(story: Story) -> None:
+@pytest.mark.parametrize("answer", [(23, 302), (58, 488)], ids=["forwarded", "failed"])
+def test_a_phone_that_answers_the_ring_with_something_else_is_one_too(story: Story, answer: tuple[int, int]) -> None:
+    """Also one that forwards the call: nobody follows it there."""
     anna = anna_at_work(story)
     caller = story.calls("1302")
     assert anna.ringing is not None
-    story.switch.refuse(anna.ringing, (58, 488))
+    story.switch.refuse(anna.ringing, answer)
     story.moment()
     assert violations(story, "anna") == [ViolationKind.REJECTED]
     assert anna.state == "unreachable"
