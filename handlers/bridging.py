@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from handlers import agents, own_calls, scripts, transfers, waiting
+from handlers import agents, helping, own_calls, scripts, transfers, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Connecting, Leg, LegState, Role
 from telephony.core.effects import Connect, Dissolve
@@ -64,6 +64,8 @@ def bridged(turn: Turn, event: Bridged) -> None:
         for leg in [call.legs[channel] for channel in event.channels if channel in call.legs]:
             call.talked_to, call.talked = leg.login, True
             _heard_each_other(turn, call, leg.login, turn.now)
+        if asked is not None:
+            helping.come_along(turn, call)
     elif asked is not None:
         _heard_each_other(turn, call, asked.login, call.ended_at or turn.now)
         settle_end(turn, call)

@@ -70,8 +70,7 @@ def _enter(turn: Turn, helping: Help, mode: Mode) -> None:
     before = _end_of_snoop(helping)
     helping.mode, helping.snoop = mode, None
     if mode == "join":
-        bridge = center.calls[helping.call].bridge or ""
-        turn.do(Join(call=helping.channel, bridge=bridge, channel=helping.channel, staff=True))
+        _join(turn, helping, center.calls[helping.call])
     else:
         helping.made += 1
         helping.snoop = f"{helping.channel}-{center.run}-s{helping.made}"
@@ -87,6 +86,18 @@ def _enter(turn: Turn, helping: Help, mode: Mode) -> None:
             )
         )
     turn.do(*before)
+
+
+def _join(turn: Turn, helping: Help, conversation: Call) -> None:
+    turn.do(Join(call=helping.channel, bridge=conversation.bridge or "", channel=helping.channel, staff=True))
+
+
+def come_along(turn: Turn, conversation: Call) -> None:
+    """The conversation stands in a new bridge, as after a transfer that has failed: whoever had joined the operator is
+    alone in what is left of the old one. Who had joined one that has handed the caller over is on the way out."""
+    for helping in turn.center.helps.values():
+        if helping.mode == "join" and helping.call == conversation.id and helping.operator in conversation.in_bridge:
+            _join(turn, helping, conversation)
 
 
 def _end_of_snoop(helping: Help) -> list[EndSnoop]:

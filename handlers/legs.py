@@ -24,12 +24,16 @@ from telephony.core.facts import (
     AttemptResult,
     CallKind,
 )
-from telephony.core.operators import Agent, State
+from telephony.core.operators import PHONE_LOST, Agent, State
 
 # Q.850 causes and SIP statuses of a ring that failed, as measured: docs/asterisk-facts.md, "The operator's leg".
 BUSY_CAUSES = frozenset({17})
 REJECTED_CAUSES = frozenset({21})
 UNREACHABLE_CAUSES = frozenset({1, 3, 20, 27, 34, 38})
+ITS_OWN_ANSWER = 300
+"""SIP statuses from here on end a ring, and are the phone's own words,"""
+CONNECTION_BROKEN = 503
+"""but for this one, which the PBX says itself where it cannot send to the phone."""
 NO_ANSWER_CAUSES = frozenset({18, 19})
 CHANNEL_LEFT = frozenset({400, 422})
 """What adding a channel to a bridge answers when it is gone, or not ours any more: its end is on its way."""
@@ -143,12 +147,12 @@ def _party_gone(turn: Turn, call: Call, at: datetime) -> None:
 
 
 def _leg_gone(turn: Turn, call: Call, leg: Leg, event: ChannelGone, at: datetime) -> None:
-    result = leg.result or (AttemptResult.ANSWERED if leg.state is LegState.UP else _result_of(event))
+    result = leg.result or (AttemptResult.ANSWERED if leg.state is LegState.UP else _result_of(event, leg))
     if leg.n:
         turn.do(AttemptEnded(call=call.id, n=leg.n, result=result, at=at))
     agent = turn.center.agents.get(leg.login) if leg.login is not None else None
     if agent is not None:
-        _note_for_operator(turn, call, leg, agent, result, by_phone=leg.result is None and event.tech_cause >= 400)
+        _note_for_operator(turn, call, leg, agent, result, by_phone=leg.result is None and _answered_itself(event))
     turn.center.forget_channel(call, leg.channel)
     if not call.ended:
         _call_without(turn, call, leg, result)
@@ -167,7 +171,7 @@ def _note_for_operator(
         if call.caller:
             _remember_talk(turn, call.caller, agent.login)
     elif leg.why != "own" and leg.state is not LegState.UP and result is not AttemptResult.CANCELLED and not call.ended:
-        agent.rona = result
+        agent.rona = PHONE_LOST if result is AttemptResult.UNREACHABLE else result
         if by_phone or result is not AttemptResult.FAILED:
             violations.ring_failed(turn, agent, call.id, result)
 
@@ -205,7 +209,7 @@ def _gave_up(turn: Turn, call: Call) -> bool:
     return call.given_back is not None and turn.now - call.given_back < GIVE_BACK
 
 
-def _result_of(event: ChannelGone) -> AttemptResult:
+def _result_of(event: ChannelGone, leg: Leg) -> AttemptResult:
     """Why a leg did not answer, from cause and SIP status."""
     if event.tech_cause in (408, 480) or event.cause in NO_ANSWER_CAUSES:
         return AttemptResult.NO_ANSWER
@@ -213,7 +217,14 @@ def _result_of(event: ChannelGone) -> AttemptResult:
         return AttemptResult.BUSY
     if event.cause in REJECTED_CAUSES:
         return AttemptResult.REJECTED
-    return AttemptResult.UNREACHABLE if event.cause in UNREACHABLE_CAUSES else AttemptResult.FAILED
+    if event.cause not in UNREACHABLE_CAUSES or (leg.role is Role.OPERATOR and _answered_itself(event)):
+        return AttemptResult.FAILED
+    return AttemptResult.UNREACHABLE
+
+
+def _answered_itself(event: ChannelGone) -> bool:
+    """The phone has: it can be reached, whatever it says of the number, or of what lies behind it."""
+    return event.tech_cause >= ITS_OWN_ANSWER and event.tech_cause != CONNECTION_BROKEN
 
 
 # -- what the PBX refuses

@@ -26,7 +26,6 @@ SAME_ACT = timedelta(seconds=5)
 
 LASTING = {
     PHONE_LOST: ViolationKind.UNREGISTERED,
-    AttemptResult.UNREACHABLE.value: ViolationKind.UNREGISTERED,
     OVERRUN: ViolationKind.OVERRUN,
 }
 """Reasons of UNREACHABLE that are a violation as long as they last."""

@@ -30,7 +30,8 @@ class State(StrEnum):
 
 
 PHONE_LOST = "phone_lost"
-"""The reason of UNREACHABLE that ends by itself, when the phone is reachable again."""
+"""The reason of UNREACHABLE that ends by itself, when the phone is reachable again: the PBX has said that it is not, or
+a ring has found it so."""
 
 OVERRUN = "overrun"
 """The reason of UNREACHABLE when a break is over and its operator has not said that they are back."""

@@ -10,7 +10,8 @@ Professionals, On Target, summer 2014, "Ask the Workforce Wizard".
 
 As planned is: at work in a shift outside its breaks, on a break inside them. The plan follows the permissions: a
 planned break stands where its permission has put it (right after the long call), and a break on an order, or an
-emergency that a senior has confirmed, is planned by that, until it ended. All spans are half open, [begin, end).
+emergency that a senior has confirmed, is planned by that, until it ended. An emergency that nobody has confirmed is
+not, whatever was planned for its time. All spans are half open, [begin, end).
 """
 
 from __future__ import annotations
@@ -47,11 +48,16 @@ class Interval(Protocol):
     def since(self) -> datetime: ...
     @property
     def ended(self) -> datetime | None: ...
+    @property
+    def permission(self) -> str | None:
+        """On which a break stands."""
 
 
 class Permission(Protocol):
     """A permission to pause, as it is on record."""
 
+    @property
+    def id(self) -> str: ...
     @property
     def kind(self) -> str: ...
     @property
@@ -114,12 +120,13 @@ def measure(
     shifts, permissions = list(shifts), [one for one in permissions if one.how not in UNUSED]
     scheduled = united((shift.begin, shift.end) for shift in shifts)
     breaks = planned_breaks(shifts, permissions)
+    unplanned = {one.id for one in permissions if one.kind == BreakKind.EMERGENCY and not one.confirmed}
     worked, paused = [], []
     for one in intervals:
         span = (one.since, one.ended or now)
         if one.state in WORKING:
             worked.append(span)
-        elif one.state == State.BREAK:
+        elif one.state == State.BREAK and one.permission not in unplanned:
             paused.append(span)
     scheduled, breaks, at_work = cut(scheduled, within), united(breaks), cut(united(worked), within)
     planned_breaks_in_shift = common(scheduled, breaks)

@@ -163,6 +163,27 @@ def test_the_end_of_the_conversation_sends_the_senior_home(
     assert not any(bridge.kind == "mixing" for bridge in story.switch.bridges.values())
 
 
+@pytest.mark.parametrize("kind", ["blind", "attended"])
+def test_who_has_joined_is_with_them_again_after_a_transfer_that_failed(
+    story: Story, senior: Operator, anna: Operator, caller: Caller, kind: str
+) -> None:
+    """While it rings the senior is with the operator; the hand stays theirs."""
+    anna.presses("**")
+    senior.helps("join")
+    if kind == "blind":
+        anna.transfers_to("201")
+    else:
+        anna.consults("201")
+        anna.completes_transfer()
+    assert (caller.hears, senior.hears) == ("music", "anna")
+    story.telephone("doctor01").rejects()
+    assert (caller.hears, senior.hears) == ("anna senior", f"anna {caller.channel.caller}")
+    senior.presses("1")
+    assert (caller.hears, senior.hears) == ("anna", f"anna {caller.channel.caller}")
+    anna.hangs_up()
+    assert senior.state == "ready"
+
+
 def test_a_named_operator_is_heard_without_a_raised_hand(
     story: Story, senior: Operator, anna: Operator, caller: Caller
 ) -> None:

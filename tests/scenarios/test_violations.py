@@ -109,11 +109,13 @@ def test_a_phone_that_goes_away_after_it_is_another_violation(story: Story) -> N
     assert lasted(story) == [("rejected", 1), ("unregistered", None)]
 
 
-def test_a_phone_that_answers_the_ring_with_a_failure_is_one_too(story: Story) -> None:
+@pytest.mark.parametrize("answer", [(23, 302), (58, 488), (1, 404), (38, 500), (1, 604)])
+def test_a_phone_that_answers_the_ring_with_something_else_is_one_too(story: Story, answer: tuple[int, int]) -> None:
+    """Also one that forwards the call (302), where nobody follows it, or knows of no such number: it is there."""
     anna = anna_at_work(story)
     caller = story.calls("1302")
     assert anna.ringing is not None
-    story.switch.refuse(anna.ringing, (58, 488))
+    story.switch.refuse(anna.ringing, answer)
     story.moment()
     assert violations(story, "anna") == [ViolationKind.REJECTED]
     assert anna.state == "unreachable"
@@ -130,6 +132,27 @@ def test_a_phone_gone_between_calls_is_one_as_long_as_it_lasts(story: Story) -> 
     story.journal.commit()
     assert violations(story, "anna") == [ViolationKind.UNREGISTERED]
     assert story.log.breaks.open_violations() == ()
+
+
+@pytest.mark.parametrize("noticed", [False, True])
+def test_a_phone_whose_ring_finds_its_connection_broken_is_away_until_it_is_back(
+    story: Story, *, noticed: bool
+) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    assert anna.ringing is not None
+    story.switch.refuse(anna.ringing, (34, 503))
+    story.moment()
+    caller.hangs_up()
+    assert (anna.state, lasted(story)) == ("unreachable", [("unregistered", None)])
+    if noticed:
+        anna.is_lost()
+        it_is(story, "0:30")
+        anna.is_back()
+    else:
+        it_is(story, "0:30")
+        story.restart_router()
+    assert (anna.state, lasted(story)) == ("ready", [("unregistered", 30)])
 
 
 def test_logging_out_for_a_while_within_the_shift(story: Story) -> None:

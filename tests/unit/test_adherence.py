@@ -27,6 +27,7 @@ class Was:
     state: str
     since: datetime
     ended: datetime | None
+    permission: str | None = None
 
 
 @dataclass
@@ -38,10 +39,11 @@ class May:
     confirmed: bool | None = None
     ended: datetime | None = None
     how: str | None = None
+    id: str = ""
 
 
-def was(state: str, begin: str, end: str | None) -> Was:
-    return Was(state, at(begin), None if end is None else at(end))
+def was(state: str, begin: str, end: str | None, permission: str | None = None) -> Was:
+    return Was(state, at(begin), None if end is None else at(end), permission)
 
 
 def shift(begin: str, end: str, *slots: tuple[str, str]) -> Shift:
@@ -104,6 +106,19 @@ def test_a_break_moved_behind_a_long_call_is_where_the_permission_put_it() -> No
 def test_a_break_by_order_or_a_confirmed_emergency_is_as_planned(may: May, adherence: float) -> None:
     states = [was("ready", "9:00", "9:30"), was("break", "9:30", "9:45"), was("ready", "9:45", "10:00")]
     assert figures([shift("9:00", "10:00")], states, [may]).adherence == adherence
+
+
+@pytest.mark.parametrize(("confirmed", "good"), [(True, 60), (False, 45), (None, 45)])
+def test_only_a_confirmed_emergency_stands_for_the_planned_break_that_it_displaced(
+    confirmed: bool | None, good: int
+) -> None:
+    planned = May("technical", at("9:00"), at("9:20"), slot=at("9:00"), ended=at("9:05"), how="used", id="p1")
+    emergency = May("emergency", at("9:05"), at("9:20"), ended=at("9:20"), how="over", confirmed=confirmed, id="p2")
+    states = [
+        was("break", "9:00", "9:05", "p1"), was("break", "9:05", "9:20", "p2"), was("ready", "9:20", "10:00"),
+    ]  # fmt: skip
+    found = figures([shift("9:00", "10:00", ("9:00", "9:20"))], states, [planned, emergency])
+    assert found.adherence == pytest.approx(good / 60)
 
 
 def test_an_order_excuses_no_pause_after_its_own_has_ended() -> None:
