@@ -233,6 +233,7 @@ def _note_strangers(turn: Turn, picture: Picture) -> None:
     center = turn.center
     found = picture.alive.values()
     center.natives = {seen.channel: seen.phone for seen in found if seen.phone is not None and seen.where != "ours"}
+    center.native_talks = center.natives.keys() & picture.together.keys()
     for channel, phone in center.natives.items():
         agent = center.at_phone.get(phone)
         if agent is not None and channel not in center.strangers:

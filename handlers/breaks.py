@@ -24,7 +24,7 @@ from telephony.core.permissions import Permission
 END_TIMER = "break:"
 WARNING_TIMER = "warning:"
 
-How = Literal["used", "over", "unused", "declined", "withdrawn", "offline"]
+How = Literal["used", "over", "unused", "declined", "withdrawn", "offline", "displaced"]
 
 
 # -- asking
@@ -116,7 +116,7 @@ def give(turn: Turn, agent: Agent, permission: Permission, *, at_once: bool) -> 
     center = turn.center
     displaced = agent.permission
     if displaced is not None:
-        take_away(turn, agent, "used" if displaced.begun else "unused")
+        take_away(turn, agent, "displaced" if displaced.begun else "unused")
         orders.await_again(turn, displaced)
     claims.served(turn, permission)
     center.permit(agent, permission)
@@ -290,6 +290,8 @@ def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
     own = next((call for call in calls if call.origin == agent.login), None)
     if own is not None:
         agents.set_state(turn, agent, State.TALKING, reason="own_call", call=own.id, at=at)
+    elif agent.channels & turn.center.native_talks:
+        agents.set_state(turn, agent, State.TALKING, reason="native_call", at=at)
     else:
         agents.make_ready(turn, agent, reason, at)
 
@@ -299,5 +301,5 @@ def leave(turn: Turn, agent: Agent) -> None:
     announcements.cut_off(turn, agent)
     claims.drop(turn, agent.login, "offline")
     if agent.permission is not None:
-        orders.await_again(turn, agent.permission, begun=True)
+        orders.await_again(turn, agent.permission)
         take_away(turn, agent, "offline" if agent.state is State.BREAK else "unused")

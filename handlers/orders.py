@@ -30,6 +30,8 @@ ORDER_TIMER = "order:"
 ORDER_WORK = "order"
 BATCH = 50
 """Operators whom one turn tells of an order."""
+CUT_SHORT = frozenset({"offline", "displaced"})
+"""How a permission ends whose operator was not back from its pause: see `await_again`."""
 
 
 def _answer(turn: Turn, command: str, code: str, *, ok: bool = False, text: str = "") -> None:
@@ -121,11 +123,11 @@ def call_in(turn: Turn, agent: Agent) -> bool:
     return agent.state is State.BREAK and agent.permission is not None
 
 
-def await_again(turn: Turn, permission: Permission, *, begun: bool = False) -> None:
-    """The permission of an order at once has ended without its pause, or, where they go home, with it (`begun`): they
-    are to follow it afterwards."""
+def await_again(turn: Turn, permission: Permission) -> None:
+    """The permission of an order at once ends before they were back from its pause: an emergency goes before it, or
+    they go home. They are to follow it afterwards."""
     order = turn.center.orders.get(permission.order or "")
-    if order is not None and order.at_once and (begun or not permission.begun):
+    if order is not None and order.at_once:
         order.awaited.add(permission.login)
 
 
@@ -171,7 +173,7 @@ def restore(turn: Turn, known: OpenOrder, permissions: Iterable[OpenPermission])
 
 
 def _has_followed(turn: Turn, permission: OpenPermission) -> bool:
-    return permission.how != "offline" and (permission.ended is not None or _at_work(turn, permission.login))
+    return permission.how not in CUT_SHORT and (permission.ended is not None or _at_work(turn, permission.login))
 
 
 def _at_work(turn: Turn, login: str) -> bool:

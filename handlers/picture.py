@@ -41,5 +41,9 @@ class Picture:
     def ended(self, channel: str) -> datetime | None:
         return self.legs[channel].ended if channel in self.legs else None
 
+    def dialed(self, channel: str) -> bool:
+        """Whether an operator's phone has made this call."""
+        return "GUDOK_PHONE" in self.alive[channel].variables
+
     def same_bridge(self, one: str, other: str) -> bool:
         return one in self.together and self.together[one] is self.together.get(other)

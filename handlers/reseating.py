@@ -20,11 +20,8 @@ def settle_all(turn: Turn, picture: Picture) -> None:
         call = next((turn.center.channels[channel] for channel in held if channel in turn.center.channels), None)
         if call is not None:
             settle_busy(turn, agent, call)
-        elif any(channel in picture.together for channel in held):
-            if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
-                agent.rona = agent.reason
-            if agent.state is not State.TALKING:
-                agents.set_state(turn, agent, State.TALKING, reason="native_call")
+        elif talks := agent.channels & turn.center.native_talks:
+            _settle_native(turn, agent, own=all(picture.dialed(channel) for channel in talks))
         elif not held:
             _settle_free(turn, agent)
         if agent.state is State.WRAP_UP:
@@ -48,6 +45,16 @@ def settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
             agent.rona = agent.reason
         reason = "own_call" if call.origin == agent.login else ""
         agents.set_state(turn, agent, State.TALKING, reason=reason, call=call.id)
+
+
+def _settle_native(turn: Turn, agent: Agent, *, own: bool) -> None:
+    """They talk in a call that is not ours: one they made themselves (`own`), or that rang at their phone."""
+    if agent.state is State.BREAK and own:
+        return  # as above
+    if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
+        agent.rona = agent.reason
+    if agent.state is not State.TALKING:
+        agents.set_state(turn, agent, State.TALKING, reason="native_call")
 
 
 def _settle_free(turn: Turn, agent: Agent) -> None:

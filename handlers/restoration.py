@@ -80,7 +80,7 @@ def _hold(turn: Turn, agent: Agent, known: OpenPermission) -> None:
         slot=known.slot,
         order=known.order,
         reason=known.reason,
-        begun=agent.state is State.BREAK,
+        begun=known.begun or agent.state is State.BREAK,  # the latter in events of an older version
     )
     turn.center.permit(agent, permission)
     if permission.begun or permission.length is None:

@@ -110,10 +110,11 @@ class PermissionGiven(Fact, frozen=True, kw_only=True):
 
 class PermissionEnded(Fact, frozen=True, kw_only=True):
     """`how`: used (came back), over (time was up), unused (it never began), declined (nor did this one, of an order:
-    the operator took it back), withdrawn (with its order, or rejected), offline (logged out on the break)."""
+    the operator took it back), withdrawn (with its order, or rejected), offline (logged out on the break), displaced
+    (an emergency took the place of the break)."""
 
     permission: str
-    how: Literal["used", "over", "unused", "declined", "withdrawn", "offline"]
+    how: Literal["used", "over", "unused", "declined", "withdrawn", "offline", "displaced"]
     at: datetime
 
 

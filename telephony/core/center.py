@@ -96,6 +96,8 @@ class Center:
     """Channels outside our application that keep an operator busy."""
     natives: dict[ChannelId, str] = field(default_factory=dict)
     """Channel -> phone, of calls outside our application, as the last picture showed them."""
+    native_talks: set[ChannelId] = field(default_factory=set)
+    """Those of them that were in a conversation, not in a code that was dialed."""
     playbacks: dict[str, Call] = field(default_factory=dict)
     last_talks: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     """Caller's token -> operator and end of their last talk, oldest first."""

@@ -92,6 +92,8 @@ class OpenPermission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     slot: datetime | None = None
     order: str | None = None
     reason: str = ""
+    begun: bool = False
+    """Not ended, and its break has begun, whatever the operator does now: no other length is due to them."""
     ended: datetime | None = None
     how: str | None = None
     """It has ended, as in the fact; None: not, or not on record, in events of an older version."""

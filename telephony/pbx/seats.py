@@ -26,8 +26,8 @@ class Database(Protocol):
 
 
 class Seats:
-    """Keeps extension -> phone equal to where operators are at work. What could not be done is done after the next
-    reconnect, or with the next change; what a former life has left there goes."""
+    """Keeps extension -> phone equal to where operators are at work and not paused. What could not be done is done
+    after the next reconnect, or with the next change; what a former life has left there goes."""
 
     def __init__(self, ami: Database) -> None:
         self._ami = ami
@@ -39,9 +39,10 @@ class Seats:
         self._connected = False
 
     def show(self, effect: MirrorMember) -> None:
-        """The operator can be dialed so from now on, or not any more."""
+        """The operator can be dialed so from now on, or not any more: a pause is one from colleagues, and from callers
+        who are transferred, too."""
         before = self._wanted.pop(effect.login, None)
-        if effect.extension:
+        if effect.extension and not effect.paused:
             self._wanted[effect.login] = (effect.extension, effect.phone)
         if self._wanted.get(effect.login) != before:
             self._changed.set()

@@ -52,7 +52,11 @@ _PERMISSION = (
     permissions.slot, permissions.order_id.label("order"), permissions.reason, permissions.ended, permissions.how,
     permissions.reviewed,
 )  # fmt: skip
-OPEN_PERMISSIONS = sa.select(*_PERMISSION).where(permissions.ended.is_(None))
+_BEGUN = sa.exists().where(
+    states.login == permissions.login, states.since >= permissions.begins, states.permission == permissions.id
+)
+"""Somebody has been on a break on it. One whose break begins is stated anew: no interval of it is before its begin."""
+OPEN_PERMISSIONS = sa.select(*_PERMISSION, _BEGUN.label("begun")).where(permissions.ended.is_(None))
 UNREVIEWED = sa.and_(
     permissions.kind == sa.literal_column("'emergency'"),
     permissions.reviewed.is_(None),

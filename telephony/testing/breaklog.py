@@ -73,6 +73,10 @@ class BreakLog:
                 if self.violations.pop(fact.violation, None) is None:
                     self.oddities.append(fact)
 
+    def began(self, permission: str) -> None:
+        """Its operator is on a break."""
+        self.permissions[permission] = replace(self.permissions[permission], begun=True)
+
     def _given(self, fact: that.PermissionGiven) -> None:
         known = self.permissions.get(fact.permission)
         if known is not None and (known.ended is not None or (known.login, known.kind) != (fact.login, fact.kind)):
@@ -87,6 +91,7 @@ class BreakLog:
             slot=fact.slot,
             order=fact.order,
             reason=fact.reason,
+            begun=known is not None and known.begun,
         )
 
     # -- what a new life of the router is told

@@ -236,6 +236,8 @@ class CallLog:
             if was is not None:
                 was.how = fact.reason
             return
+        if fact.permission is not None:
+            self.breaks.began(fact.permission)
         idle_since = None if was is None or fact.state in _NOT_IDLE else was.idle_since
         if fact.state == State.READY and idle_since is None:
             idle_since = fact.at

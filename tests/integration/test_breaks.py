@@ -15,6 +15,7 @@ import pytest_asyncio
 from benchmarks.world import World
 from telephony.pbx.ami import Ami, Row
 from telephony.pbx.install import ensure
+from telephony.pbx.seats import FAMILY
 from telephony.store import break_queries
 from telephony.store.break_rows import ViolationRow
 from telephony.testing.phones.lamp_keys import LampKey, LampKeys, watch_lamps
@@ -97,6 +98,17 @@ async def paused(ami: Ami, *, within: float = 1.0, until: Callable[[bool], bool]
     raise AssertionError(f"after {within} s the native queues say {states}")
 
 
+async def reached_at(ami: Ami, phone: str | None) -> None:
+    """Wait until a colleague, or a caller, who is given Olga's extension while Gudok is away rings this phone."""
+    found = None
+    for _ in range(50):
+        found = (await ami.database(FAMILY)).get("3001")
+        if found == phone:
+            return
+        await asyncio.sleep(0.02)  # as above
+    raise AssertionError(f"after a second 3001 is {found}")
+
+
 def yes(state: bool) -> bool:
     return state
 
@@ -118,10 +130,12 @@ async def test_a_planned_break_is_seen_everywhere_and_ends_with_the_code(
     assert row.reason == "technical"
     await keys.shows("break-3001", "on")
     await paused(ami, until=yes)
+    await reached_at(ami, None)
     await dial(olga, "*13")
     await world.operator("olga", "ready")
     await keys.shows("break-3001", "off")
     await paused(ami, until=no)
+    await reached_at(ami, "phone01")
 
 
 async def test_without_a_slot_or_an_order_it_is_refused_and_said_so(world: World, olga: Softphone) -> None:

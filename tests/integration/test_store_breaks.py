@@ -33,6 +33,14 @@ def ended(name: str, second: float, how: str = "used") -> pause.PermissionEnded:
     return pause.PermissionEnded(permission=name, how=how, at=at(second))  # type: ignore[arg-type]
 
 
+def on_break(login: str, second: float, permission: str) -> that.OperatorChanged:
+    return that.OperatorChanged(login=login, state="break", at=at(second), phone="p1", permission=permission)
+
+
+def talks(login: str, second: float) -> that.OperatorChanged:
+    return that.OperatorChanged(login=login, state="talking", at=at(second), phone="p1")
+
+
 async def test_a_start_knows_open_permissions_and_slots_used_lately(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url, tmp_path) as store:
         tell(store, given("old", 0), ended("old", 100))
@@ -43,6 +51,7 @@ async def test_a_start_knows_open_permissions_and_slots_used_lately(database_url
         tell(store, given("help", 2100, EMERGENCY, "petrova"))
         tell(store, pause.EmergencyReviewed(permission="help", by="head", confirmed=True, at=at(2200)))
         tell(store, given("deferred", 2300))
+        tell(store, on_break("petrova", 2100, "help"), talks("petrova", 2400))
         await store.durable()
         found = await break_queries.open_permissions(store.database.engine, at(1000), at(-1000))
     assert [(one.permission, one.begins, one.ended, one.how) for one in found] == [
@@ -52,6 +61,7 @@ async def test_a_start_knows_open_permissions_and_slots_used_lately(database_url
         ("deferred", at(2300), None, None),
     ]
     assert [one.reviewed for one in found] == [False, False, True, False]
+    assert [one.begun for one in found] == [False, False, True, False], "whatever she does by now"
     assert found[2].kind is EMERGENCY
     assert found[3].until == at(2900)
 

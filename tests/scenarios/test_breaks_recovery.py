@@ -12,10 +12,12 @@ from telephony.core.break_facts import (
     ViolationKind,
 )
 from telephony.core.commands import LogOut, TakeBreak
+from telephony.testing.parts import Bridge, Channel
 from telephony.testing.people import Operator
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
     BREAK_PLAN,
+    EMERGENCY,
     MANAGEMENT,
     anna_at_work,
     anna_waits_for_a_place,
@@ -108,6 +110,71 @@ def test_who_logs_out_by_another_door_leaves_no_permission(story: Story) -> None
     story.asks(lambda name: LogOut(command=name, login="anna"))
     assert how_it_ended(story) == ["offline"]
     assert last_answer(story, "anna").verdict is Verdict.GRANTED
+
+
+# -- a break that has begun, and a call in it
+
+
+def test_who_picks_up_as_an_emergency_begins_has_one_pause_however_often_we_restart(story: Story) -> None:
+    """The router dies before the ring is called off. What has begun ends at its time, in the call or out of it."""
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    ring = anna.ringing
+    assert ring is not None
+    with story.at_once():
+        story.tell(TakeBreak(command="c", kind=EMERGENCY, login="anna", reason="1"))
+        story.journal.commit()
+        while "c" not in story.life.replies:
+            story.passes(0.001)
+        story.kill_router()
+        story.switch.pick_up(ring)
+    story.start_router()
+    assert anna.state == "talking"
+    story.restart_router(after=30)
+    story.passes(minutes=16)
+    assert how_it_ended(story) == ["over"]
+    caller.hangs_up()
+    assert anna.states == ["ready", "ringing", "break", "talking", "wrap_up"]
+
+
+def talks_natively(story: Story, phone: str) -> Channel:
+    """A call that the phone makes while no router lives."""
+    phones = story.switch.phones
+    own, other = story.switch.dial_code(phones[phone]), story.switch.dial_code(phones["phone03"])
+    own.variables = {"GUDOK_PHONE": phone}
+    bridge = Bridge("native-talk", "mixing", native=True)
+    story.switch.bridges[bridge.id] = bridge
+    story.switch.enter(bridge, (own, other))
+    return own
+
+
+def anna_calls_natively_in_her_break(story: Story) -> tuple[Operator, Channel]:
+    anna = anna_at_work(story)
+    anna.asks_break(EMERGENCY, "1")
+    story.kill_router()
+    own = talks_natively(story, "phone01")
+    story.start_router()
+    return anna, own
+
+
+def test_a_call_of_ones_own_made_without_us_ends_no_break_either(story: Story) -> None:
+    anna, own = anna_calls_natively_in_her_break(story)
+    story.restart_router(after=30)
+    assert anna.state == "break"
+    assert story.pbx.native.members["anna"].paused
+    story.switch.hang_up(own)
+    story.passes(minutes=16)
+    assert anna.states == ["ready", "break", "ready"]
+
+
+def test_whose_break_is_over_in_it_is_talking_from_then_on(story: Story) -> None:
+    anna, own = anna_calls_natively_in_her_break(story)
+    until = anna.interval.until
+    story.passes(minutes=16)
+    assert (anna.state, anna.interval.reason, anna.interval.since) == ("talking", "native_call", until)
+    story.switch.hang_up(own)
+    story.moment()
+    assert anna.states == ["ready", "break", "talking", "ready"]
 
 
 # -- who waits for a place

@@ -233,6 +233,23 @@ def test_an_emergency_only_puts_off_the_pause_of_an_order(story: Story, *, resta
 
 
 @pytest.mark.parametrize("restart", [False, True])
+def test_an_emergency_within_the_pause_of_an_order_is_followed_by_what_is_left_of_it(
+    story: Story, *, restart: bool
+) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    order(story, olga, "anna", minutes=60)
+    until = anna.interval.until
+    story.passes(minutes=5)
+    assert anna.asks_break(EMERGENCY, "1") == "break-granted"
+    if restart:
+        story.restart_router()
+    story.passes(minutes=16)
+    assert (anna.state, anna.interval.reason, anna.interval.until) == ("break", "management", until)
+    assert anna.comes_back() == "you-are-ready"
+    assert how_it_ended(story) == ["displaced", "over", "used"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
 def test_who_has_followed_an_order_before_going_home_need_not_again(story: Story, *, restart: bool) -> None:
     anna, olga = anna_at_work(story), story.operator("olga")
     order(story, olga, "anna", minutes=60)
@@ -326,7 +343,7 @@ def test_an_emergency_takes_the_place_of_another_break(story: Story) -> None:
     anna.asks_break()
     assert anna.asks_break(EMERGENCY, "1") == "break-granted"
     assert anna.interval.reason == "emergency"
-    assert how_it_ended(story) == ["used"]
+    assert how_it_ended(story) == ["displaced"]
     assert anna.asks_break(EMERGENCY, "1") == "refused-already"
 
 

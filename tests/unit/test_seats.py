@@ -40,8 +40,8 @@ class Database:
             raise AmiConnectionLost("gone")
 
 
-def sits(login: str, extension: str, phone: str) -> MirrorMember:
-    return MirrorMember(login=login, phone=phone, queues=("booking",), extension=extension)
+def sits(login: str, extension: str, phone: str, *, paused: bool = False) -> MirrorMember:
+    return MirrorMember(login=login, phone=phone, queues=("booking",), extension=extension, paused=paused)
 
 
 def leaves(login: str, phone: str) -> MirrorMember:
@@ -98,7 +98,16 @@ async def test_nothing_is_asked_before_the_pbx_is_there(seats: Seats, database: 
     assert database.held == {"3001": "phone01", "3002": "phone02"}
 
 
-async def test_a_break_changes_nothing_and_asks_nothing(seats: Seats, database: Database) -> None:
+async def test_who_is_on_a_break_is_not_rung_without_us_either(seats: Seats, database: Database) -> None:
+    seats.show(sits("anna", "3001", "phone01", paused=True))
+    await settle()
+    assert database.held == {}
+    seats.show(sits("anna", "3001", "phone01"))
+    await settle()
+    assert database.held == {"3001": "phone01"}
+
+
+async def test_what_changes_nothing_asks_nothing(seats: Seats, database: Database) -> None:
     asked = database.acts
     seats.show(sits("anna", "3001", "phone01"))
     await settle()
