@@ -120,7 +120,7 @@ def transfer_number(queue: Queue) -> list[str]:
 def directory_number(entry: DirectoryEntry) -> list[str]:
     to = f"PJSIP/{entry.phone}" if entry.phone is not None else f"PJSIP/{entry.dial}@{entry.trunk}"
     named = f",{NAMED}" if entry.phone is not None else ""
-    return lines(entry.number, [f"Dial({to},{entry.ring}{named})", "Hangup(${HANGUPCAUSE})"])
+    return lines(entry.number, [f"Dial({to},{entry.ring}{named})", "Goto(gudok-not-reached,s,1)"])
 
 
 def outbound_rules(plan: Plan) -> list[str]:
@@ -134,7 +134,7 @@ def outbound_dials(plan: Plan) -> list[str]:
     made = []
     for trunk in dict.fromkeys(rule.trunk for rule in plan.outbound):
         made.append(f" same => n(by-{trunk}),Dial(PJSIP/${{GUDOK_TO}}@{trunk},{plan.default_ring})")
-        made.append(" same => n,Hangup(${HANGUPCAUSE})")
+        made.append(" same => n,Goto(gudok-not-reached,s,1)")
     return made
 
 

@@ -440,6 +440,29 @@ async def test_without_gudok_the_directory_and_queues_can_be_dialed(pbx: Embedde
         await anna.hang_up()
 
 
+@pytest.mark.parametrize("target", ["201", "3999"], ids=["who does not answer", "who is not there"])
+async def test_without_gudok_a_caller_transferred_in_vain_waits_again(
+    pbx: EmbeddedPbx, settings: Settings, target: str
+) -> None:
+    async with (
+        manager(settings) as (_, native),
+        mirrored(pbx, "booking", "phone10") as operator,
+        phone(settings, "doctor01") as doctor,
+        caller(settings, OUTSIDE) as outside,
+    ):
+        call = await outside.dial("1300")
+        await native.until(QueueCallerJoin)
+        await operator.answer(await operator.ringing())
+        await outside.hears_tone(440)
+        transfer = asyncio.ensure_future(operator.transfer(target))
+        if target == "201":
+            await doctor.hang_up(await doctor.ringing())
+        assert (await native.until(QueueCallerJoin)).queue == "gudok-booking"
+        await transfer
+        assert call.live
+        await outside.hang_up(call)
+
+
 async def test_with_gudok_a_dialed_number_is_gudoks(settings: Settings) -> None:
     async with router(settings) as (ari, heard), phone(settings, "phone09") as anna:
         await beat(ari)
