@@ -70,8 +70,8 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "GUDOK_HTTP_PORT": str(http),
         "GUDOK_AMI_PORT": str(ami),
         "GUDOK_AGI_PORT": str(agi),
-        "GUDOK_RTP_FROM": "30000",
-        "GUDOK_RTP_TO": "39999",
+        "GUDOK_RTP_FROM": "22000",  # below the ports that the kernel gives away, SIP's among them
+        "GUDOK_RTP_TO": "31999",
         "GUDOK_LOG_FORMAT": "json",
         **more,
     }

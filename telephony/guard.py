@@ -15,6 +15,7 @@ log = structlog.get_logger(__name__)
 
 APP = "gudok"
 FALLBACK_CONTEXT = "gudok-fallback"
+NOBODY_CONTEXT = "gudok-nobody"
 HOLDING = "gudok-hold-"
 LEFT = "gudok-left,s,1"
 """What the dialplan does when one of two has gone."""
@@ -45,13 +46,21 @@ def _kind(channel: Channel) -> str:
 
 def waits(channel: Channel) -> bool:
     """A caller in our application who talks with nobody: on hold, or swallowed before a router took notice."""
-    bridge = channel["BridgeId"]
-    return _kind(channel) in ("inbound", "back") and (not bridge or bridge.startswith(HOLDING))
+    return _kind(channel) in ("inbound", "back") and _stands_apart(channel)
 
 
 def rings_in_vain(channel: Channel) -> bool:
     """A leg of ours that nobody would connect when it is picked up."""
     return _kind(channel) == "leg" and not channel["BridgeId"]
+
+
+def calls_in_vain(channel: Channel) -> bool:
+    """An operator's own call that has reached nobody: whom it rings, or waits for, it would not be connected with."""
+    return _kind(channel) == "own" and _stands_apart(channel)
+
+
+def _stands_apart(channel: Channel) -> bool:
+    return not channel["BridgeId"] or channel["BridgeId"].startswith(HOLDING)
 
 
 def talks(channels: Sequence[Channel]) -> list[list[Channel]]:
@@ -71,10 +80,11 @@ def expects(alone: Channel, channels: Sequence[Channel]) -> bool:
     return _kind(alone) in ("inbound", "back") and any(leg["Linkedid"] == alone["Linkedid"] for leg in legs)
 
 
-async def hand_over(pbx: Switchboard, default_queue: str) -> int:
-    """No router lives: leave all that is ours to the PBX. Waiting callers go to the fallback of their queue; when they
-    arrived stands in a channel variable. Who is alone, because the other one has hung up, is hung up, and so is, when
-    it comes to that, the other one of each pair that talks now.
+async def hand_over(pbx: Switchboard) -> int:
+    """No router lives: leave all that is ours to the PBX. Waiting callers go to the fallback of their queue, or hear
+    that their number is nobody's where they have none; when they arrived stands in a channel variable. Operators who
+    have reached nobody are hung up: they can dial anew, and the PBX serves them. Who is alone, because the other one
+    has hung up, is hung up, and so is, when it comes to that, the other one of each pair that talks now.
 
     Answers how many callers went. Raises OSError when the PBX cannot be asked at all; the refusal of one channel,
     which has just gone, does not hold up the others.
@@ -88,13 +98,14 @@ async def hand_over(pbx: Switchboard, default_queue: str) -> int:
     for channel in [*filter(waits, channels), *expecting]:
         name = channel["Channel"]
         try:
-            queue = await pbx.get_variable(name, "GUDOK_QUEUE") or default_queue
-            await pbx.redirect(name, FALLBACK_CONTEXT, queue)
+            queue = await pbx.get_variable(name, "GUDOK_QUEUE")
+            await pbx.redirect(name, *((FALLBACK_CONTEXT, queue) if queue else (NOBODY_CONTEXT, "s")))
         except OSError as error:
             log.warning("caller not handed over", channel=channel["Uniqueid"], reason=str(error))
         else:
             count += 1
-    for channel in [*filter(rings_in_vain, channels), *(one for one in alone if one not in expecting)]:
+    in_vain = [channel for channel in channels if rings_in_vain(channel) or calls_in_vain(channel)]
+    for channel in [*in_vain, *(one for one in alone if one not in expecting)]:
         try:
             await pbx.hang_up(channel["Channel"])
         except OSError as error:
@@ -127,8 +138,7 @@ async def rescue(settings: Settings) -> int:
         await asyncio.wait((line, ready), return_when=asyncio.FIRST_COMPLETED)
         if line.done():
             line.result()
-        queues = settings.plan.queues
-        return await hand_over(ami, queues[0].name if queues else "")
+        return await hand_over(ami)
     finally:
         ready.cancel()
         await ami.close()

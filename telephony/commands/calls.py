@@ -22,12 +22,27 @@ HEAD = ["ARRIVED", "CALL", "KIND", "NUMBER", "QUEUE", "WAITED", "TALKED", "OUTCO
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--hours", type=float, default=24.0, help="how far back to look (default 24)")
-    parser.add_argument("--last", type=int, default=50, metavar="N", help="the last N calls (default 50)")
+    parser.add_argument("--hours", type=hours, default=24.0, help="how far back to look (default 24)")
+    parser.add_argument("--last", type=count, default=50, metavar="N", help="the last N calls (default 50)")
     parser.add_argument("--number-of", metavar="TOKEN", help="tell the number behind a caller's token; goes on record")
     parser.add_argument("--forget", metavar="TOKEN", help="erase the number behind a caller's token for good")
     parser.add_argument("--why", metavar="TEXT", help="with --number-of: for what it is needed")
     parser.add_argument("--json", action="store_true", help="a JSON line for each call, for programs")
+
+
+def hours(text: str) -> float:
+    """As far back as there were telephones."""
+    value = float(text)
+    if not 0 < value < 24 * 366 * 150:
+        raise argparse.ArgumentTypeError(f"{text} is no time to look back; give hours, for example 24")
+    return value
+
+
+def count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of calls; give 1 or more")
+    return value
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from telephony.config.breaks import break_mistakes
 from telephony.config.mistakes import Mistake, suggest
+from telephony.config.queue_names import queue_name_mistakes
 from telephony.config.values import Places, shown
 from telephony.core.plan import ACTIONS, Plan, Queue
 from telephony.core.staff import Operator
@@ -77,6 +78,8 @@ class _Check:
         self.prompt_sources()
         self.network()
         self.breaks()
+        for path, what, right in queue_name_mistakes(self.plan):
+            self.wrong(path, what, right)
         self.found += number_conflicts(self.plan, self.places)
         return self.found
 

@@ -89,9 +89,12 @@ def check_site(site: Site, places: Places) -> list[Mistake]:
     if site.rtp_to - site.rtp_from < 3:
         what = f"rtp_to: {site.rtp_to} leaves no ports from rtp_from {site.rtp_from} on"
         found.append(Mistake(places.at("rtp_to"), what, "a call needs two for each leg"))
-    ports = {key: getattr(site, key) for key in ("http_port", "ami_port", "agi_port", "sip_port")}
+    if site.rtp_from <= site.sip_port <= site.rtp_to:
+        what = f"sip_port: {site.sip_port} is among the ports of media, {site.rtp_from} to {site.rtp_to}"
+        found.append(Mistake(places.at("sip_port"), what, "give another, or other rtp_from and rtp_to"))
+    ports = {key: getattr(site, key) for key in ("http_port", "ami_port", "agi_port", "sip_port")}  # all of them TCP
     for key, port in ports.items():
         twin = next((other for other in ports if other != key and ports[other] == port), None)
-        if twin is not None and key > twin and "sip_port" not in (key, twin):
+        if twin is not None and key > twin:
             found.append(Mistake(places.at(key), f"{key}: {port} is the port of {twin} too", "give another"))
     return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from telephony.pbx.tail import Position, Tail
 __all__ = ["COLUMNS", "CelReader", "sip_call_ids"]
 
 MOST_OPEN = 20_000
+LONGEST_EVENT = 1 << 16
 
 _HEAD = re.compile(rb'"([A-Z_]+)","(\d{1,11}(?:\.\d+)?)","([^"]*)","([^"]*)",')
 """The first columns: eventtype, eventtime, uniqueid, linkedid."""
@@ -65,6 +66,8 @@ class CelReader:
         self._known = known
         self._most_open = most_open
         self._open: dict[str, Unfinished] = {}
+        self._torn: tuple[Position, bytes] | None = None
+        """The beginning of an event whose other lines are yet to come."""
         self._heard = 0.0
         """The time of the newest line."""
 
@@ -72,7 +75,9 @@ class CelReader:
     def position(self) -> Position | None:
         """Where to begin after a restart so that no unfinished linked id loses a line."""
         oldest = next(iter(self._open.values()), None)
-        return oldest.start if oldest else self.tail.position
+        if oldest is not None:
+            return oldest.start
+        return self.tail.position if self._torn is None else self._torn[0]
 
     @property
     def unfinished(self) -> int:
@@ -88,7 +93,7 @@ class CelReader:
     def read(self, limit: int = 65536) -> list[CallRecorded]:
         """Calls finished in the next `limit` bytes; `caught_up` tells whether there was anything to read."""
         finished = []
-        for start, line in self.tail.lines(limit):
+        for start, line in self._events(limit):
             self.lines += 1
             head = _HEAD.match(line)
             if head is None:
@@ -102,6 +107,22 @@ class CelReader:
             elif linked:
                 self._keep(start, linked.decode(errors="replace"), line)
         return finished
+
+    def _events(self, limit: int) -> Iterator[tuple[Position, bytes]]:
+        """Whole events, each with the position where it begins. What callers send as their number may hold a newline,
+        and tears the event over several lines; a quote in it is doubled, so that no rest looks like a beginning."""
+        for start, line in self.tail.lines(limit):
+            if self._torn is not None:
+                begun, text = self._torn
+                self._torn = None
+                if _HEAD.match(line) is None and len(text) + len(line) < LONGEST_EVENT:
+                    start, line = begun, text + b"\n" + line
+                else:
+                    yield begun, text
+            if line.count(b'"') % 2 and _HEAD.match(line):
+                self._torn = start, line
+            else:
+                yield start, line
 
     @property
     def caught_up(self) -> bool:

@@ -191,12 +191,12 @@ class Record(msgspec.Struct, kw_only=True):
 
 
 def columns(line: bytes) -> list[str] | None:
-    """The columns of one line; None when it is garbage."""
+    """The columns of one event; None when it is garbage. What callers send as their number may be no text."""
     try:
-        row = next(csv.reader((line.decode(),), strict=True))
+        row = next(csv.reader((line.decode(errors="replace"),), strict=True))
         if len(row) == COLUMNS and _is_time(row[1]):
             return row
-    except (UnicodeDecodeError, csv.Error, StopIteration, ValueError):
+    except (csv.Error, StopIteration, ValueError):
         pass
     return None
 

@@ -73,7 +73,8 @@ class NativeQueue:
         ]
 
     def rescue(self) -> int:
-        """What the guard does when no router is alive: waiting callers of ours come here. Returns how many."""
+        """What the guard does when no router is alive: waiting callers of ours come here, legs and operators' own calls
+        that have reached nobody end. Returns how many callers."""
         stranded = [
             channel
             for channel in self._switch.channels.values()
@@ -81,12 +82,15 @@ class NativeQueue:
         ]
         for channel in stranded:
             queue = channel.variables.get("GUDOK_QUEUE")
-            if queue is not None:
+            if queue is None:
+                self._switch.end(channel, *NORMAL_CLEARING)
+            else:
                 self._switch.stop_prompt(channel)
                 self._switch.to_fallback(channel, queue)
         for channel in list(self._switch.channels.values()):
-            leg = channel.where == "ours" and "GUDOK_CALL" in channel.variables
-            if leg and channel.bridge is None:
+            leg = "GUDOK_CALL" in channel.variables and channel.bridge is None
+            own = channel.variables.get("GUDOK_ROLE") == "own" and not _talks(channel)
+            if channel.where == "ours" and (leg or own):
                 self._switch.end(channel, *NORMAL_CLEARING)
         return len(stranded)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from telephony.guard import hand_over
 from telephony.pbx.agi import AgiRequest, AgiServer
 from telephony.pbx.ami_types import QueueCallerAbandon, QueueCallerJoin, QueueCallerLeave, QueueMemberAdded
 from telephony.pbx.ari import AriClient
@@ -292,7 +293,9 @@ async def test_a_caller_waits_natively_for_what_is_left_in_their_queue(pbx: Embe
         await ari.channels.hangup(entered.channel.id)
 
 
-@pytest.mark.parametrize(("dialed", "number"), [("1999", "1999"), ("info", "s"), ("~x", "s")])
+@pytest.mark.parametrize(
+    ("dialed", "number"), [("1999", "1999"), ("info", "s"), ("~x", "s"), ("%D1%8F", "s"), ("%E9", "s")]
+)
 async def test_a_number_nobody_serves_is_gudoks_to_say(settings: Settings, dialed: str, number: str) -> None:
     """Whatever it is made of."""
     async with router(settings) as (ari, heard), caller(settings, OUTSIDE) as outside:
@@ -311,6 +314,43 @@ async def test_a_number_nobody_serves_is_told_politely_without_gudok(settings: S
         record = await outside.closed(call, within=15)
         assert record.ended_by == "peer"
         assert outside.recordings()[-1].loudness() > 0.02, "something was said"
+
+
+async def test_a_caller_whose_number_nobody_serves_rings_nobody_when_gudok_dies(
+    pbx: EmbeddedPbx, settings: Settings
+) -> None:
+    """They are told once more that the number is nobody's, by the PBX, and their call ends."""
+    async with (
+        mirrored(pbx, "booking", "phone01") as operator,
+        manager(settings) as (ami, native),
+        router(settings) as (ari, heard),
+        caller(settings, OUTSIDE) as outside,
+    ):
+        await beat(ari)
+        call = await outside.dial("1999")
+        await heard.until(StasisStart)
+        assert await hand_over(ami) == 1
+        assert (await outside.closed(call, within=15)).ended_by == "peer"
+        assert outside.recordings()[-1].loudness() > 0.02, "something was said"
+        assert not [message for message in native.told if isinstance(message, QueueCallerJoin)]
+        assert operator.calls == []
+
+
+async def test_an_operator_who_waits_in_a_queue_when_gudok_dies_may_dial_it_again(settings: Settings) -> None:
+    async with (
+        phone(settings, "phone01") as anna,
+        manager(settings) as (ami, native),
+        router(settings) as (ari, heard),
+    ):
+        await beat(ari)
+        call = await anna.dial("802")
+        await heard.until(StasisStart)
+        assert await hand_over(ami) == 0
+        await anna.closed(call)
+        await anna.dial("802")
+        assert (await native.until(QueueCallerJoin)).queue == "gudok-children"
+        await anna.hang_up()
+        await native.until(QueueCallerAbandon)
 
 
 # --- operators' phones ---------------------------------------------------------------------------------------
@@ -376,7 +416,7 @@ async def test_hanging_up_while_gudok_thinks_leaves_no_pin_behind(pbx: EmbeddedP
         await softphone.send_digits(f"{pin}#")
         await asyncio.wait_for(asked.wait(), 5)
         await softphone.hang_up()
-    record = (pbx.home / "log" / "cel-custom" / "gudok.csv").read_text()
+    record = (pbx.home / "log" / "cel-custom" / "gudok.csv").read_text(errors="replace")
     assert '"*11"' in record
     assert pin not in record
 

@@ -325,6 +325,55 @@ def test_a_position_in_a_file_that_was_empty_is_found_again(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("number", "read"),
+    [
+        (b"7\n900", "7\n900"),
+        (b"\n\n", "\n\n"),
+        (b'7\n""CHAN_START"",""1.0"",""x"",""y"",', '7\n"CHAN_START","1.0","x","y",'),
+        (b"7\r900", "7\r900"),
+        (b"7\xe9900", "7\ufffd900"),
+    ],
+    ids=["newline", "newlines only", "a forged event", "carriage return", "not UTF-8"],
+)
+@pytest.mark.parametrize("limit", [1, 65536])
+def test_whatever_callers_send_as_their_number_their_call_is_on_record(
+    tmp_path: Path, number: bytes, read: str, limit: int
+) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(whole_call("gudok-1.1").replace(b"79000000001", number) + whole_call("gudok-1.2"))
+    cel = reader(file)
+    odd, plain = read_all(cel, limit)
+    assert (odd.call, odd.caller, seconds(odd)) == ("gudok-1.1", f"token of {read}", (None, 1.0))
+    assert plain.call == "gudok-1.2"
+    assert cel.problems == {}
+
+
+def test_a_restart_between_the_lines_of_an_event_loses_no_call(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    call = whole_call("gudok-1.1").replace(b"79000000001", b"7\n900")
+    lines = call.splitlines(keepends=True)
+    for cut in range(len(lines)):
+        file.write_bytes(b"".join(lines[:cut]))
+        first = reader(file)
+        assert read_all(first) == []
+        with file.open("ab") as more:
+            more.write(b"".join(lines[cut:]))
+        for cel in (first, reader(file, first.position)):
+            assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
+            assert cel.problems == {}
+
+
+def test_an_event_that_the_death_of_the_pbx_cut_off_costs_itself_only(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    cut_off = row("CHAN_START", "gudok-1.1", "gudok-1.1").partition(b"00000001")[0] + b"\n"
+    file.write_bytes(cut_off + whole_call("gudok-1.2"))
+    cel = reader(file)
+    assert [call.call for call in read_all(cel)] == ["gudok-1.2"]
+    cel.cut_off(datetime.fromtimestamp(20.0, UTC))
+    assert cel.problems == {"garbage": 1}
+
+
+@pytest.mark.parametrize(
     "garbage",
     [
         b"\n",

@@ -397,6 +397,20 @@ async def test_output_nobody_reads_any_more_is_no_error(staffed: Path) -> None:
     assert process.returncode == Exit.OK
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["--last", "-5"], ["--last", "0"], ["--last", "many"], ["--hours", "-1"], ["--hours", "nan"], ["--hours", "1e12"]],
+)
+def test_calls_that_nobody_can_count_are_a_mistake(words: list[str], staffed: Path, capsys: Captured) -> None:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        cli.main(["calls", *words])
+    assert end.value.code == Exit.MISTAKE
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert words[1] in said.err
+
+
 def test_calls_as_json_are_read_by_programs(staffed: Path, capsys: Captured) -> None:
     capsys.readouterr()
     assert cli.main(["calls", "--json"]) == Exit.OK

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from telephony.guard import LEFT, Channel, hand_over, rings_in_vain, talks, waits
+from telephony.guard import LEFT, Channel, calls_in_vain, hand_over, rings_in_vain, talks, waits
 
 
 def channel(
@@ -39,16 +39,17 @@ def test_callers_on_hold_or_swallowed_unseen_wait(row: Channel) -> None:
     "row",
     [
         channel("gudok,inbound,1300,1700000000.5", "gudok-1.1-r1-b1"),
-        channel("gudok,own,101,102"),
+        channel("gudok,own,101,102", "gudok-1.2-r1-b1"),
         channel("gudok,leg", "gudok-1.1-r1-b1"),
         channel("other,inbound,1300,1"),
         channel("gudok-booking,,,,", application="Queue"),
         channel("", application=""),
     ],
 )
-def test_talking_pairs_own_calls_and_strangers_are_left_alone(row: Channel) -> None:
+def test_who_talks_and_strangers_are_left_alone(row: Channel) -> None:
     assert not waits(row)
     assert not rings_in_vain(row)
+    assert not calls_in_vain(row)
 
 
 NOBODY_BEATS = ("set", "GUDOK_BEAT", "0")
@@ -90,16 +91,37 @@ async def test_each_caller_goes_to_the_fallback_of_their_queue_and_idle_legs_end
             channel("gudok,inbound,1300,3.5", name="PJSIP/t-3"),
             channel("gudok,leg", name="PJSIP/101-4"),
         ],
-        queues={"PJSIP/t-1": "children", "PJSIP/t-3": "children"},
+        queues={"PJSIP/t-1": "children", "PJSIP/t-2": "booking", "PJSIP/t-3": "children"},
         gone="PJSIP/t-3",
     )
-    assert await hand_over(pbx, "booking") == 2
+    assert await hand_over(pbx) == 2
     assert pbx.done == [
         NOBODY_BEATS,
         ("redirect", "PJSIP/t-1", "gudok-fallback", "children"),
         ("redirect", "PJSIP/t-2", "gudok-fallback", "booking"),
         ("hang up", "PJSIP/101-4"),
     ]
+
+
+async def test_a_caller_whose_number_nobody_serves_rings_no_operator() -> None:
+    """The router died while they were told so: there is no queue that would be theirs."""
+    pbx = Switchboard([channel("gudok,inbound,9999,1.5", name="PJSIP/t-1")], queues={})
+    assert await hand_over(pbx) == 1
+    assert pbx.done == [NOBODY_BEATS, ("redirect", "PJSIP/t-1", "gudok-nobody", "s")]
+
+
+async def test_operators_who_have_reached_nobody_are_hung_up() -> None:
+    """Whoever they wait for in a queue, or ring, will not be connected with them."""
+    pbx = Switchboard(
+        [
+            channel("gudok,own,101,802", "gudok-hold-default", name="PJSIP/101-1"),
+            channel("gudok,own,102,103", name="PJSIP/102-2", linked="gudok-1.2"),
+            channel("gudok,leg", name="PJSIP/103-3", linked="gudok-1.2"),
+        ],
+        queues={"PJSIP/101-1": "children"},
+    )
+    assert await hand_over(pbx) == 0
+    assert pbx.done == [NOBODY_BEATS, *(("hang up", f"PJSIP/{name}") for name in ("101-1", "102-2", "103-3"))]
 
 
 async def test_a_talk_is_to_end_for_both_and_who_is_alone_already_is_hung_up() -> None:
@@ -114,7 +136,7 @@ async def test_a_talk_is_to_end_for_both_and_who_is_alone_already_is_hung_up() -
         queues={},
         gone="PJSIP/102-5",
     )
-    assert await hand_over(pbx, "booking") == 0
+    assert await hand_over(pbx) == 0
     assert pbx.done == [
         NOBODY_BEATS,
         ("hang up", "PJSIP/t-3"),
@@ -134,9 +156,9 @@ async def test_a_caller_whose_talk_had_no_time_to_begin_goes_to_the_fallback() -
             channel("gudok,inbound,1300,1.5", "gudok-1.1-r1-b1", name="PJSIP/t-1", linked="gudok-1.1"),
             channel("gudok,leg", name="PJSIP/101-2", linked="gudok-1.1"),
         ],
-        queues={},
+        queues={"PJSIP/t-1": "booking"},
     )
-    assert await hand_over(pbx, "booking") == 1
+    assert await hand_over(pbx) == 1
     assert pbx.done == [
         NOBODY_BEATS,
         ("redirect", "PJSIP/t-1", "gudok-fallback", "booking"),

@@ -86,7 +86,7 @@ def test_a_label_that_yaml_would_take_for_a_truth_value_is_a_label(config: Path)
 def test_the_environment_goes_before_the_files(config: Path, tmp_path: Path) -> None:
     settings = settings_of(
         config,
-        GUDOK_SIP_PORT="15060",
+        GUDOK_SIP_PORT="5062",
         GUDOK_HTTP_PORT="18088",
         GUDOK_TIMEZONE="Europe/Moscow",
         GUDOK_STATE_DIR=str(tmp_path / "state"),
@@ -94,7 +94,7 @@ def test_the_environment_goes_before_the_files(config: Path, tmp_path: Path) -> 
         GUDOK_AMI_PORT="",
         HOME="/nowhere",
     )
-    assert (settings.sip_port, settings.ari_url) == (15060, "http://127.0.0.1:18088")
+    assert (settings.sip_port, settings.ari_url) == (5062, "http://127.0.0.1:18088")
     assert settings.plan.timezone == "Europe/Moscow"
     assert settings.ami_port == 5038, "an empty variable is none"
     assert settings.log_format == "json"
@@ -298,6 +298,37 @@ def test_trunks_and_addresses(config: Path) -> None:
         "is the port of",
     ):
         assert what in told
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("sip_port: 5060", "sip_port: 8088", "sip_port: 8088 is the port of http_port too"),
+        ("sip_port: 5060", "sip_port: 10000", "sip_port: 10000 is among the ports of media, 10000 to 20000"),
+        ("rtp_from: 10000", "rtp_from: 5000", "sip_port: 5060 is among the ports of media, 5000 to 20000"),
+    ],
+)
+def test_sip_has_a_port_of_its_own_for_tcp_and_for_udp(config: Path, before: str, after: str, told: str) -> None:
+    """HTTP takes TCP, as SIP does beside UDP; media takes UDP."""
+    spoil(config, "pbx.yaml", before, after)
+    (line,) = mistakes_of(config)
+    assert told in line
+
+
+@pytest.mark.parametrize("name", ["h", "i", "t", "s", "h-"])
+def test_a_queue_is_not_named_as_the_pbx_names_its_own_extensions(config: Path, name: str) -> None:
+    """Every hang-up would run through the queue called h."""
+    line = spoil(config, "queues.yaml", "  paid:", f"  {name}:")
+    (told,) = mistakes_of(config)
+    assert told.startswith(f"queues.yaml:{line}: queues.{name}: to the PBX the letter {name[0]} alone has a meaning")
+
+
+def test_two_queues_that_differ_in_hyphens_are_one_to_the_pbx(config: Path) -> None:
+    spoil(config, "queues.yaml", "  results:", "  pa-id:")
+    line = spoil(config, "queues.yaml", "  paid:", "  paid:")
+    assert mistakes_of(config) == [
+        f"queues.yaml:{line}: queues.paid: to the PBX, which passes over hyphens, this is pa-id; give another name"
+    ]
 
 
 def test_the_path_of_a_socket_has_an_end(config: Path) -> None:
