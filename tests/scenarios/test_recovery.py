@@ -263,6 +263,26 @@ def test_an_operator_whose_phone_left_the_config_is_logged_out(story: Story) -> 
     assert caller.record.outcome == "answered"
 
 
+def test_who_logs_in_on_a_phone_that_left_the_config_in_a_talk_has_that_talk(story: Story) -> None:
+    """The leg was made for a colleague. At every later start, too, it is who sits at the phone that talks."""
+    anna, caller = talking(story)
+    config = story.plan
+    story.plan = replace(config, phones=tuple(one for one in config.phones if one.name != "phone01"))
+    story.restart_router()
+    story.plan = config
+    story.restart_router()
+    boris = story.operator("boris", booking=1)
+    boris.logs_in("phone01")
+    assert (anna.state, boris.state) == ("offline", "talking")
+    story.restart_router()
+    assert boris.state == "talking"
+    waiting = story.calls("1302")
+    assert waiting.rung == []
+    caller.hangs_up()
+    story.passes(10)
+    assert boris.rings_for(waiting)
+
+
 def test_during_wrap_up_what_is_left_of_it_stays(story: Story) -> None:
     anna, caller = talking(story)
     caller.hangs_up()
