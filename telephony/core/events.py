@@ -247,6 +247,10 @@ class PhoneChanged(Event, frozen=True, kw_only=True):
     reachable: bool
 
 
+TIMED_OUT = 504
+"""The status of a refusal where the PBX gave no answer in time: it may still do what it was asked."""
+
+
 class PbxRefused(Event, frozen=True, kw_only=True):
     """An effect failed at the PBX. `effect` is the type of the effect, `channel` what it was for."""
 

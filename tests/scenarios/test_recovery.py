@@ -236,6 +236,22 @@ def test_a_call_that_passed_unseen_is_on_record(story: Story) -> None:
     assert (caller.record.outcome, caller.record.ended_by) == ("abandoned", "caller")
 
 
+def test_a_leg_that_a_stalled_pbx_makes_late_is_ended(story: Story) -> None:
+    """It was given up when no answer came in time; the operator is rung anew, on a leg that somebody waits for."""
+    anna = at_work(story)
+    with story.at_once():
+        caller = story.calls("1302")
+        while not anna.phone.channels:
+            story.passes(0.001)
+        [late] = anna.phone.channels
+        story.life.deliver(PbxRefused(effect="CreateLeg", status=504, reason="late", call=caller.id, channel=late))
+    story.passes(1)
+    assert late not in anna.phone.channels
+    assert anna.rings_for(caller)
+    assert caller.record.rung == [("anna", "cancelled"), ("anna", None)]
+    assert story.life.alarms == []
+
+
 def test_who_leaves_in_the_moment_they_are_put_on_hold_is_no_alarm(story: Story) -> None:
     caller = story.calls("1302")
     gone = PbxRefused(effect="Hold", status=400, reason="Channel not found", call=caller.id, channel=caller.id)
