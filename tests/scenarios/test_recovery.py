@@ -146,6 +146,42 @@ def test_while_talking_they_talk_on(story: Story) -> None:
     assert (caller.record.outcome, caller.record.ended_by) == ("answered", "operator")
 
 
+def test_a_caller_taken_back_from_hold_unseen(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.holds()
+    story.kill_router()
+    anna.resumes()
+    story.start_router()
+    assert (anna.state, caller.hears) == ("talking", "anna")
+    anna.holds()
+    assert anna.state == "on_hold"
+
+
+def test_a_caller_put_on_hold_unseen(story: Story) -> None:
+    anna, _ = talking(story)
+    story.kill_router()
+    anna.holds()
+    story.start_router()
+    assert anna.state == "on_hold"
+    story.lose_connection()
+    anna.resumes()
+    story.reconnect()
+    assert anna.state == "talking"
+
+
+def test_on_hold_they_are_on_hold_still_and_in_a_consultation_still_talking(story: Story) -> None:
+    anna, _ = talking(story)
+    anna.holds()
+    story.restart_router()
+    assert anna.states[-1] == "on_hold"
+    anna.consults("201")
+    story.telephone("doctor01").answers()
+    before = anna.states
+    story.restart_router()
+    assert anna.state == "talking"
+    assert anna.states == before
+
+
 def test_while_talking_and_the_operator_hangs_up_unseen(story: Story) -> None:
     anna, caller = talking(story)
     story.passes(5)
