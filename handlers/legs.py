@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from handlers import agents, announcements, bridging, helping, own_calls, scripts, transfers, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
-from telephony.core.effects import Alarm, DialLeg, Dissolve
+from telephony.core.effects import Alarm, DialLeg, Dissolve, HangUp
 from telephony.core.event import ChannelId
 from telephony.core.events import (
+    TIMED_OUT,
     ChannelAnswered,
     ChannelGone,
     ChannelHeld,
@@ -37,6 +38,9 @@ CONNECTION_BROKEN = 503
 NO_ANSWER_CAUSES = frozenset({18, 19})
 CHANNEL_LEFT = frozenset({400, 422})
 """What adding a channel to a bridge answers when it is gone, or not ours any more: its end is on its way."""
+MAKES = frozenset({"CreateLeg", "Announce"})
+"""A PBX that stalls makes their channel when it goes on, and nobody waits for it any more. It does in order what it is
+asked (measured): the end that is asked for at once finds the channel. What a helper hears by goes with the helper."""
 STICKY_MEMORY = 200_000
 """Callers whose last operator is remembered."""
 
@@ -236,6 +240,8 @@ def pbx_refused(turn: Turn, event: PbxRefused) -> None:
     call = center.calls.get(event.call)
     if event.status == 0:
         center.pbx_up = False  # the connection is gone: the picture taken after it will tell what became of this
+    if event.effect in MAKES and event.status == TIMED_OUT:
+        turn.do(HangUp(call=event.call, channel=event.channel))
     match event.effect:
         case "CreateLeg":
             _never_rang(turn, event)

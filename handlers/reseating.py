@@ -8,6 +8,7 @@ from handlers import agents, resumption
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call
+from telephony.core.events import HoldsSeen
 from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
 
 
@@ -55,6 +56,19 @@ def _settle_native(turn: Turn, agent: Agent, *, own: bool) -> None:
         agent.rona = agent.reason
     if agent.state is not State.TALKING:
         agents.set_state(turn, agent, State.TALKING, reason="native_call")
+
+
+def holds_seen(turn: Turn, event: HoldsSeen) -> None:
+    """Who has put their caller on hold, or taken them back, while nobody looked. Who holds one and talks with another
+    talks."""
+    center = turn.center
+    for agent in center.agents.values():
+        calls = {channel: center.channels[channel] for channel in agent.channels if channel in center.channels}
+        talks = {channel for channel, call in calls.items() if channel in call.in_bridge}
+        if agent.state in IN_CALL and talks:
+            state = State.ON_HOLD if talks <= set(event.channels) else State.TALKING
+            if agent.state is not state:
+                agents.set_state(turn, agent, state, reason=agent.reason, call=agent.call)
 
 
 def _settle_free(turn: Turn, agent: Agent) -> None:

@@ -148,7 +148,6 @@ def ring(
     variables = {
         **OPERATOR_RINGS,
         "GUDOK_CALL": call.id,
-        "GUDOK_OPERATOR": agent.login,
         "GUDOK_ATTEMPT": str(leg.n),
         "GUDOK_WHY": why,
     }

@@ -49,6 +49,7 @@ MADE_GOOD = frozenset(
         ev.ChannelAnswered,
         ev.ChannelHeld,
         ev.ChannelResumed,
+        ev.HoldsSeen,
         ev.ChannelGone,
         ev.PlayEnded,
         ev.DigitPressed,

@@ -212,6 +212,13 @@ class ChannelResumed(Event, frozen=True, kw_only=True):
     channel: ChannelId
 
 
+class HoldsSeen(Event, frozen=True, kw_only=True):
+    """After a picture that follows a time in which nobody looked: on which of its channels of phones the other side is
+    on hold. None of the others is."""
+
+    channels: tuple[ChannelId, ...]
+
+
 class ChannelGone(Event, frozen=True, kw_only=True):
     """The channel has ended. `cause`: Q.850; `tech_cause`: SIP status where the far end gave one."""
 
@@ -245,6 +252,10 @@ class PhoneChanged(Event, frozen=True, kw_only=True):
 
     phone: str
     reachable: bool
+
+
+TIMED_OUT = 504
+"""The status of a refusal where the PBX gave no answer in time: it may still do what it was asked."""
 
 
 class PbxRefused(Event, frozen=True, kw_only=True):
@@ -300,6 +311,7 @@ AnyEvent = (
     | Bridged
     | ChannelHeld
     | ChannelResumed
+    | HoldsSeen
     | ChannelGone
     | PlayEnded
     | DigitPressed

@@ -190,13 +190,14 @@ class AsteriskPbx:
                 await self._read_contacts()
             await self._ari.asterisk.set_variable(LOOKED_VARIABLE, str(int(time.time())))
             picture = await snapshot.take(self._ari, self._translator, why, tuple(sorted(self._unreachable)))
+            self._deliver(picture)
+            if why != "audit":
+                self._deliver(await snapshot.holds(self._ari, picture))
         except AriError as error:
             log.warning("no picture of the PBX", why=why, error=str(error))
             if self._ari.connected and why != "audit":
                 await asyncio.sleep(PICTURE_PAUSE)
                 self.take_picture(why)
-            return
-        self._deliver(picture)
 
     async def _make_holding_bridges(self) -> None:
         for music in {"default", *(queue.music for queue in self._plan.queues)}:

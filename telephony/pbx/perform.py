@@ -14,7 +14,7 @@ from typing import Any
 
 from telephony.core import effects as do
 from telephony.core.effects import HangUpReason
-from telephony.core.events import AnyEvent, Bridged, PbxRefused
+from telephony.core.events import TIMED_OUT, AnyEvent, Bridged, PbxRefused
 from telephony.core.plan import Plan
 from telephony.pbx.ari import AriClient, AriError, ConnectionLost, RequestFailed
 from telephony.pbx.ringing import announcement_variables, caller_named, leg_variables
@@ -23,8 +23,6 @@ from telephony.pbx.translate import Translator
 Answers = Iterator[Future[Any] | tuple[Future[Any], ...]]
 
 DEFAULT_MUSIC = "default"
-TIMED_OUT = 504
-"""Reported as the status where Asterisk gave no answer in time."""
 REASON_CODES = {HangUpReason.BUSY: 17, HangUpReason.NO_ANSWER: 19, HangUpReason.CONGESTION: 34}
 PROGRESS = {
     "progress": "channel_progress",

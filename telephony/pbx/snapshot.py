@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Literal
 
-from telephony.core.events import PictureTaken
+from telephony.core.events import HoldsSeen, PictureTaken
 from telephony.core.picture import SeenBridge
-from telephony.pbx.ari import AriClient
+from telephony.pbx.ari import AriClient, RequestFailed
 from telephony.pbx.ari.models import Bridge
 from telephony.pbx.translate import Translator
 
+HOLD = "CHANNEL(rtp,hold)"
+"""1 while the far end of the channel has put us on hold (measured)."""
 KINDS: dict[str, Literal["mixing", "holding"]] = {"mixing": "mixing", "holding": "holding"}
 
 
@@ -46,6 +49,21 @@ async def take(
         unreachable_phones=unreachable_phones,
         pbx_started=None if info.status is None else info.status.startup_time,
     )
+
+
+async def holds(ari: AriClient, picture: PictureTaken) -> HoldsSeen:
+    """Ask for each phone of the picture that is in a call of ours. The answers come in order with what is heard of
+    holds. Raises AriError."""
+    talking = [seen.channel for seen in picture.channels if seen.phone and seen.where == "ours" and seen.state == "up"]
+    held = await asyncio.gather(*(_holds(ari, channel) for channel in talking))
+    return HoldsSeen(channels=tuple(itertools.compress(talking, held)))
+
+
+async def _holds(ari: AriClient, channel: str) -> bool:
+    try:
+        return (await ari.channels.get_variable(channel, HOLD)).value == "1"
+    except RequestFailed:  # it has just gone
+        return False
 
 
 def _seen_bridge(bridge: Bridge, gone: set[str]) -> SeenBridge:

@@ -64,8 +64,8 @@ class BreakPromises:
             case ClaimMade():
                 if effect.claim not in self._stated.put_off:  # for that one they were in time
                     self._check_in_time(story, effect.login, effect.slot, effect.at)
-            case do.CreateLeg() if "GUDOK_OPERATOR" in effect.variables:
-                agent = story.center.agents[effect.variables["GUDOK_OPERATOR"]]
+            case do.CreateLeg() if effect.variables.get("GUDOK_ROLE") == "operator":
+                agent = story.center.at_phone[effect.phone or ""]
                 assert agent.state is not State.BREAK, f"I3: {agent.login} is rung on a break"
 
     def _check_answer(self, asked: BreakAsked) -> None:

@@ -46,6 +46,8 @@ class Channel:
     playback: str | None = None
     ready: bool = False
     gone: bool = False
+    holds: bool = False
+    """Its phone has put the other side on hold."""
     watched: bool = False
     waits_in: str | None = None
     """The native queue it stands in, while `where` is fallback."""

@@ -149,6 +149,12 @@ class MemoryPbx(Pbx):
                     records=() if why == "audit" else self.switch.record.so_far(),
                 )
             )
+            if why != "audit":
+                self._later(ANSWER, look_at_holds)
+
+        def look_at_holds() -> None:
+            holding = (channel.id for channel in self.switch.channels.values() if channel.holds)
+            self._say(ev.HoldsSeen(channels=tuple(holding)))
 
         self._later(ANSWER, count_channels)
 

@@ -141,9 +141,11 @@ class Switch:
             self.end(channel, *NORMAL_CLEARING)
 
     def hold(self, channel: Channel) -> None:
+        channel.holds = True
         self.tell(channel, ev.ChannelHeld(channel=channel.id))
 
     def resume(self, channel: Channel) -> None:
+        channel.holds = False
         self.tell(channel, ev.ChannelResumed(channel=channel.id))
 
     def press(self, channel: Channel, digit: str) -> None:

@@ -23,6 +23,7 @@ from telephony.pbx.ari import (
     ReadOnlyUser,
     Replaced,
     RequestFailed,
+    RequestTimeout,
     WrongPassword,
 )
 from telephony.pbx.ari.events import (
@@ -193,6 +194,18 @@ async def test_a_leg_is_created_then_dialed_after_its_stasis_start(pbx: BarePbx)
         await here.until(StasisStart, lambda event: event.args == ["leg"])
         await here.ari.channels.dial("leg-1", ring_timeout=5)
         await here.until(Dial, lambda event: event.dialstatus == "ANSWER")
+
+
+async def test_a_stalled_asterisk_goes_on_in_order_and_ends_a_channel_that_it_makes_late(pbx: BarePbx) -> None:
+    """Its end was asked for when no answer to the creation had come in time."""
+    async with story(pbx, request_timeout=0.3) as here:
+        with pbx.stalled():
+            with pytest.raises(RequestTimeout):
+                await here.ari.channels.create("Local/park@bare", here.ari.app, channel_id="late")
+            ended = here.ari.channels.hangup("late")
+        await ended
+        await here.until(StasisStart, lambda event: event.channel.id == "late")
+        await here.until(ChannelDestroyed, lambda event: event.channel.id == "late")
 
 
 async def test_a_channel_continues_in_the_dialplan(pbx: BarePbx) -> None:

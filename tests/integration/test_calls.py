@@ -354,6 +354,26 @@ async def test_a_killed_router_loses_nobody(world: World, anna: Softphone, calle
     assert [row.outcome for row in rows] == ["answered", "answered"]
 
 
+async def test_holds_that_nobody_saw_are_seen_by_the_next_router(
+    world: World, anna: Softphone, caller: Softphone
+) -> None:
+    call = await caller.dial("1300")
+    talk = await anna.answer()
+    await world.operator("anna", "talking")
+    await anna.hold(talk)
+    await world.operator("anna", "on_hold")
+    await world.stop_service()
+    await anna.resume(talk)
+    await world.start_service()
+    await world.operator("anna", "talking")
+    await world.stop_service()
+    await anna.hold(talk)
+    await world.start_service()
+    await world.operator("anna", "on_hold")
+    await caller.hang_up(call)
+    assert (await finished(world)).outcome == "answered"
+
+
 async def test_without_the_service_the_native_queue_answers(world: World, anna: Softphone, caller: Softphone) -> None:
     await world.committed()
     await world.stop_service()

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from telephony.core.break_facts import ViolationKind
 from telephony.core.commands import TellState
 from telephony.core.effects import HangUp
+from telephony.core.events import PbxRefused
 from telephony.core.operators import State
 from telephony.testing.people import Operator
 from telephony.testing.story import Story
@@ -62,6 +63,19 @@ def test_nobody_picks_up_and_nobody_minds(story: Story) -> None:
     assert not anna.rings()
     assert anna.state == "break"
     assert violations(story, "anna") == []
+
+
+def test_a_ring_that_a_stalled_pbx_makes_late_is_ended(story: Story) -> None:
+    anna = anna_on_break(story)
+    with story.at_once():
+        it_is(story, "0:24")
+        while not anna.phone.channels:
+            story.passes(0.001)
+        [late] = anna.phone.channels
+        story.life.deliver(PbxRefused(effect="Announce", status=504, reason="late", call=late, channel=late))
+    story.passes(1)
+    assert not anna.rings()
+    assert story.life.alarms == []
 
 
 def test_who_has_something_else_at_the_phone_is_told_by_the_lamp(story: Story) -> None:

@@ -146,6 +146,42 @@ def test_while_talking_they_talk_on(story: Story) -> None:
     assert (caller.record.outcome, caller.record.ended_by) == ("answered", "operator")
 
 
+def test_a_caller_taken_back_from_hold_unseen(story: Story) -> None:
+    anna, caller = talking(story)
+    anna.holds()
+    story.kill_router()
+    anna.resumes()
+    story.start_router()
+    assert (anna.state, caller.hears) == ("talking", "anna")
+    anna.holds()
+    assert anna.state == "on_hold"
+
+
+def test_a_caller_put_on_hold_unseen(story: Story) -> None:
+    anna, _ = talking(story)
+    story.kill_router()
+    anna.holds()
+    story.start_router()
+    assert anna.state == "on_hold"
+    story.lose_connection()
+    anna.resumes()
+    story.reconnect()
+    assert anna.state == "talking"
+
+
+def test_on_hold_they_are_on_hold_still_and_in_a_consultation_still_talking(story: Story) -> None:
+    anna, _ = talking(story)
+    anna.holds()
+    story.restart_router()
+    assert anna.states[-1] == "on_hold"
+    anna.consults("201")
+    story.telephone("doctor01").answers()
+    before = anna.states
+    story.restart_router()
+    assert anna.state == "talking"
+    assert anna.states == before
+
+
 def test_while_talking_and_the_operator_hangs_up_unseen(story: Story) -> None:
     anna, caller = talking(story)
     story.passes(5)
@@ -236,6 +272,22 @@ def test_a_call_that_passed_unseen_is_on_record(story: Story) -> None:
     assert (caller.record.outcome, caller.record.ended_by) == ("abandoned", "caller")
 
 
+def test_a_leg_that_a_stalled_pbx_makes_late_is_ended(story: Story) -> None:
+    """It was given up when no answer came in time; the operator is rung anew, on a leg that somebody waits for."""
+    anna = at_work(story)
+    with story.at_once():
+        caller = story.calls("1302")
+        while not anna.phone.channels:
+            story.passes(0.001)
+        [late] = anna.phone.channels
+        story.life.deliver(PbxRefused(effect="CreateLeg", status=504, reason="late", call=caller.id, channel=late))
+    story.passes(1)
+    assert late not in anna.phone.channels
+    assert anna.rings_for(caller)
+    assert caller.record.rung == [("anna", "cancelled"), ("anna", None)]
+    assert story.life.alarms == []
+
+
 def test_who_leaves_in_the_moment_they_are_put_on_hold_is_no_alarm(story: Story) -> None:
     caller = story.calls("1302")
     gone = PbxRefused(effect="Hold", status=400, reason="Channel not found", call=caller.id, channel=caller.id)
@@ -261,6 +313,26 @@ def test_an_operator_whose_phone_left_the_config_is_logged_out(story: Story) -> 
     assert anna.state == "offline"
     anna.hangs_up()
     assert caller.record.outcome == "answered"
+
+
+def test_who_logs_in_on_a_phone_that_left_the_config_in_a_talk_has_that_talk(story: Story) -> None:
+    """The leg was made for a colleague. At every later start, too, it is who sits at the phone that talks."""
+    anna, caller = talking(story)
+    config = story.plan
+    story.plan = replace(config, phones=tuple(one for one in config.phones if one.name != "phone01"))
+    story.restart_router()
+    story.plan = config
+    story.restart_router()
+    boris = story.operator("boris", booking=1)
+    boris.logs_in("phone01")
+    assert (anna.state, boris.state) == ("offline", "talking")
+    story.restart_router()
+    assert boris.state == "talking"
+    waiting = story.calls("1302")
+    assert waiting.rung == []
+    caller.hangs_up()
+    story.passes(10)
+    assert boris.rings_for(waiting)
 
 
 def test_during_wrap_up_what_is_left_of_it_stays(story: Story) -> None:
