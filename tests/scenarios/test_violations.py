@@ -25,6 +25,7 @@ from tests.scenarios.break_center import (
     EMERGENCY,
     MANAGEMENT,
     anna_at_work,
+    anna_stays_for_boris,
     it_is,
     last_answer,
     order,
@@ -152,6 +153,15 @@ def test_who_comes_back_for_the_next_shift_has_gone_home_between(story: Story) -
     it_is(story, "12:00")
     anna.logs_in("phone01")
     assert violations(story, "anna") == []
+
+
+def test_who_stands_in_for_a_colleague_at_once_has_not_gone_home_between(story: Story) -> None:
+    anna = anna_stays_for_boris(story)
+    it_is(story, "0:45")
+    anna.logs_out()
+    it_is(story, "1:15")
+    anna.logs_in("phone01")
+    assert violations(story, "anna") == [ViolationKind.RELOGIN]
 
 
 @pytest.mark.parametrize(("seconds", "phone", "seen"), [(30, "phone02", []), (61, "phone01", [ViolationKind.RELOGIN])])
