@@ -129,24 +129,35 @@ def free_again(turn: Turn, agent: Agent) -> None:
 # -- by other doors
 
 
-def logged_out(turn: Turn, agent: Agent, at: datetime, *, put_out: bool = False) -> None:
-    """By their own wish, or put out by a colleague who took the phone. Within the shift it is remembered."""
+def logged_out(turn: Turn, agent: Agent, phone: str, at: datetime) -> None:
+    """Of this phone, by their own wish or put out. Within the shift it is remembered."""
     agent.logged_out = at if shift_at(turn.center, agent.login, at) is not None else None
-    agent.put_out = put_out
+    agent.left_phone = phone
+
+
+def put_out(turn: Turn, agent: Agent, at: datetime) -> None:
+    """By a colleague who has taken the phone: an excuse once a shift, or two of them might take turns."""
+    shift = shift_at(turn.center, agent.login, at)
+    if agent.put_out is None or shift is None or agent.put_out < shift.begin:
+        agent.put_out = at
 
 
 def logged_in(turn: Turn, agent: Agent) -> None:
-    """Again, within the same shift: the time between was a pause, however long or short. Who was put out by a colleague
-    has `seat_change` seconds to sit down elsewhere."""
+    """Again, within the same shift: the time between was a pause, however long or short."""
     before, agent.logged_out = agent.logged_out, None
     if before is None:
         return
-    forgiven = timedelta(seconds=turn.center.plan.breaks.seat_change)
     shift = shift_at(turn.center, agent.login, before)
     same_shift = shift is not None and shift.begin <= turn.now < shift.end
-    if same_shift and not (agent.put_out and turn.now - before <= forgiven):
+    if same_shift and not _sat_down_elsewhere(turn, agent, before):
         away = int((turn.now - before).total_seconds())
         see(turn, agent, ViolationKind.RELOGIN, detail=f"away for {away} s")
+
+
+def _sat_down_elsewhere(turn: Turn, agent: Agent, before: datetime) -> bool:
+    """Who was put out has `seat_change` seconds for that."""
+    in_time = turn.now - before <= timedelta(seconds=turn.center.plan.breaks.seat_change)
+    return before == agent.put_out and in_time and agent.phone != agent.left_phone
 
 
 def native_pause_seen(turn: Turn, event: NativePauseSeen) -> None:

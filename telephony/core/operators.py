@@ -91,8 +91,10 @@ class Agent:
     """The one that lasts."""
     logged_out: datetime | None = None
     """When they last did so within their shift."""
-    put_out: bool = False
-    """It was a colleague's doing, who took the phone."""
+    left_phone: str = ""
+    """On which they were logged in before that."""
+    put_out: datetime | None = None
+    """When a colleague first took the phone from them in this shift."""
     back_door: datetime | None = None
     """When a pause past us was last seen: one act comes once for each queue."""
     talked: CallId | None = None

@@ -177,6 +177,30 @@ def test_a_colleague_on_my_phone_is_no_excuse_for_being_away(
     assert violations(story, "anna") == seen
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_colleague_on_my_phone_is_an_excuse_once_a_shift_and_only_elsewhere(story: Story, *, restart: bool) -> None:
+    anna, boris = anna_at_work(story), story.operator("boris", booking=1)
+    seen = []
+    for mine, next_one in (("phone01", "phone02"), ("phone02", "phone03"), ("phone03", "phone03")):
+        boris.logs_in(mine)
+        story.passes(20)
+        boris.logs_out()
+        anna.logs_in(next_one)
+        seen.append(len(violations(story, "anna")))
+        if restart:
+            story.restart_router()
+    assert seen == [0, 1, 2]
+
+
+def test_who_sits_down_at_the_phone_that_was_taken_has_been_away(story: Story) -> None:
+    anna, boris = anna_at_work(story), story.operator("boris", booking=1)
+    boris.logs_in("phone01")
+    story.restart_router()
+    story.passes(20)
+    anna.logs_in("phone01")
+    assert violations(story, "anna") == [ViolationKind.RELOGIN]
+
+
 def test_a_call_of_ones_own_that_stretches_the_wrap_up(story: Story) -> None:
     anna = anna_at_work(story)
     caller = story.calls("1300")
