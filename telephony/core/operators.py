@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from telephony.core.break_facts import ViolationKind
 from telephony.core.event import CallId, ChannelId
 from telephony.core.permissions import Permission
 from telephony.core.remembered import OpenViolation
@@ -85,8 +86,9 @@ class Agent:
     """READY since their break ended, and to be rung for that as soon as it is possible, before any caller."""
     occupied: datetime | None = None
     """When a channel that is none of a call's was last heard of, or made, at their phone."""
-    after_call: bool = False
-    """They have not been free since the wrap-up of their last call began."""
+    tail: ViolationKind | None = None
+    """What it would be if they were not free soon: LONG_WRAP_UP where they have not been since the wrap-up of their
+    last call began, PHONE_BUSY where they are READY and something is at their phone."""
     violation: OpenViolation | None = None
     """The one that lasts."""
     logged_out: datetime | None = None

@@ -13,7 +13,7 @@ from telephony.core.break_facts import (
     ViolationKind,
     ViolationSeen,
 )
-from telephony.core.commands import ComeBack, TakeBreak
+from telephony.core.commands import ComeBack, TakeBreak, TellState
 from telephony.core.effects import Play
 from telephony.core.events import NativeMemberSeen, NativePauseSeen, RosterChanged
 from telephony.core.facts import Repaired
@@ -231,6 +231,52 @@ def test_a_phone_off_the_hook_after_the_wrap_up(story: Story) -> None:
     story.moment()
     story.journal.commit()
     assert story.log.breaks.open_violations() == ()
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_codes_one_after_another_keep_a_ready_operator_from_callers(story: Story, *, restart: bool) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    anna.rejects()
+    caller.hangs_up()
+    channel = story.switch.dial_code(anna.phone)
+    story.tell(ComeBack(command="back", phone="phone01", channel=channel.id))
+    assert anna.state == "ready"
+    caller = story.calls("1302")
+    for n in range(20):
+        story.passes(2)
+        following = story.switch.dial_code(anna.phone)
+        story.tell(TellState(command=f"state-{n}", phone="phone01", channel=following.id))
+        story.passes(1)
+        story.switch.hang_up(channel)
+        channel = following
+        if restart and n == 12:
+            story.restart_router()
+    assert lasted(story)[1:] == [("phone_busy", None)]
+    story.switch.hang_up(channel)
+    story.moment()
+    assert caller.hears == "music"
+    assert anna.rings()
+    assert lasted(story)[1:] == [("phone_busy", 1)]
+
+
+def test_a_code_or_two_between_calls_are_none(story: Story) -> None:
+    anna = anna_at_work(story)
+    for _ in range(12):
+        anna.asks_state()
+        story.passes(1)
+    assert violations(story, "anna") == []
+
+
+def test_who_says_at_once_that_they_are_back_and_stays_on_the_line_is_still_after_the_call(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    caller.hangs_up()
+    channel = story.switch.dial_code(anna.phone)
+    story.tell(ComeBack(command="c", phone="phone01", channel=channel.id))
+    story.passes(15)
+    assert violations(story, "anna") == [ViolationKind.LONG_WRAP_UP]
 
 
 def test_an_own_call_between_calls_is_none(story: Story) -> None:
