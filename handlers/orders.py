@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from handlers import breaks, violations
+from handlers import breaks, spoken, violations
 from handlers.turn import Turn
 from telephony.core.break_facts import (
     BreakKind,
@@ -32,9 +32,14 @@ BATCH = 50
 """Operators whom one turn tells of an order."""
 
 
-def _answer(turn: Turn, command: str, code: str, *, ok: bool = False, text: str = "") -> None:
+def _answer(turn: Turn, command: str, code: str, *, text: str = "") -> None:
     """Given to a screen: nothing is spoken."""
-    turn.do(Reply(command=command, ok=ok, code=code, text=text))
+    turn.do(Reply(command=command, ok=True, code=code, text=text))
+
+
+def _refuse(turn: Turn, event: GiveOrder | WithdrawOrder | ReviewEmergency, code: str) -> None:
+    text = spoken.refusal(code.removeprefix("refused-"))
+    turn.do(Reply(command=event.command, ok=False, code=code, text=text))
 
 
 def is_senior(turn: Turn, login: str) -> bool:
@@ -58,7 +63,7 @@ def give_order(turn: Turn, event: GiveOrder) -> None:
     center = turn.center
     logins, refusal = _for_whom(turn, event)
     if refusal:
-        _answer(turn, event.command, refusal)
+        _refuse(turn, event, refusal)
         return
     awaited = set(logins) if event.at_once else set()
     order = Order(center.new_name(), event.by, frozenset(logins), turn.now, event.until, event.at_once, awaited)
@@ -79,7 +84,7 @@ def give_order(turn: Turn, event: GiveOrder) -> None:
     turn.wake(ORDER_TIMER + order.id, 0, order.until - turn.now)
     if event.at_once:
         _send(turn, order, tuple(logins))
-    _answer(turn, event.command, "order-given", ok=True, text=order.id)
+    _answer(turn, event.command, "order-given", text=order.id)
 
 
 def _for_whom(turn: Turn, event: GiveOrder) -> tuple[list[str], str]:
@@ -145,9 +150,9 @@ def withdraw_order(turn: Turn, event: WithdrawOrder) -> None:
     center = turn.center
     order = center.orders.get(event.order)
     if not is_senior(turn, event.by):
-        _answer(turn, event.command, "refused-not-allowed")
+        _refuse(turn, event, "refused-not-allowed")
     elif order is None:
-        _answer(turn, event.command, "refused-no-such-order")
+        _refuse(turn, event, "refused-no-such-order")
     else:
         del center.orders[order.id]
         turn.forget_timer(ORDER_TIMER + order.id)
@@ -156,7 +161,7 @@ def withdraw_order(turn: Turn, event: WithdrawOrder) -> None:
             agent = center.agents[login]
             if agent.permission is not None and agent.permission.order == order.id:
                 breaks.end(turn, agent, "withdrawn", "order_withdrawn")
-        _answer(turn, event.command, "order-withdrawn", ok=True)
+        _answer(turn, event.command, "order-withdrawn")
 
 
 def restore(turn: Turn, known: OpenOrder, permissions: Iterable[OpenPermission]) -> None:
@@ -193,11 +198,11 @@ def review_emergency(turn: Turn, event: ReviewEmergency) -> None:
     center = turn.center
     login = center.emergencies.get(event.permission)
     if not is_senior(turn, event.by):
-        _answer(turn, event.command, "refused-not-allowed")
+        _refuse(turn, event, "refused-not-allowed")
     elif login is None:
-        _answer(turn, event.command, "refused-no-such-pause")
+        _refuse(turn, event, "refused-no-such-pause")
     elif login == event.by:
-        _answer(turn, event.command, "refused-own-pause")
+        _refuse(turn, event, "refused-own-pause")
     else:
         del center.emergencies[event.permission]
         turn.do(
@@ -208,4 +213,4 @@ def review_emergency(turn: Turn, event: ReviewEmergency) -> None:
             violations.see(turn, agent, ViolationKind.REJECTED_EMERGENCY, detail=event.permission)
             if agent.permission is not None and agent.permission.id == event.permission:
                 breaks.end(turn, agent, "withdrawn", "emergency_rejected")
-        _answer(turn, event.command, "emergency-confirmed" if event.confirmed else "emergency-rejected", ok=True)
+        _answer(turn, event.command, "emergency-confirmed" if event.confirmed else "emergency-rejected")

@@ -103,4 +103,4 @@ def order(story: Story, by: Operator, *logins: str, at_once: bool = True, minute
     reply = story.asks(
         lambda name: GiveOrder(command=name, by=by.login, logins=logins, until=until, why="training", at_once=at_once)
     )
-    return reply.text or reply.code
+    return reply.text if reply.ok else reply.code

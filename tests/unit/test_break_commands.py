@@ -420,7 +420,7 @@ async def test_a_refusal_is_told_and_is_a_failure(home: Path, capsys: Captured) 
     capsys.readouterr()
     asked = ["breaks", "request", "anna", "technical"]
     for code, text, told in (
-        ("refused-cap", "", "no break: too many are on a break"),
+        ("refused-cap", "", "not done; the service says: refused cap"),
         (
             "refused-cap",
             "too many are on a break; the next one is at 12:00",
