@@ -11,10 +11,12 @@ from datetime import timedelta
 from handlers import breaks, spoken, violations
 from handlers.turn import Turn
 from telephony.core.break_facts import (
+    BreakAsked,
     BreakKind,
     EmergencyReviewed,
     OrderGiven,
     OrderWithdrawn,
+    Verdict,
     ViolationKind,
 )
 from telephony.core.breaks import Request
@@ -28,6 +30,8 @@ from telephony.core.routing import members
 
 ORDER_TIMER = "order:"
 ORDER_WORK = "order"
+DOORS = {GiveOrder: "order", WithdrawOrder: "withdraw", ReviewEmergency: "review"}
+"""What was refused, on record."""
 BATCH = 50
 """Operators whom one turn tells of an order."""
 
@@ -38,8 +42,21 @@ def _answer(turn: Turn, command: str, code: str, *, text: str = "") -> None:
 
 
 def _refuse(turn: Turn, event: GiveOrder | WithdrawOrder | ReviewEmergency, code: str) -> None:
-    text = spoken.refusal(code.removeprefix("refused-"))
-    turn.do(Reply(command=event.command, ok=False, code=code, text=text))
+    """On record like any request that is refused, as that of whoever gave it."""
+    reason = code.removeprefix("refused-")
+    turn.do(
+        BreakAsked(
+            request=turn.center.new_name(),
+            login=event.by,
+            kind=BreakKind.EMERGENCY if isinstance(event, ReviewEmergency) else BreakKind.MANAGEMENT,
+            door=DOORS[type(event)],
+            verdict=Verdict.REFUSED,
+            reason=reason,
+            permission=event.permission if isinstance(event, ReviewEmergency) else None,
+            at=turn.now,
+        ),
+        Reply(command=event.command, ok=False, code=code, text=spoken.refusal(reason)),
+    )
 
 
 def is_senior(turn: Turn, login: str) -> bool:

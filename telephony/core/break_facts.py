@@ -64,10 +64,12 @@ class BreakAsked(Fact, frozen=True, kw_only=True):
     login: str
     kind: BreakKind
     door: str
-    """phone, cli, supervisor (an order), native (a pause in the PBX's own queue) (later api, mqtt)."""
+    """phone, cli, supervisor (an order), native (a pause in the PBX's own queue) (later api, mqtt). Refused to whoever
+    wanted to decide about others' pauses: order, withdraw, review."""
     verdict: Verdict
     reason: str = ""
     permission: str | None = None
+    """Given; or not to be reviewed."""
     next_slot: datetime | None = None
     phone: str | None = None
     """Of a request from a phone at which nobody is logged in: then there is no `login`."""

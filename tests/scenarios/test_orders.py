@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from telephony.core.break_facts import (
+    BreakAsked,
     EmergencyReviewed,
     PermissionGiven,
     Verdict,
@@ -279,7 +280,7 @@ def test_who_may_order_whom(story: Story) -> None:
     assert order(story, sonya, "anna").startswith("r1-")
 
 
-def test_a_refusal_to_a_senior_is_told_in_words(story: Story) -> None:
+def test_a_refusal_to_a_senior_is_on_record_and_told_in_words(story: Story) -> None:
     anna, olga = anna_at_work(story), story.operator("olga")
     until = story.clock.now() + timedelta(minutes=30)
     asked: list[Callable[[str], AnyCommand]] = [
@@ -293,6 +294,14 @@ def test_a_refusal_to_a_senior_is_told_in_words(story: Story) -> None:
         "refused: nobody has this login",
         "refused: no order of this name holds",
         "refused: no emergency of this name waits for its review",
+    ]
+    story.journal.commit()
+    on_record = [(one.login, one.kind, one.door, one.reason, one.permission) for one in story.log.breaks.of(BreakAsked)]
+    assert on_record == [
+        ("anna", MANAGEMENT, "order", "not-allowed", None),
+        ("olga", MANAGEMENT, "order", "unknown-operator", None),
+        ("olga", MANAGEMENT, "withdraw", "no-such-order", None),
+        ("olga", EMERGENCY, "review", "no-such-pause", "r1-77"),
     ]
 
 
