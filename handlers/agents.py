@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from handlers import announcements, breaks, lamps, orders, slots, violations, waiting
 from handlers.turn import Turn
+from telephony.core.break_facts import ViolationKind
 from telephony.core.effects import MirrorMember, Watch
 from telephony.core.event import CallId, ChannelId
 from telephony.core.events import TimerFired
@@ -104,6 +105,8 @@ def occupy(turn: Turn, agent: Agent, channel: ChannelId, *, watch: bool) -> None
     if watch:
         turn.center.strangers[channel] = agent
         agent.occupied = turn.now
+        if agent.state is State.READY and agent.tail is None:
+            violations.in_use(turn, agent)
         turn.do(Watch(call=channel, channel=channel))
 
 
@@ -139,7 +142,7 @@ def settle(turn: Turn, agent: Agent) -> None:
 def _wrap_up(turn: Turn, agent: Agent, until: datetime) -> None:
     set_state(turn, agent, State.WRAP_UP, until=until)
     agent.generation += 1
-    agent.after_call, agent.wrap_up = True, 0
+    agent.tail, agent.wrap_up = ViolationKind.LONG_WRAP_UP, 0
     turn.wake(WRAP_UP_TIMER + agent.login, agent.generation, until - turn.now)
 
 
@@ -181,5 +184,3 @@ def wrap_up_over(turn: Turn, event: TimerFired) -> None:
     if agent is not None and agent.state is State.WRAP_UP and agent.generation == event.generation:
         agent.idle_since = None
         make_ready(turn, agent, at=min(agent.until or turn.now, turn.now))
-        if agent.channels:
-            violations.expect_end(turn, agent, turn.now)

@@ -289,7 +289,7 @@ def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
     calls = [turn.center.channels[channel] for channel in sorted(agent.channels) if channel in turn.center.channels]
     own = next((call for call in calls if call.origin == agent.login), None)
     if own is not None:
-        agents.set_state(turn, agent, State.TALKING, reason="own_call", call=own.id, at=at)
+        agents.set_state(turn, agent, State.TALKING, reason=own.own_reason, call=own.id, at=at)
     elif agent.channels & turn.center.native_talks:
         agents.set_state(turn, agent, State.TALKING, reason="native_call", at=at)
     else:

@@ -37,7 +37,8 @@ def log_in(turn: Turn, event: LogIn) -> None:
         agents.leave(turn, agent, "other_phone")
     before = center.at_phone.get(event.phone)
     if before is not None:
-        violations.logged_out(turn, before, turn.now, put_out=True)
+        violations.put_out(turn, before, turn.now)
+        violations.logged_out(turn, before, event.phone, turn.now)
         agents.leave(turn, before, "phone_taken_over")
     center.seat(agent, event.phone)
     busy_with_code(turn, agent, event.channel)
@@ -112,7 +113,7 @@ def log_out(turn: Turn, event: LogOut) -> None:
     elif _in_call(agent):
         answer(turn, event.command, "finish-call-first", ok=False)
     else:
-        violations.logged_out(turn, agent, turn.now)
+        violations.logged_out(turn, agent, agent.phone or "", turn.now)
         agents.leave(turn, agent, "logged_out")
         answer(turn, event.command, "logged-out")
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from handlers import breaks, violations
+from handlers import breaks, spoken, violations
 from handlers.turn import Turn
 from telephony.core.break_facts import (
+    BreakAsked,
     BreakKind,
     EmergencyReviewed,
     OrderGiven,
     OrderWithdrawn,
+    Verdict,
     ViolationKind,
 )
 from telephony.core.breaks import Request
@@ -28,15 +30,35 @@ from telephony.core.routing import members
 
 ORDER_TIMER = "order:"
 ORDER_WORK = "order"
+DOORS = {GiveOrder: "order", WithdrawOrder: "withdraw", ReviewEmergency: "review"}
+"""What was refused, on record."""
 BATCH = 50
 """Operators whom one turn tells of an order."""
 CUT_SHORT = frozenset({"offline", "displaced"})
 """How a permission ends whose operator was not back from its pause: see `await_again`."""
 
 
-def _answer(turn: Turn, command: str, code: str, *, ok: bool = False, text: str = "") -> None:
+def _answer(turn: Turn, command: str, code: str, *, text: str = "") -> None:
     """Given to a screen: nothing is spoken."""
-    turn.do(Reply(command=command, ok=ok, code=code, text=text))
+    turn.do(Reply(command=command, ok=True, code=code, text=text))
+
+
+def _refuse(turn: Turn, event: GiveOrder | WithdrawOrder | ReviewEmergency, code: str) -> None:
+    """On record like any request that is refused, as that of whoever gave it."""
+    reason = code.removeprefix("refused-")
+    turn.do(
+        BreakAsked(
+            request=turn.center.new_name(),
+            login=event.by,
+            kind=BreakKind.EMERGENCY if isinstance(event, ReviewEmergency) else BreakKind.MANAGEMENT,
+            door=DOORS[type(event)],
+            verdict=Verdict.REFUSED,
+            reason=reason,
+            permission=event.permission if isinstance(event, ReviewEmergency) else None,
+            at=turn.now,
+        ),
+        Reply(command=event.command, ok=False, code=code, text=spoken.refusal(reason)),
+    )
 
 
 def is_senior(turn: Turn, login: str) -> bool:
@@ -60,7 +82,7 @@ def give_order(turn: Turn, event: GiveOrder) -> None:
     center = turn.center
     logins, refusal = _for_whom(turn, event)
     if refusal:
-        _answer(turn, event.command, refusal)
+        _refuse(turn, event, refusal)
         return
     awaited = set(logins) if event.at_once else set()
     order = Order(center.new_name(), event.by, frozenset(logins), turn.now, event.until, event.at_once, awaited)
@@ -81,7 +103,7 @@ def give_order(turn: Turn, event: GiveOrder) -> None:
     turn.wake(ORDER_TIMER + order.id, 0, order.until - turn.now)
     if event.at_once:
         _send(turn, order, tuple(logins))
-    _answer(turn, event.command, "order-given", ok=True, text=order.id)
+    _answer(turn, event.command, "order-given", text=order.id)
 
 
 def _for_whom(turn: Turn, event: GiveOrder) -> tuple[list[str], str]:
@@ -147,9 +169,9 @@ def withdraw_order(turn: Turn, event: WithdrawOrder) -> None:
     center = turn.center
     order = center.orders.get(event.order)
     if not is_senior(turn, event.by):
-        _answer(turn, event.command, "refused-not-allowed")
+        _refuse(turn, event, "refused-not-allowed")
     elif order is None:
-        _answer(turn, event.command, "refused-no-such-order")
+        _refuse(turn, event, "refused-no-such-order")
     else:
         del center.orders[order.id]
         turn.forget_timer(ORDER_TIMER + order.id)
@@ -158,7 +180,7 @@ def withdraw_order(turn: Turn, event: WithdrawOrder) -> None:
             agent = center.agents[login]
             if agent.permission is not None and agent.permission.order == order.id:
                 breaks.end(turn, agent, "withdrawn", "order_withdrawn")
-        _answer(turn, event.command, "order-withdrawn", ok=True)
+        _answer(turn, event.command, "order-withdrawn")
 
 
 def restore(turn: Turn, known: OpenOrder, permissions: Iterable[OpenPermission]) -> None:
@@ -195,11 +217,11 @@ def review_emergency(turn: Turn, event: ReviewEmergency) -> None:
     center = turn.center
     login = center.emergencies.get(event.permission)
     if not is_senior(turn, event.by):
-        _answer(turn, event.command, "refused-not-allowed")
+        _refuse(turn, event, "refused-not-allowed")
     elif login is None:
-        _answer(turn, event.command, "refused-no-such-pause")
+        _refuse(turn, event, "refused-no-such-pause")
     elif login == event.by:
-        _answer(turn, event.command, "refused-own-pause")
+        _refuse(turn, event, "refused-own-pause")
     else:
         del center.emergencies[event.permission]
         turn.do(
@@ -210,4 +232,4 @@ def review_emergency(turn: Turn, event: ReviewEmergency) -> None:
             violations.see(turn, agent, ViolationKind.REJECTED_EMERGENCY, detail=event.permission)
             if agent.permission is not None and agent.permission.id == event.permission:
                 breaks.end(turn, agent, "withdrawn", "emergency_rejected")
-        _answer(turn, event.command, "emergency-confirmed" if event.confirmed else "emergency-rejected", ok=True)
+        _answer(turn, event.command, "emergency-confirmed" if event.confirmed else "emergency-rejected")

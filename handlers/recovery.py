@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from handlers import adoption, agents, hands, operators, records, restoration, resumption
 from handlers.picture import Picture
 from handlers.turn import Turn
+from telephony.core.break_facts import ViolationKind
 from telephony.core.calls import Call, LegState
 from telephony.core.events import PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
 from telephony.core.facts import CallKind, OperatorChanged, Repaired
@@ -66,7 +67,7 @@ def _restore(agent: Agent, row: OpenOperator, own_calls: Set[str]) -> None:
     agent.idle_since, agent.until, agent.call = row.idle_since, row.until, row.call
     with_caller = agent.state in ENGAGED and agent.reason not in NO_CALLER and agent.call not in own_calls
     agent.engaged_since = (row.free_until or row.since) if with_caller else None
-    agent.after_call = agent.state is State.WRAP_UP
+    agent.tail = ViolationKind.LONG_WRAP_UP if agent.state is State.WRAP_UP else None
     agent.talked, agent.calls = row.talked, row.calls
 
 

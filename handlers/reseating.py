@@ -44,7 +44,7 @@ def settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
     elif agent.state not in IN_CALL:
         if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
             agent.rona = agent.reason
-        reason = "own_call" if call.origin == agent.login else ""
+        reason = call.own_reason if call.origin == agent.login else ""
         agents.set_state(turn, agent, State.TALKING, reason=reason, call=call.id)
 
 

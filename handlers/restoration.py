@@ -33,8 +33,10 @@ def restore_breaks(turn: Turn, event: Started) -> None:
         claims.restore(turn, claim)
     for out in event.log_outs:
         gone = center.agents.get(out.login)
-        if gone is not None and not gone.at_work:
-            violations.logged_out(turn, gone, out.at, put_out=out.put_out)
+        if gone is not None and out.put_out:
+            violations.put_out(turn, gone, out.at)
+        if gone is not None and out.last and not gone.at_work:
+            violations.logged_out(turn, gone, out.phone, out.at)
     for order in event.orders:
         orders.restore(turn, order, event.permissions)
     for lasting in event.violations:

@@ -57,8 +57,20 @@ REFUSALS = {
     "no-reason": "an emergency needs a reason of the list",
     "ringing": "a caller waits at their phone",
     "already": "they have a break, or one begins after their call, or when a place is free",
+    "unknown-operator": "nobody has this login",
+    "not-allowed": "only seniors and heads may do this",
+    "order-over": "the order would be over already",
+    "own-order": "nobody orders a pause for themselves",
+    "nobody": "the order names nobody",
+    "no-such-order": "no order of this name holds",
+    "no-such-pause": "no emergency of this name waits for its review",
+    "own-pause": "nobody reviews an emergency of their own",
 }
-"""Why it is refused, in words."""
+"""Why it is refused, in words: a request, an order, its withdrawal, or a review."""
+
+
+def refusal(reason: str) -> str:
+    return f"refused: {REFUSALS.get(reason, reason)}"
 
 
 def text(plan: Plan, decision: Decision, until: datetime | None) -> str:
@@ -70,7 +82,7 @@ def text(plan: Plan, decision: Decision, until: datetime | None) -> str:
     ahead = "no planned break is ahead"
     if decision.next_slot is not None:
         ahead = f"the next planned break begins at {_clock(plan, decision.next_slot)}"
-    return f"refused: {REFUSALS.get(decision.reason, decision.reason)}; {ahead}"
+    return f"{refusal(decision.reason)}; {ahead}"
 
 
 def _clock(plan: Plan, when: datetime) -> str:

@@ -21,6 +21,8 @@ from telephony.core.remembered import OpenViolation
 TAIL_TIMER = "tail:"
 GRACE = 10
 """Seconds after a wrap-up in which a phone may still be in a call: a feature code, a last word."""
+CODES = 30
+"""Seconds that a ready operator may be in codes without a gap."""
 SAME_ACT = timedelta(seconds=5)
 """A pause of all queues is heard once for each of them."""
 
@@ -37,6 +39,8 @@ RINGS: dict[str, ViolationKind] = {
     AttemptResult.FAILED: ViolationKind.REJECTED,
 }
 """Results of a ring, which become reasons of UNREACHABLE."""
+TAILS = frozenset({ViolationKind.LONG_WRAP_UP, ViolationKind.PHONE_BUSY})
+"""Of a phone that is not free; they end when it is."""
 UNTIL_BACK = frozenset({ViolationKind.NO_ANSWER, ViolationKind.REJECTED, ViolationKind.OVERRUN})
 """Named like the UNREACHABLE that ends only when the operator says that they are back."""
 
@@ -66,14 +70,18 @@ def _begin(turn: Turn, agent: Agent, kind: ViolationKind, at: datetime, call: Ca
 
 def follow(turn: Turn, agent: Agent, at: datetime) -> None:
     """The operator's state has changed: a violation that lasts begins, goes on, or ends with it."""
-    if agent.state is not State.UNREACHABLE and not (agent.after_call or agent.rona or agent.violation):
+    if agent.state is State.READY and agent.channels:
+        in_use(turn, agent)
+    elif agent.state is not State.UNREACHABLE and not (agent.tail or agent.rona or agent.violation):
         return
-    if agent.state is not State.WRAP_UP and not _still_after_call(agent):
-        agent.after_call = False
+    if agent.tail is not None and agent.state is not State.WRAP_UP and not _tail_lasts(agent):
+        agent.tail = None
+        if agent.channels:
+            turn.forget_timer(TAIL_TIMER + agent.login)
     reason = agent.reason if agent.state is State.UNREACHABLE else agent.rona if agent.state in IN_CALL else ""
     kind = LASTING.get(reason)
     lasting = agent.violation
-    if lasting is not None and lasting.kind is ViolationKind.LONG_WRAP_UP and agent.after_call:
+    if lasting is not None and lasting.kind is agent.tail:
         return
     if lasting is not None and lasting.kind not in (kind, RINGS.get(reason)):
         agent.violation = None
@@ -85,15 +93,15 @@ def follow(turn: Turn, agent: Agent, at: datetime) -> None:
 def resume(agent: Agent, lasting: OpenViolation) -> None:
     """It was on record when the router started. In a call of their own they are still what they were before that."""
     agent.violation = lasting
-    agent.after_call = lasting.kind is ViolationKind.LONG_WRAP_UP
+    agent.tail = lasting.kind if lasting.kind in TAILS else None
     if agent.state in IN_CALL and lasting.kind in UNTIL_BACK:
         agent.rona = lasting.kind.value
 
 
-def _still_after_call(agent: Agent) -> bool:
-    """Not free yet: in a call of their own, or with a phone that is not on the hook."""
-    own_call = agent.state in IN_CALL and agent.reason == "own_call"
-    return agent.after_call and (own_call or (agent.state is State.READY and bool(agent.channels)))
+def _tail_lasts(agent: Agent) -> bool:
+    """Not free yet: with a phone that is not on the hook, or, after a call, in one of their own."""
+    own_call = agent.state in IN_CALL and agent.reason == "own_call" and agent.tail is ViolationKind.LONG_WRAP_UP
+    return agent.tail is not None and (own_call or (agent.state is State.READY and bool(agent.channels)))
 
 
 def ring_failed(turn: Turn, agent: Agent, call: CallId, result: AttemptResult) -> None:
@@ -102,7 +110,14 @@ def ring_failed(turn: Turn, agent: Agent, call: CallId, result: AttemptResult) -
         _begin(turn, agent, RINGS[result], turn.now, call)
 
 
-# -- longer than the wrap-up
+# -- a phone that is not free for long
+
+
+def in_use(turn: Turn, agent: Agent) -> None:
+    """They are READY, and something is at the phone that is none of a caller's: nobody can be given to them."""
+    agent.tail = agent.tail or ViolationKind.PHONE_BUSY
+    span = GRACE if agent.tail is ViolationKind.LONG_WRAP_UP else CODES
+    turn.wake(TAIL_TIMER + agent.login, agent.generation, span)
 
 
 def expect_end(turn: Turn, agent: Agent, due: datetime) -> None:
@@ -112,15 +127,17 @@ def expect_end(turn: Turn, agent: Agent, due: datetime) -> None:
 
 def tail_too_long(turn: Turn, event: TimerFired) -> None:
     agent = turn.center.agents.get(event.key.removeprefix(TAIL_TIMER))
-    if agent is None or agent.generation != event.generation or not _still_after_call(agent):
+    if agent is None or agent.generation != event.generation or not _tail_lasts(agent):
         return
-    if agent.violation is None:
-        _begin(turn, agent, ViolationKind.LONG_WRAP_UP, turn.now)
+    if agent.tail is ViolationKind.PHONE_BUSY and agent.channels & turn.center.natives.keys():
+        in_use(turn, agent)  # it may be a caller of the fallback queue
+    elif agent.tail is not None and agent.violation is None:
+        _begin(turn, agent, agent.tail, turn.now)
 
 
 def free_again(turn: Turn, agent: Agent) -> None:
     """Nothing is at the operator's phone any more."""
-    if agent.after_call:
+    if agent.tail is not None:
         turn.forget_timer(TAIL_TIMER + agent.login)
         follow(turn, agent, turn.now)
 
@@ -128,24 +145,35 @@ def free_again(turn: Turn, agent: Agent) -> None:
 # -- by other doors
 
 
-def logged_out(turn: Turn, agent: Agent, at: datetime, *, put_out: bool = False) -> None:
-    """By their own wish, or put out by a colleague who took the phone. Within the shift it is remembered."""
+def logged_out(turn: Turn, agent: Agent, phone: str, at: datetime) -> None:
+    """Of this phone, by their own wish or put out. Within the shift it is remembered."""
     agent.logged_out = at if shift_at(turn.center, agent.login, at) is not None else None
-    agent.put_out = put_out
+    agent.left_phone = phone
+
+
+def put_out(turn: Turn, agent: Agent, at: datetime) -> None:
+    """By a colleague who has taken the phone: an excuse once a shift, or two of them might take turns."""
+    shift = shift_at(turn.center, agent.login, at)
+    if agent.put_out is None or shift is None or agent.put_out < shift.begin:
+        agent.put_out = at
 
 
 def logged_in(turn: Turn, agent: Agent) -> None:
-    """Again, within the same shift: the time between was a pause, however long or short. Who was put out by a colleague
-    has `seat_change` seconds to sit down elsewhere."""
+    """Again, within the same shift: the time between was a pause, however long or short."""
     before, agent.logged_out = agent.logged_out, None
     if before is None:
         return
-    forgiven = timedelta(seconds=turn.center.plan.breaks.seat_change)
     shift = shift_at(turn.center, agent.login, before)
     same_shift = shift is not None and shift.begin <= turn.now < shift.end
-    if same_shift and not (agent.put_out and turn.now - before <= forgiven):
+    if same_shift and not _sat_down_elsewhere(turn, agent, before):
         away = int((turn.now - before).total_seconds())
         see(turn, agent, ViolationKind.RELOGIN, detail=f"away for {away} s")
+
+
+def _sat_down_elsewhere(turn: Turn, agent: Agent, before: datetime) -> bool:
+    """Who was put out has `seat_change` seconds for that."""
+    in_time = turn.now - before <= timedelta(seconds=turn.center.plan.breaks.seat_change)
+    return before == agent.put_out and in_time and agent.phone != agent.left_phone
 
 
 def native_pause_seen(turn: Turn, event: NativePauseSeen) -> None:

@@ -100,26 +100,9 @@ def ask_service(args: argparse.Namespace, command: AnyCommand) -> int:
     return Exit.OK
 
 
-REFUSALS = {
-    "not-in-shift": "the roster has no shift for them now",
-    "not-in-slot": "no planned break begins now",
-    "slot-used": "the planned break was taken already",
-    "cap": "too many are on a break",
-    "no-order": "no order names them",
-    "no-reason": "an emergency needs the digit of its reason",
-    "ringing": "a caller waits at their phone",
-    "already": "they have a break, or one begins after their call",
-}
-
-
 def refusal(reply: Reply) -> str:
-    """The service's own words; where it has none, a sentence for its code."""
-    if reply.text:
-        return reply.text
-    reason = reply.code.removeprefix("refused-")
-    if reason != reply.code:
-        return f"no break: {REFUSALS.get(reason, reason.replace('-', ' '))}"
-    return f"not done; the service says: {reply.code.replace('-', ' ')}"
+    """The service's own words; where it has none, its code."""
+    return reply.text or f"not done; the service says: {reply.code.replace('-', ' ')}"
 
 
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], *, create: bool = False) -> T:

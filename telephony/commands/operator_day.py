@@ -41,6 +41,12 @@ ONE_DAY = timedelta(days=1)
 Owned = TypeVar("Owned", PermissionRow, RequestRow, ClaimRow, ViolationRow, HandRow, DispositionRow)
 Clock = Callable[[datetime], str]
 """A time of the day as the center's clocks show it."""
+DECISIONS = {
+    "order": "wanted to give an order",
+    "withdraw": "wanted to withdraw one",
+    "review": "wanted to review a pause",
+}
+"""Requests to decide about others, by their door."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +159,8 @@ def _lines(day: OperatorDay, zone: ZoneInfo, now: datetime) -> Iterator[Line]:
     for request in day.requests:
         why = f" ({request.reason})" if request.reason else ""
         following = f", next break {clock_beside(request.next_slot, request.at, zone)}" if request.next_slot else ""
-        what = f"asked for {request.kind} by {request.door}: {request.verdict}{why}{following}"
+        asked = DECISIONS.get(request.door, f"asked for {request.kind} by {request.door}")
+        what = f"{asked}: {request.verdict}{why}{following}"
         yield request.at, 1, "", what
     yield from _waiting(day, clock, now)
     by_id = {one.id: one for one in day.permissions}

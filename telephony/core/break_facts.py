@@ -44,6 +44,8 @@ class ViolationKind(StrEnum):
     """Logged out and in again within the shift, sooner than the rules allow."""
     LONG_WRAP_UP = "long_wrap_up"
     """After-call work beyond what is allowed, by any trick: a phone kept off the hook and the like."""
+    PHONE_BUSY = "phone_busy"
+    """Ready, and the phone kept in codes, one after another on two lines, so that no caller can ring there."""
     BACK_DOOR = "back_door"
     """Paused, ended a pause, or changed the membership in the native queue past Gudok; undone."""
     REJECTED_EMERGENCY = "rejected_emergency"
@@ -62,10 +64,12 @@ class BreakAsked(Fact, frozen=True, kw_only=True):
     login: str
     kind: BreakKind
     door: str
-    """phone, cli, supervisor (an order), native (a pause in the PBX's own queue) (later api, mqtt)."""
+    """phone, cli, supervisor (an order), native (a pause in the PBX's own queue) (later api, mqtt). Refused to whoever
+    wanted to decide about others' pauses: order, withdraw, review."""
     verdict: Verdict
     reason: str = ""
     permission: str | None = None
+    """Given; or not to be reviewed."""
     next_slot: datetime | None = None
     phone: str | None = None
     """Of a request from a phone at which nobody is logged in: then there is no `login`."""

@@ -123,6 +123,11 @@ class Call:
     end_unknown: bool = False
     """It ended while we could not see: the PBX's record will tell when."""
 
+    @property
+    def own_reason(self) -> str:
+        """Why its operator is TALKING, where it is an operator's own."""
+        return "helping" if self.helps else "own_call"
+
     def waited(self, now: datetime) -> timedelta:
         """How long the call has been in its present queue."""
         return now - (self.queued or self.arrived)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from telephony.core.break_facts import ViolationKind
 from telephony.core.event import CallId, ChannelId
 from telephony.core.permissions import Permission
 from telephony.core.remembered import OpenViolation
@@ -86,14 +87,17 @@ class Agent:
     """READY since their break ended, and to be rung for that as soon as it is possible, before any caller."""
     occupied: datetime | None = None
     """When a channel that is none of a call's was last heard of, or made, at their phone."""
-    after_call: bool = False
-    """They have not been free since the wrap-up of their last call began."""
+    tail: ViolationKind | None = None
+    """What it would be if they were not free soon: LONG_WRAP_UP where they have not been since the wrap-up of their
+    last call began, PHONE_BUSY where they are READY and something is at their phone."""
     violation: OpenViolation | None = None
     """The one that lasts."""
     logged_out: datetime | None = None
     """When they last did so within their shift."""
-    put_out: bool = False
-    """It was a colleague's doing, who took the phone."""
+    left_phone: str = ""
+    """On which they were logged in before that."""
+    put_out: datetime | None = None
+    """When a colleague first took the phone from them in this shift."""
     back_door: datetime | None = None
     """When a pause past us was last seen: one act comes once for each queue."""
     talked: CallId | None = None

@@ -109,12 +109,15 @@ class OpenClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LoggedOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The last that was heard of an operator: they have logged out, not long ago, by their own wish, or `put_out` by a
-    colleague who took the phone."""
+    """An operator has logged out of their `phone`, not long ago, by their own wish, or `put_out` by a colleague who
+    took it."""
 
     login: str
     at: datetime
     put_out: bool = False
+    phone: str = ""
+    last: bool = True
+    """Nothing has been heard of them since. One that is not the last was put out."""
 
 
 class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

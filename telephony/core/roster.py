@@ -52,20 +52,27 @@ def placed(shift: Shift, taken: Set[datetime]) -> dict[datetime, datetime]:
     return used
 
 
+def joined(shifts: Iterable[Shift]) -> list[Shift]:
+    """Shifts of one operator that follow each other without a gap are one to their back: their own and one in which
+    they stand in, say. By login, then in order of time."""
+    found: list[Shift] = []
+    for shift in sorted(shifts, key=lambda shift: (shift.login, shift.begin)):
+        last = found[-1] if found else None
+        if last is not None and last.login == shift.login and shift.begin <= last.end:
+            slots = tuple(sorted((*last.slots, *shift.slots), key=lambda slot: slot.begin))
+            found[-1] = msgspec.structs.replace(last, end=max(last.end, shift.end), slots=slots)
+        else:
+            found.append(shift)
+    return found
+
+
 class Roster:
-    """Shifts by operator, in order of time."""
+    """Shifts by operator, in order of time, joined where there is no gap between them."""
 
     def __init__(self, shifts: Iterable[Shift] = ()) -> None:
         self._by_login: dict[str, list[Shift]] = {}
-        for shift in sorted(shifts, key=lambda shift: shift.begin):
+        for shift in joined(shifts):
             self._by_login.setdefault(shift.login, []).append(shift)
-        self._slots = {
-            login: [slot for one in ordered for slot in one.slots] for login, ordered in self._by_login.items()
-        }
 
     def shifts(self, login: str) -> Sequence[Shift]:
         return self._by_login.get(login, ())
-
-    def slots(self, login: str) -> Sequence[Slot]:
-        """All planned breaks of an operator, in order of time."""
-        return self._slots.get(login, ())

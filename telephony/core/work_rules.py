@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from telephony.core.plan import Plan, Queue, WorkRules
-from telephony.core.roster import Shift, Slot, SlotKind
+from telephony.core.roster import Shift, Slot, SlotKind, joined
 from telephony.core.routing import Requirement
 from telephony.core.staff import Operator
 
@@ -43,20 +43,6 @@ def breaches(plan: Plan, operators: Iterable[Operator], shifts: Sequence[Shift])
 
 
 # --- one shift -----------------------------------------------------------------------------------------------
-
-
-def joined(shifts: Iterable[Shift]) -> list[Shift]:
-    """Shifts of one operator that follow each other without a gap are one to their back: their own and one in which
-    they stand in, say."""
-    found: list[Shift] = []
-    for shift in sorted(shifts, key=lambda shift: (shift.login, shift.begin)):
-        last = found[-1] if found else None
-        if last is not None and last.login == shift.login and shift.begin <= last.end:
-            slots = tuple(sorted((*last.slots, *shift.slots), key=lambda slot: slot.begin))
-            found[-1] = msgspec.structs.replace(last, end=max(last.end, shift.end), slots=slots)
-        else:
-            found.append(shift)
-    return found
 
 
 def shift_breaches(shift: Shift, rules: WorkRules) -> list[Breach]:

@@ -23,7 +23,7 @@ from typing import NamedTuple, Protocol
 
 from telephony.core.break_facts import BreakKind
 from telephony.core.operators import State
-from telephony.core.roster import Shift, placed
+from telephony.core.roster import Shift, joined, placed
 
 ZERO = timedelta()
 WORKING = frozenset({State.READY, State.RINGING, State.TALKING, State.ON_HOLD, State.WRAP_UP})
@@ -151,7 +151,7 @@ def planned_breaks(shifts: Iterable[Shift], permissions: Iterable[Permission]) -
     that. Who is back early has not shortened what was planned."""
     taken = {one.slot: Span(one.begins, one.until) for one in permissions if one.slot is not None}
     found = []
-    for shift in shifts:
+    for shift in joined(shifts):
         took = placed(shift, taken.keys())
         found += [taken[took[slot.begin]] if slot.begin in took else Span(slot.begin, slot.end) for slot in shift.slots]
     return found

@@ -102,14 +102,23 @@ async def open_claims(engine: AsyncEngine) -> tuple[OpenClaim, ...]:
 
 
 async def logged_out(engine: AsyncEngine, since: datetime) -> tuple[LoggedOut, ...]:
-    """Whose last leaving, at or after `since`, was by their own wish, or a colleague's who took their phone. Who is at
-    work again may be among them."""
-    query = sa.select(states.login, states.ended, states.how).where(states.how.is_not(None), states.ended >= since)
-    last = {row["login"]: row for row in sorted(await all_rows(engine, query), key=lambda row: row["ended"])}
+    """Every time, at or after `since`, that a colleague took somebody's phone, and those whose last leaving was by
+    their own wish; in order of time. Who is at work again may be among them."""
+    query = sa.select(states.login, states.phone, states.ended, states.how).where(
+        states.how.is_not(None), states.ended >= since
+    )
+    rows = sorted(await all_rows(engine, query), key=lambda row: row["ended"])
+    last = {row["login"]: row for row in rows}
     return tuple(
-        LoggedOut(login=login, at=row["ended"], put_out=row["how"] == "phone_taken_over")
-        for login, row in last.items()
-        if row["how"] in ("logged_out", "phone_taken_over")
+        LoggedOut(
+            login=row["login"],
+            at=row["ended"],
+            put_out=row["how"] == "phone_taken_over",
+            phone=row["phone"] or "",
+            last=row is last[row["login"]],
+        )
+        for row in rows
+        if row["how"] == "phone_taken_over" or (row["how"] == "logged_out" and row is last[row["login"]])
     )
 
 

@@ -20,7 +20,7 @@ from telephony.core.commands import LogIn
 from telephony.core.fact import Fact
 from telephony.core.facts import AnyFact, OperatorChanged
 from telephony.core.operators import IN_CALL, State
-from telephony.core.roster import Shift, Slot
+from telephony.core.roster import Shift, Slot, joined
 from telephony.testing.break_cap import Cap
 from telephony.testing.breaks_stated import BreaksStated
 from telephony.testing.story import Story
@@ -150,7 +150,7 @@ class BreakPromises:
 
 def _planned(story: Story, login: str, begin: datetime) -> tuple[Shift, Slot]:
     """The planned break of the roster as it is now."""
-    for shift in story.shifts:
+    for shift in joined(story.shifts):
         for slot in shift.slots:
             if (shift.login, slot.begin) == (login, begin):
                 return shift, slot

@@ -96,10 +96,17 @@ def open_operators(log: CallLog) -> tuple[OpenOperator, ...]:
 
 
 def logged_out(log: CallLog) -> tuple[LoggedOut, ...]:
-    """Whose last leaving was by their own wish, or a colleague's who took the phone."""
-    last = {login: intervals[-1] for login, intervals in log.intervals.items()}
+    """Every time that a colleague took somebody's phone, and those whose last leaving was by their own wish."""
     return tuple(
-        LoggedOut(login=login, at=one.ended, put_out=one.how == "phone_taken_over")
-        for login, one in last.items()
-        if one.ended is not None and one.how in ("logged_out", "phone_taken_over")
+        LoggedOut(
+            login=login,
+            at=one.ended,
+            put_out=one.how == "phone_taken_over",
+            phone=one.phone or "",
+            last=one is intervals[-1],
+        )
+        for login, intervals in log.intervals.items()
+        for one in intervals
+        if one.ended is not None
+        and (one.how == "phone_taken_over" or (one.how == "logged_out" and one is intervals[-1]))
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from telephony.core import break_facts as pause
 from telephony.core import events as ev
@@ -140,11 +141,14 @@ async def test_a_start_knows_who_has_logged_out_lately(database_url: str, tmp_pa
         tell(store, *(state(login, 0, "ready", "logged_in") for login in ("long-ago", "lately", "moved", "both")))
         tell(store, state("long-ago", 100, "offline", "logged_out"), state("lately", 200, "offline", "logged_out"))
         tell(store, state("moved", 200, "offline", "other_phone"), state("both", 210, "offline", "logged_out"))
-        tell(store, state("both", 220, "ready", "logged_in"), state("both", 230, "offline", "phone_taken_over"))
+        for second in (220, 240):
+            tell(store, state("both", second, "ready", "logged_in"))
+            tell(store, state("both", second + 10, "offline", "phone_taken_over"))
         await store.durable()
         found = await break_queries.logged_out(store.database.engine, at(150))
-    put_out = LoggedOut(login="both", at=at(230), put_out=True)
-    assert found == (LoggedOut(login="lately", at=at(200)), put_out)
+    put_out = LoggedOut(login="both", at=at(230), put_out=True, phone="p", last=False)
+    again = replace(put_out, at=at(250), last=True)
+    assert found == (LoggedOut(login="lately", at=at(200), phone="p"), put_out, again)
 
 
 async def test_the_time_to_help_and_who_helped_how(database_url: str, tmp_path: Path) -> None:

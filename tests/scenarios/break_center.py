@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from telephony.core.break_facts import BreakAsked, BreakKind, ViolationKind, ViolationSeen
 from telephony.core.commands import GiveOrder
 from telephony.core.plan import BreakRules, Group, Plan
+from telephony.core.roster import Shift
 from telephony.testing.clock import MORNING
 from telephony.testing.people import Operator
 from telephony.testing.story import Story
@@ -27,6 +28,16 @@ def anna_at_work(story: Story, *slots: str) -> Operator:
     """Until the evening; a break at 0:10 unless other slots are given."""
     anna = story.operator("anna", booking=1)
     story.shift("anna", "0:00", "8:00", *(slots or ("0:10-0:25", "2:00-2:15")))
+    anna.logs_in("phone01")
+    return anna
+
+
+def anna_stays_for_boris(story: Story, *slots: str) -> Operator:
+    """She stands in for him right after her own shift, from 1:00 until the evening."""
+    anna = story.operator("anna", booking=1)
+    story.shift("anna", "0:00", "1:00", *slots)
+    (own,) = story.shifts
+    story.correct(own, Shift(login="anna", begin=own.end, end=own.begin + timedelta(hours=8), instead_of="boris"))
     anna.logs_in("phone01")
     return anna
 
@@ -92,4 +103,4 @@ def order(story: Story, by: Operator, *logins: str, at_once: bool = True, minute
     reply = story.asks(
         lambda name: GiveOrder(command=name, by=by.login, logins=logins, until=until, why="training", at_once=at_once)
     )
-    return reply.text or reply.code
+    return reply.text if reply.ok else reply.code

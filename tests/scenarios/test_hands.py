@@ -305,3 +305,17 @@ def test_a_senior_at_whom_a_call_rings_is_told_to_take_it_first(mode: Literal["l
     assert senior.state == "ringing"
     senior.answers()
     assert caller.hears == "senior"
+
+
+def test_a_senior_whose_break_ends_while_they_help_is_on_record_as_helping(
+    story: Story, senior: Operator, anna: Operator, caller: Caller
+) -> None:
+    story.shift("senior", "0:00", "8:00", "0:00-0:15")
+    assert senior.asks_break() == "break-granted"
+    senior.helps("listen", anna.person.extension)
+    story.passes(60)
+    assert senior.state == "break"
+    story.passes(minutes=15)
+    assert (senior.state, senior.interval.reason) == ("talking", "helping")
+    caller.hangs_up()
+    assert senior.state == "ready"

@@ -6,7 +6,7 @@ import pytest
 
 from telephony.testing.people import Operator
 from telephony.testing.story import Story
-from tests.scenarios.break_center import BREAK_PLAN, anna_at_work, anna_waits_for_a_place, it_is
+from tests.scenarios.break_center import BREAK_PLAN, anna_at_work, anna_stays_for_boris, anna_waits_for_a_place, it_is
 from tests.scenarios.small_center import NewStory
 
 
@@ -113,3 +113,15 @@ def test_what_came_due_behind_a_break_that_waited_for_a_place_comes_after_it(
     if restart:
         story.restart_router()
     assert anna.asks_break() == "break-granted"
+
+
+def test_a_break_after_a_call_that_reaches_into_the_next_shift_is_not_lost(story: Story) -> None:
+    """No gap lies between the two: they are one."""
+    anna = anna_stays_for_boris(story, "0:40-0:55")
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:41")
+    assert anna.asks_break() == "break-deferred"
+    it_is(story, "1:02")
+    caller.hangs_up()
+    assert anna.state == "break"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from telephony.core.break_facts import (
+    BreakAsked,
     EmergencyReviewed,
     PermissionGiven,
     Verdict,
     ViolationKind,
 )
-from telephony.core.commands import GiveOrder, ReviewEmergency, WithdrawOrder
+from telephony.core.commands import AnyCommand, GiveOrder, ReviewEmergency, WithdrawOrder
 from telephony.core.effects import Effects
 from telephony.core.events import AnyEvent
 from telephony.testing.people import Caller, Operator
@@ -293,6 +295,31 @@ def test_who_may_order_whom(story: Story) -> None:
     assert order(story, olga) == "refused-nobody"
     assert order(story, olga, "anna", minutes=0) == "refused-order-over"
     assert order(story, sonya, "anna").startswith("r1-")
+
+
+def test_a_refusal_to_a_senior_is_on_record_and_told_in_words(story: Story) -> None:
+    anna, olga = anna_at_work(story), story.operator("olga")
+    until = story.clock.now() + timedelta(minutes=30)
+    asked: list[Callable[[str], AnyCommand]] = [
+        lambda n: GiveOrder(command=n, by=anna.login, logins=("olga",), until=until, why="training"),
+        lambda n: GiveOrder(command=n, by=olga.login, logins=("nobody",), until=until, why="training"),
+        lambda n: WithdrawOrder(command=n, by=olga.login, order="r1-77"),
+        lambda n: ReviewEmergency(command=n, by=olga.login, permission="r1-77", confirmed=True),
+    ]
+    assert [story.asks(one).text for one in asked] == [
+        "refused: only seniors and heads may do this",
+        "refused: nobody has this login",
+        "refused: no order of this name holds",
+        "refused: no emergency of this name waits for its review",
+    ]
+    story.journal.commit()
+    on_record = [(one.login, one.kind, one.door, one.reason, one.permission) for one in story.log.breaks.of(BreakAsked)]
+    assert on_record == [
+        ("anna", MANAGEMENT, "order", "not-allowed", None),
+        ("olga", MANAGEMENT, "order", "unknown-operator", None),
+        ("olga", MANAGEMENT, "withdraw", "no-such-order", None),
+        ("olga", EMERGENCY, "review", "no-such-pause", "r1-77"),
+    ]
 
 
 # -- emergency

@@ -13,6 +13,7 @@ from telephony.core.events import PbxRefused
 from telephony.testing.parts import Channel
 from telephony.testing.people import Caller, Operator
 from telephony.testing.story import Story
+from tests.scenarios.break_center import violations
 from tests.scenarios.small_center import NewStory
 
 
@@ -643,7 +644,9 @@ def test_who_logs_in_on_a_phone_in_a_native_call_is_rung_when_that_has_ended(sto
     channel = in_a_native_call(story, "phone01")
     anna.logs_in("phone01")
     caller = story.calls("1302")
+    story.passes(90)
     assert caller.rung == []
+    assert violations(story, "anna") == [], "they may talk with a caller of the fallback queue"
     story.switch.hang_up(channel)
     story.moment()
     assert anna.rings_for(caller)

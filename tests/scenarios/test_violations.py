@@ -13,7 +13,7 @@ from telephony.core.break_facts import (
     ViolationKind,
     ViolationSeen,
 )
-from telephony.core.commands import ComeBack, TakeBreak
+from telephony.core.commands import ComeBack, TakeBreak, TellState
 from telephony.core.effects import Play
 from telephony.core.events import NativeMemberSeen, NativePauseSeen, RosterChanged
 from telephony.core.facts import Repaired
@@ -25,6 +25,7 @@ from tests.scenarios.break_center import (
     EMERGENCY,
     MANAGEMENT,
     anna_at_work,
+    anna_stays_for_boris,
     it_is,
     last_answer,
     order,
@@ -177,6 +178,15 @@ def test_who_comes_back_for_the_next_shift_has_gone_home_between(story: Story) -
     assert violations(story, "anna") == []
 
 
+def test_who_stands_in_for_a_colleague_at_once_has_not_gone_home_between(story: Story) -> None:
+    anna = anna_stays_for_boris(story)
+    it_is(story, "0:45")
+    anna.logs_out()
+    it_is(story, "1:15")
+    anna.logs_in("phone01")
+    assert violations(story, "anna") == [ViolationKind.RELOGIN]
+
+
 @pytest.mark.parametrize(("seconds", "phone", "seen"), [(30, "phone02", []), (61, "phone01", [ViolationKind.RELOGIN])])
 def test_a_colleague_on_my_phone_is_no_excuse_for_being_away(
     story: Story, seconds: int, phone: str, seen: list[ViolationKind]
@@ -188,6 +198,30 @@ def test_a_colleague_on_my_phone_is_no_excuse_for_being_away(
     story.passes(seconds)
     anna.logs_in(phone)
     assert violations(story, "anna") == seen
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_colleague_on_my_phone_is_an_excuse_once_a_shift_and_only_elsewhere(story: Story, *, restart: bool) -> None:
+    anna, boris = anna_at_work(story), story.operator("boris", booking=1)
+    seen = []
+    for mine, next_one in (("phone01", "phone02"), ("phone02", "phone03"), ("phone03", "phone03")):
+        boris.logs_in(mine)
+        story.passes(20)
+        boris.logs_out()
+        anna.logs_in(next_one)
+        seen.append(len(violations(story, "anna")))
+        if restart:
+            story.restart_router()
+    assert seen == [0, 1, 2]
+
+
+def test_who_sits_down_at_the_phone_that_was_taken_has_been_away(story: Story) -> None:
+    anna, boris = anna_at_work(story), story.operator("boris", booking=1)
+    boris.logs_in("phone01")
+    story.restart_router()
+    story.passes(20)
+    anna.logs_in("phone01")
+    assert violations(story, "anna") == [ViolationKind.RELOGIN]
 
 
 def test_a_call_of_ones_own_that_stretches_the_wrap_up(story: Story) -> None:
@@ -220,6 +254,52 @@ def test_a_phone_off_the_hook_after_the_wrap_up(story: Story) -> None:
     story.moment()
     story.journal.commit()
     assert story.log.breaks.open_violations() == ()
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_codes_one_after_another_keep_a_ready_operator_from_callers(story: Story, *, restart: bool) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    anna.rejects()
+    caller.hangs_up()
+    channel = story.switch.dial_code(anna.phone)
+    story.tell(ComeBack(command="back", phone="phone01", channel=channel.id))
+    assert anna.state == "ready"
+    caller = story.calls("1302")
+    for n in range(20):
+        story.passes(2)
+        following = story.switch.dial_code(anna.phone)
+        story.tell(TellState(command=f"state-{n}", phone="phone01", channel=following.id))
+        story.passes(1)
+        story.switch.hang_up(channel)
+        channel = following
+        if restart and n == 12:
+            story.restart_router()
+    assert lasted(story)[1:] == [("phone_busy", None)]
+    story.switch.hang_up(channel)
+    story.moment()
+    assert caller.hears == "music"
+    assert anna.rings()
+    assert lasted(story)[1:] == [("phone_busy", 1)]
+
+
+def test_a_code_or_two_between_calls_are_none(story: Story) -> None:
+    anna = anna_at_work(story)
+    for _ in range(12):
+        anna.asks_state()
+        story.passes(1)
+    assert violations(story, "anna") == []
+
+
+def test_who_says_at_once_that_they_are_back_and_stays_on_the_line_is_still_after_the_call(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1300")
+    anna.answers()
+    caller.hangs_up()
+    channel = story.switch.dial_code(anna.phone)
+    story.tell(ComeBack(command="c", phone="phone01", channel=channel.id))
+    story.passes(15)
+    assert violations(story, "anna") == [ViolationKind.LONG_WRAP_UP]
 
 
 def test_an_own_call_between_calls_is_none(story: Story) -> None:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from telephony import cli
 from telephony.board import Board
@@ -182,7 +183,8 @@ DAY: list[that.AnyFact] = [
 
 def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
     lapsed = pause.ClaimEnded(claim="11:40", how="lapsed", at=at("11:50"))
-    asyncio.run(put_on_record(recorded / "state", [lapsed, state("offline", "12:00", "logged_out")]))
+    review = replace(asked("11:55", pause.Verdict.REFUSED, "not-allowed"), kind=EMERGENCY, door="review")
+    asyncio.run(put_on_record(recorded / "state", [lapsed, review, state("offline", "12:00", "logged_out")]))
     assert cli.main(["operators", "day", "anna", "--date", "02.03.2026"]) == Exit.OK
     told = capsys.readouterr().out.splitlines()
     assert told[:2] == [
@@ -194,6 +196,7 @@ def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
         "09:15:00 45:00 ready (logged in)",
         "09:30:00 asked for technical by phone: refused (not_in_slot), next break 10:00",
         "11:35:00 asked for technical by phone: refused (already), next break 03.03.2026 10:00",
+        "11:55:00 wanted to review a pause: refused (not-allowed)",
         "10:00:00 asked for technical by phone: granted",
         "10:00:00 15:00 break (technical): permission p1, 10:00-10:15, planned for 10:00",
         "10:30:00 order o1 of head, until 10:45: совещание",
@@ -420,7 +423,7 @@ async def test_a_refusal_is_told_and_is_a_failure(home: Path, capsys: Captured) 
     capsys.readouterr()
     asked = ["breaks", "request", "anna", "technical"]
     for code, text, told in (
-        ("refused-cap", "", "no break: too many are on a break"),
+        ("refused-cap", "", "not done; the service says: refused cap"),
         (
             "refused-cap",
             "too many are on a break; the next one is at 12:00",

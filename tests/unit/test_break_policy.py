@@ -96,10 +96,13 @@ def test_a_shift_holds_its_begin_and_not_its_end(center: Center) -> None:
     assert [shift_at(center, "anna", now) is not None for now in times] == [False, True, True, False, False]
 
 
-def test_of_two_shifts_the_one_counts_that_goes_on(center: Center) -> None:
-    second = Shift(login="anna", begin=TEN, end=TEN + timedelta(hours=2))
-    center.roster = Roster([*center.roster.shifts("anna"), second])
-    assert shift_at(center, "anna", TEN) == second
+@pytest.mark.parametrize(("gap", "begun"), [(timedelta(), EIGHT), (SECOND, TEN + SECOND)])
+def test_shifts_are_one_where_no_gap_lies_between(center: Center, gap: timedelta, begun: datetime) -> None:
+    second = Shift(login="anna", begin=TEN + gap, end=TEN + timedelta(hours=2))
+    center.roster = Roster([second, *center.roster.shifts("anna")])
+    here = shift_at(center, "anna", TEN + MINUTE)
+    assert here is not None
+    assert (here.begin, here.end) == (begun, second.end)
 
 
 def test_a_break_missed_because_of_a_call_is_over_with_the_shift(center: Center) -> None:
