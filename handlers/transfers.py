@@ -98,7 +98,9 @@ def _blind(turn: Turn, call: Call, event: TransferAsked) -> None:
         _to_queue(turn, call, event.channel, target.queue, "blind")
         return
     leg = own_calls.ring_target(turn, call, target, "transfer")
-    assert leg is not None
+    if leg is None:
+        _fail(turn, call, event.channel, "blind", event.number)
+        return
     _let_ring(turn, call, Transfer(event.channel, login, "blind", event.number, leg.channel))
 
 
@@ -129,8 +131,8 @@ def _to_queue(turn: Turn, call: Call, by: ChannelId, queue: Queue, kind: str) ->
     _state(turn, call, call.legs[by].login, kind, queue.name, done=True)
     _report(turn, call, by, "success")
     turn.hang_up(call, by)
-    waiting.enter(turn, call, queue, "transfer")
     _leave_bridge(turn, call)
+    waiting.enter(turn, call, queue, "transfer")
 
 
 def _leave_bridge(turn: Turn, call: Call) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, scripts, violations
+from handlers import agents, own_calls, scripts, violations
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.effects import Continue, CreateLeg, Hold, SetVariables
@@ -50,8 +50,10 @@ def tell_wait(turn: Turn, call: Call, since: datetime) -> None:
 def resume(turn: Turn, call: Call) -> None:
     """The caller may be given to an operator: to one who is free for them where they stand, else where the overflow
     steps already due lead them. Who comes out of a talk, by a transfer that has failed, begins a new wait: the talk
-    was none."""
+    was none. An operator may not wait for themselves."""
     queue = turn.center.queues[call.queue or ""]
+    if own_calls.turned_back(turn, call):
+        return
     if call.talked:
         enter(turn, call, queue, "transfer")
         return

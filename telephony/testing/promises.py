@@ -28,7 +28,13 @@ from telephony.testing import calllog
 from telephony.testing.break_promises import BreakPromises, check_breaks_covered, check_worked_time
 from telephony.testing.record import Truth
 from telephony.testing.story import Handle, Story
-from telephony.testing.waiting_promises import PassedOver, check_offers, is_free, waits
+from telephony.testing.waiting_promises import (
+    PassedOver,
+    check_nobody_waits_for_themselves,
+    check_offers,
+    is_free,
+    waits,
+)
 
 HOME = 130.0
 """Seconds that the evening takes: longer than any wrap-up, prompt, record or pair of audits of a test's plan."""
@@ -50,6 +56,7 @@ class Promises:
     def watch(self, story: Story, event: ev.AnyEvent, effects: Sequence[AnyEffect | AnyFact]) -> None:
         center = story.center
         check_offers(center)
+        check_nobody_waits_for_themselves(center)
         self._passed_over.watch(center, event, effects)
         for effect in effects:
             if isinstance(effect, CreateLeg):

@@ -9,7 +9,7 @@ from telephony.core import events as ev
 from telephony.core.calls import Call
 from telephony.core.center import Center
 from telephony.core.effects import AnyEffect
-from telephony.core.facts import AnyFact, CallQueued, Outcome
+from telephony.core.facts import AnyFact, CallKind, CallQueued, Outcome
 from telephony.core.operators import Agent, State
 from telephony.core.script import Finish
 from telephony.testing.people import Operator
@@ -68,6 +68,20 @@ def check_offers(center: Center) -> None:
         for agent in free:
             taken = may_take(center.plan, agent.person, queue, call.step)
             assert not taken, f"I2: {call.id} waits in {queue.name} while {agent.login} is free"
+
+
+def check_nobody_waits_for_themselves(center: Center) -> None:
+    """No operator stands in a queue that they serve, rung by nobody: unless there is another call on their phone, of a
+    caller or one that we do not know."""
+    for call in center.calls.values() if center.pbx_up else ():
+        agent = center.agents.get(call.origin or "")
+        if agent is None or not agent.at_work or not waits(call):
+            continue
+        queue = center.queues[call.queue or ""]
+        serves = any(may_take(center.plan, agent.person, queue, step) for step in range(len(queue.overflow) + 1))
+        others = [center.channels.get(channel) for channel in agent.channels]
+        excused = any(other is None or other.kind is CallKind.INBOUND for other in others)
+        assert excused or not serves, f"{agent.login} waits in {queue.name}, which they serve"
 
 
 def check_nobody_waits_in_vain(story: Story) -> None:
