@@ -19,7 +19,6 @@ from telephony.core.events import (
     PbxRefused,
 )
 from telephony.core.facts import (
-    AttemptAnswered,
     AttemptEnded,
     AttemptResult,
     CallKind,
@@ -66,7 +65,7 @@ def channel_answered(turn: Turn, event: ChannelAnswered) -> None:
     if call.ended or leg.result is not None:
         turn.hang_up(call, leg.channel)
         return
-    turn.do(AttemptAnswered(call=call.id, n=leg.n, at=turn.now))
+    bridging.answered(turn, call, leg, turn.now)
     bridging.connect(turn, call, leg)
 
 

@@ -7,7 +7,7 @@ from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState
 from telephony.core.effects import Answer
-from telephony.core.facts import AttemptAnswered, AttemptResult, CallBridged, CallKind, Outcome
+from telephony.core.facts import AttemptResult, CallBridged, CallKind, Outcome
 from telephony.core.script import Enqueue, farewell, welcome
 
 
@@ -83,7 +83,7 @@ def _note_leg(turn: Turn, call: Call, leg: Leg, picture: Picture) -> None:
         turn.hang_up(call, leg.channel)
     elif unanswered(leg) and picture.alive[leg.channel].state == "up":
         leg.state = LegState.UP
-        turn.do(AttemptAnswered(call=call.id, n=leg.n, at=picture.answered(leg.channel) or turn.now))
+        bridging.answered(turn, call, leg, picture.answered(leg.channel) or turn.now)
     elif unanswered(leg) and picture.alive[leg.channel].state == "ringing":
         leg.state = LegState.RINGING
 

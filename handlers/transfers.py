@@ -17,7 +17,6 @@ from telephony.core.effects import Dissolve, HangUpReason, Join, ReportTransfer,
 from telephony.core.event import ChannelId
 from telephony.core.events import CallerArrived, TransferAsked
 from telephony.core.facts import (
-    AttemptAnswered,
     AttemptEnded,
     AttemptMade,
     AttemptResult,
@@ -220,7 +219,7 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
     variables = {"GUDOK_CALL": call.id, "GUDOK_ATTEMPT": str(leg.n), "GUDOK_WHY": leg.why}
     turn.do(SetVariables(call=call.id, channel=leg.channel, variables=variables))
     if answered:
-        turn.do(AttemptAnswered(call=call.id, n=leg.n, at=turn.now))
+        bridging.answered(turn, call, leg, turn.now)
         assert call.bridge is not None
         turn.do(Join(call=call.id, bridge=call.bridge, channel=leg.channel, staff=leg.role is Role.OPERATOR))
         call.transfer = transfer

@@ -151,6 +151,48 @@ def test_fewest_calls_survives_the_router(new_story: NewStory) -> None:
     assert boris.rings_for(story.calls("1300"))  # anna has been idle for longer
 
 
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("ringing", [False, True])
+def test_fewest_calls_counts_a_caller_taken_over_from_a_colleague(
+    new_story: NewStory, *, ringing: bool, restart: bool
+) -> None:
+    story = new_story(with_strategy(Strategy.FEWEST_CALLS))
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1300")
+    anna.answers()
+    boris.logs_in("phone02")
+    anna.consults("2002")
+    if ringing:
+        anna.completes_transfer()
+        boris.answers()
+    else:
+        boris.answers()
+        anna.completes_transfer()
+    assert caller.hears == "boris"
+    story.passes(2)
+    caller.hangs_up()
+    if restart:
+        story.restart_router()
+    assert anna.rings_for(story.calls("1300"))  # each has taken one, and anna has been idle for longer
+
+
+@pytest.mark.parametrize("later", [0.0, 0.001, 0.002, 0.003])
+def test_fewest_calls_counts_an_answer_once_where_the_two_must_be_connected_again(story: Story, later: float) -> None:
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1302")
+    with story.at_once():
+        anna.answers()
+        story.passes(later)
+        story.lose_connection()
+    story.passes(1)
+    story.reconnect()
+    story.passes(1)
+    assert caller.hears == "anna"
+    assert story.center.agents["anna"].calls == 1
+
+
 # -- the highest claim
 
 
