@@ -149,10 +149,16 @@ def _leg_gone(turn: Turn, call: Call, leg: Leg, event: ChannelGone, at: datetime
     if agent is not None:
         _note_for_operator(turn, call, leg, agent, result, by_phone=leg.result is None and event.tech_cause >= 400)
     turn.center.forget_channel(call, leg.channel)
-    if not call.ended:
+    offered = call.offer == leg.channel and call.transfer is None
+    if offered:
+        call.offer = None
+        waiting.stand(turn, call)
+    elif not call.ended:
         _call_without(turn, call, leg, result)
     if agent is not None:
         agents.release(turn, agent, leg.channel)
+    if offered and turn.center.matcher.is_waiting(call.id):
+        waiting.resume(turn, call)
 
 
 def _note_for_operator(
@@ -183,10 +189,6 @@ def _call_without(turn: Turn, call: Call, leg: Leg, result: AttemptResult) -> No
     """How a call goes on that has lost this leg."""
     if call.transfer is not None and leg.channel in (call.transfer.leg, call.transfer.by):
         transfers.lost_leg(turn, call, leg.channel)
-    elif call.offer == leg.channel:
-        call.offer = None
-        if call.eligible:
-            waiting.resume(turn, call)
     elif call.kind is CallKind.OWN and call.answered is None and call.bridge is None:
         own_calls.far_end_failed(turn, call, result)
     elif call.bridge is not None and not call.legs:

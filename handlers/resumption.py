@@ -94,8 +94,8 @@ def _cancel(turn: Turn, call: Call, leg: Leg) -> None:
 
 
 def _let_ring(turn: Turn, call: Call, live: list[Leg]) -> None:
-    """One leg goes on ringing; one that never began to, or rings beside it, is given up."""
-    ringing = next((leg for leg in live if leg.state is LegState.RINGING), None)
+    """One leg goes on ringing, or begins to now; one that never began to, or rings beside it, is given up."""
+    ringing = next((leg for leg in live if leg.state is LegState.RINGING or leg.made == turn.now), None)
     for leg in live:
         if leg is not ringing:
             _cancel(turn, call, leg)

@@ -69,10 +69,17 @@ def resume(turn: Turn, call: Call) -> None:
     if agent is not None:
         offer(turn, call, agent)
     else:
-        lane = turn.center.matcher.lane(queue.name, call.step)
-        turn.center.matcher.add_caller(call.id, lane, call.priority, call.arrived)
+        stand(turn, call)
         _set_timer(turn, call, queue)
     hold(turn, call)
+
+
+def stand(turn: Turn, call: Call) -> None:
+    """Among those who wait, where an operator who becomes free finds them: also whoever is about to `resume`, while
+    the operator that rang for them becomes free."""
+    if call.eligible and not call.ended and call.queue is not None:
+        lane = turn.center.matcher.lane(call.queue, call.step)
+        turn.center.matcher.add_caller(call.id, lane, call.priority, call.arrived)
 
 
 def nobody_there(turn: Turn, queue: Queue) -> Farewell | None:

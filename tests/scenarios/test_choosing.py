@@ -365,6 +365,9 @@ def test_while_the_line_is_down_nobody_is_sent_away(story: Story) -> None:
     story.passes(10)
     story.reconnect()
     story.passes(1)
+    assert anna.rings_for(caller)  # that she did not want them was not heard
+    assert caller.rung == ["anna", "anna"]
+    anna.rejects()
     assert boris.rings_for(caller)
 
 
