@@ -13,7 +13,6 @@ from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.effects import Dissolve, HangUp, TakeBack
 from telephony.core.facts import (
-    AttemptAnswered,
     AttemptMade,
     CallKind,
     CallOpened,
@@ -171,16 +170,16 @@ def _adopt_leg(turn: Turn, seen: SeenChannel, picture: Picture, opened: dict[str
     if call is None:
         _hang_up_stray(turn, seen, agent)
         return
-    n, answered = _attempt_of(turn, call, seen, agent, opened[call.id])
+    n, known = _attempt_of(turn, call, seen, agent, opened[call.id])
     queue = center.queues.get(call.queue or "")
     state = {"up": LegState.UP, "ringing": LegState.RINGING, "down": LegState.DIALED}[seen.state]
-    if n and state is LegState.UP and not answered:
-        turn.do(AttemptAnswered(call=call.id, n=n, at=picture.answered(seen.channel) or turn.now))
     role = Role.FAR if seen.variables.get("GUDOK_ROLE") == "far" else Role.OPERATOR
     ring = queue.ring if queue is not None else center.plan.default_ring
     login = None if agent is None else agent.login
     leg = Leg(seen.channel, role, n, ring, seen.created, login, _why(seen), state, queue=call.queue, phone=seen.phone)
     center.add_leg(call, leg)
+    if n and state is LegState.UP and not known:
+        bridging.answered(turn, call, leg, picture.answered(seen.channel) or turn.now)
 
 
 def _attempt_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import announcements, breaks, lamps, orders, slots, violations, waiting
+from handlers import announcements, breaks, lamps, orders, own_calls, slots, violations, waiting
 from handlers.turn import Turn
 from telephony.core.break_facts import ViolationKind
 from telephony.core.effects import MirrorMember, Watch
@@ -113,6 +113,8 @@ def occupy(turn: Turn, agent: Agent, channel: ChannelId, *, watch: bool) -> None
 def release(turn: Turn, agent: Agent, channel: ChannelId) -> None:
     """The PBX has reported one of the operator's channels gone."""
     agent.channels.discard(channel)
+    if agent.channels:
+        own_calls.look_again(turn, agent)
     settle(turn, agent)
 
 

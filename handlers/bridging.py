@@ -10,8 +10,15 @@ from telephony.core.calls import Call, Connecting, Leg, LegState, Role
 from telephony.core.effects import Connect, Dissolve
 from telephony.core.event import ChannelId
 from telephony.core.events import Bridged, PbxRefused
-from telephony.core.facts import AttemptEnded, AttemptResult, CallBridged, CallEnded, CallKind, Outcome
+from telephony.core.facts import AttemptAnswered, AttemptEnded, AttemptResult, CallBridged, CallEnded, CallKind, Outcome
 from telephony.core.operators import State
+
+
+def answered(turn: Turn, call: Call, leg: Leg, at: datetime) -> None:
+    """The leg was picked up, on record: a call more that its operator has taken, unless a colleague's."""
+    turn.do(AttemptAnswered(call=call.id, n=leg.n, at=at))
+    if leg.login is not None:
+        turn.center.agents[leg.login].calls += leg.why != "own"
 
 
 def connect(turn: Turn, call: Call, leg: Leg) -> None:
@@ -30,7 +37,6 @@ def connect(turn: Turn, call: Call, leg: Leg) -> None:
     bridge_with(turn, call, leg)
     if leg.login is not None:
         agent = turn.center.agents[leg.login]
-        agent.calls += leg.why != "own"
         agents.set_state(turn, agent, State.TALKING, call=call.id)
     origin = turn.center.agents[call.origin] if call.origin is not None else None
     if origin is not None and origin.state is not State.BREAK:  # a call of one's own does not end a break

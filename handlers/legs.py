@@ -20,7 +20,6 @@ from telephony.core.events import (
     PbxRefused,
 )
 from telephony.core.facts import (
-    AttemptAnswered,
     AttemptEnded,
     AttemptResult,
     CallKind,
@@ -74,7 +73,7 @@ def channel_answered(turn: Turn, event: ChannelAnswered) -> None:
     if call.ended or leg.result is not None:
         turn.hang_up(call, leg.channel)
         return
-    turn.do(AttemptAnswered(call=call.id, n=leg.n, at=turn.now))
+    bridging.answered(turn, call, leg, turn.now)
     bridging.connect(turn, call, leg)
 
 
@@ -158,10 +157,16 @@ def _leg_gone(turn: Turn, call: Call, leg: Leg, event: ChannelGone, at: datetime
     if agent is not None:
         _note_for_operator(turn, call, leg, agent, result, by_phone=leg.result is None and _answered_itself(event))
     turn.center.forget_channel(call, leg.channel)
-    if not call.ended:
+    offered = call.offer == leg.channel and call.transfer is None
+    if offered:
+        call.offer = None
+        waiting.stand(turn, call)
+    elif not call.ended:
         _call_without(turn, call, leg, result)
     if agent is not None:
         agents.release(turn, agent, leg.channel)
+    if offered and turn.center.matcher.is_waiting(call.id):
+        waiting.resume(turn, call)
 
 
 def _note_for_operator(
@@ -192,10 +197,6 @@ def _call_without(turn: Turn, call: Call, leg: Leg, result: AttemptResult) -> No
     """How a call goes on that has lost this leg."""
     if call.transfer is not None and leg.channel in (call.transfer.leg, call.transfer.by):
         transfers.lost_leg(turn, call, leg.channel)
-    elif call.offer == leg.channel:
-        call.offer = None
-        if call.eligible:
-            waiting.resume(turn, call)
     elif call.kind is CallKind.OWN and call.answered is None and call.bridge is None:
         own_calls.far_end_failed(turn, call, result)
     elif call.bridge is not None and not call.legs:

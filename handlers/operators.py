@@ -73,11 +73,11 @@ def _take_over_calls(turn: Turn, agent: Agent, phone: str) -> list[Call]:
         channel, before = (call.party, call.origin) if leg is None else (leg.channel, leg.login)
         if leg is None:
             call.origin = agent.login
-            own_calls.end_own_wait(turn, call)
         else:
             leg.login = agent.login
         _take_over(turn, agent, channel, turn.center.agents.get(before or ""), watch=False)
     _take_over_natives(turn, agent, phone)
+    own_calls.look_again(turn, agent)
     return [call for call, _ in found]
 
 
@@ -189,6 +189,7 @@ def operators_changed(turn: Turn, event: OperatorsChanged) -> None:
         center.matcher.remove_operator(agent.login)
         center.serve(agent)
         agents.mirror(turn, agent)
+        own_calls.look_again(turn, agent)
         if not agent.channels:
             agents.settle(turn, agent)
 

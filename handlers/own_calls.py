@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from handlers import agents, scripts, slots, violations, waiting
+from handlers import agents, scripts, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.center import Target
@@ -12,8 +12,7 @@ from telephony.core.effects import Answer, CreateLeg, HangUpReason, Ring
 from telephony.core.event import ChannelId
 from telephony.core.events import OwnCallStarted
 from telephony.core.facts import AttemptMade, AttemptResult, CallKind, CallOpened, Outcome
-from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
-from telephony.core.plan import Queue
+from telephony.core.operators import PHONE_LOST, Agent, State
 from telephony.core.script import farewell
 
 REASONS = {
@@ -76,9 +75,6 @@ def _place(turn: Turn, call: Call, target: Target | None) -> None:
     if target is None:
         turn.do(Answer(call=call.id, channel=call.party))
         scripts.run(turn, call, farewell(turn.center.plan.unknown_number, Outcome.UNKNOWN_NUMBER))
-    elif target.queue is not None and _waits_for_themselves(turn, call, target.queue):
-        turn.do(Answer(call=call.id, channel=call.party))
-        scripts.run(turn, call, farewell("own-queue", Outcome.NOT_REACHED))
     elif target.queue is not None:
         turn.do(Answer(call=call.id, channel=call.party))
         waiting.enter(turn, call, target.queue, "arrival")
@@ -88,25 +84,36 @@ def _place(turn: Turn, call: Call, target: Target | None) -> None:
         turn.do(Ring(call=call.id, channel=call.party))
 
 
-def _waits_for_themselves(turn: Turn, call: Call, queue: Queue) -> bool:
-    """Who serves the queue would wait in it, and be rung by nobody: a pause. They may with a caller on hold, to ask a
-    colleague, whoever is free."""
-    agent = turn.center.agents.get(call.origin or "")
-    if agent is None or (agent.state in IN_CALL and slots.with_caller(turn, agent)):
+def turned_back(turn: Turn, call: Call) -> bool:
+    """Who serves the queue would wait in it, and be rung by nobody: a pause. They are told so, and the call ends, for
+    whoever is rung for it too. They may with a caller on hold, to ask a colleague, whoever is free."""
+    center = turn.center
+    agent = center.agents.get(call.origin or "")
+    if agent is None or not center.pbx_up or not _serves(agent, call.queue) or _has_caller(turn, agent):
         return False
-    return any(lane.queue.name == queue.name for lane in agent.lanes)
-
-
-def end_own_wait(turn: Turn, call: Call) -> None:
-    """The same of who dialed first and has logged in then: the wait is over, for whoever is rung for it too."""
-    queue = turn.center.queues.get(call.queue or "")
-    if queue is None or not call.eligible or not _waits_for_themselves(turn, call, queue):
-        return
     waiting.stop_waiting(turn, call)
-    for leg in call.legs.values():
-        leg.result = AttemptResult.CANCELLED
-        turn.hang_up(call, leg.channel)
+    if call.offer is not None:
+        call.legs[call.offer].result = AttemptResult.CANCELLED
+        turn.hang_up(call, call.offer)
     scripts.run(turn, call, farewell("own-queue", Outcome.NOT_REACHED))
+    return True
+
+
+def _serves(agent: Agent, queue: str | None) -> bool:
+    return any(lane.queue.name == queue for lane in agent.lanes)
+
+
+def _has_caller(turn: Turn, agent: Agent) -> bool:
+    """Whether a caller is on their phone; what we do not know there may be one, from the time when we were away."""
+    calls = (turn.center.channels.get(channel) for channel in agent.channels)
+    return any(call is None or call.kind is CallKind.INBOUND for call in calls)
+
+
+def look_again(turn: Turn, agent: Agent) -> None:
+    """The operator serves other queues than before, or there is one call less on their phone: may they still wait?"""
+    calls = (turn.center.channels.get(channel) for channel in sorted(agent.channels))
+    for call in [call for call in calls if call is not None and call.origin == agent.login and call.eligible]:
+        turned_back(turn, call)
 
 
 def can_be_called(turn: Turn, agent: Agent) -> bool:
@@ -116,13 +123,16 @@ def can_be_called(turn: Turn, agent: Agent) -> bool:
 
 
 def ring_target(turn: Turn, call: Call, target: Target, reason: Literal["transfer", "own"]) -> Leg | None:
-    """Ring an operator, a directory entry or an outside number; None when the operator cannot be called now."""
+    """Ring an operator, a directory entry or an outside number; None when the operator cannot be called now, or the
+    entry is the party itself."""
     if target.agent is not None:
         if not can_be_called(turn, target.agent):
             return None
         return waiting.ring(turn, call, target.agent, turn.center.plan.default_ring, reason)
     if target.entry is not None:
         entry = target.entry
+        if entry.phone is not None and entry.phone == call.phone:
+            return None
         return ring_far(turn, call, entry.ring, reason, phone=entry.phone, trunk=entry.trunk, number=entry.dial)
     return ring_far(turn, call, turn.center.plan.default_ring, reason, trunk=target.trunk, number=target.number)
 

@@ -7,7 +7,7 @@ from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState
 from telephony.core.effects import Answer
-from telephony.core.facts import AttemptAnswered, AttemptResult, CallBridged, CallKind, Outcome
+from telephony.core.facts import AttemptResult, CallBridged, CallKind, Outcome
 from telephony.core.script import Enqueue, farewell, welcome
 
 
@@ -83,7 +83,7 @@ def _note_leg(turn: Turn, call: Call, leg: Leg, picture: Picture) -> None:
         turn.hang_up(call, leg.channel)
     elif unanswered(leg) and picture.alive[leg.channel].state == "up":
         leg.state = LegState.UP
-        turn.do(AttemptAnswered(call=call.id, n=leg.n, at=picture.answered(leg.channel) or turn.now))
+        bridging.answered(turn, call, leg, picture.answered(leg.channel) or turn.now)
     elif unanswered(leg) and picture.alive[leg.channel].state == "ringing":
         leg.state = LegState.RINGING
 
@@ -94,8 +94,8 @@ def _cancel(turn: Turn, call: Call, leg: Leg) -> None:
 
 
 def _let_ring(turn: Turn, call: Call, live: list[Leg]) -> None:
-    """One leg goes on ringing; one that never began to, or rings beside it, is given up."""
-    ringing = next((leg for leg in live if leg.state is LegState.RINGING), None)
+    """One leg goes on ringing, or begins to now; one that never began to, or rings beside it, is given up."""
+    ringing = next((leg for leg in live if leg.state is LegState.RINGING or leg.made == turn.now), None)
     for leg in live:
         if leg is not ringing:
             _cancel(turn, call, leg)

@@ -17,7 +17,6 @@ from telephony.core.effects import Dissolve, HangUpReason, Join, ReportTransfer,
 from telephony.core.event import ChannelId
 from telephony.core.events import CallerArrived, TransferAsked
 from telephony.core.facts import (
-    AttemptAnswered,
     AttemptEnded,
     AttemptMade,
     AttemptResult,
@@ -98,7 +97,9 @@ def _blind(turn: Turn, call: Call, event: TransferAsked) -> None:
         _to_queue(turn, call, event.channel, target.queue, "blind")
         return
     leg = own_calls.ring_target(turn, call, target, "transfer")
-    assert leg is not None
+    if leg is None:
+        _fail(turn, call, event.channel, "blind", event.number)
+        return
     _let_ring(turn, call, Transfer(event.channel, login, "blind", event.number, leg.channel))
 
 
@@ -129,8 +130,8 @@ def _to_queue(turn: Turn, call: Call, by: ChannelId, queue: Queue, kind: str) ->
     _state(turn, call, call.legs[by].login, kind, queue.name, done=True)
     _report(turn, call, by, "success")
     turn.hang_up(call, by)
-    waiting.enter(turn, call, queue, "transfer")
     _leave_bridge(turn, call)
+    waiting.enter(turn, call, queue, "transfer")
 
 
 def _leave_bridge(turn: Turn, call: Call) -> None:
@@ -218,7 +219,7 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
     variables = {"GUDOK_CALL": call.id, "GUDOK_ATTEMPT": str(leg.n), "GUDOK_WHY": leg.why}
     turn.do(SetVariables(call=call.id, channel=leg.channel, variables=variables))
     if answered:
-        turn.do(AttemptAnswered(call=call.id, n=leg.n, at=turn.now))
+        bridging.answered(turn, call, leg, turn.now)
         assert call.bridge is not None
         turn.do(Join(call=call.id, bridge=call.bridge, channel=leg.channel, staff=leg.role is Role.OPERATOR))
         call.transfer = transfer

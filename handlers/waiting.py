@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, scripts, violations
+from handlers import agents, own_calls, scripts, violations
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.effects import Continue, CreateLeg, Hold, SetVariables
 from telephony.core.events import Continued, TimerFired
 from telephony.core.facts import AttemptMade, CallQueued, Outcome
 from telephony.core.operators import Agent, State
-from telephony.core.plan import Farewell, Queue
-from telephony.core.routing import Lane, next_step
+from telephony.core.plan import Farewell, Overflow, Queue
+from telephony.core.routing import next_step
 from telephony.core.script import farewell
 
 WAIT_TIMER = "wait:"
@@ -48,9 +48,12 @@ def tell_wait(turn: Turn, call: Call, since: datetime) -> None:
 
 
 def resume(turn: Turn, call: Call) -> None:
-    """The caller may be given to an operator: the overflow steps already due are taken, then a match is tried. Who
-    comes out of a talk, by a transfer that has failed, begins a new wait: the talk was none."""
+    """The caller may be given to an operator: to one who is free for them where they stand, else where the overflow
+    steps already due lead them. Who comes out of a talk, by a transfer that has failed, begins a new wait: the talk
+    was none. An operator may not wait for themselves."""
     queue = turn.center.queues[call.queue or ""]
+    if own_calls.turned_back(turn, call):
+        return
     if call.talked:
         enter(turn, call, queue, "transfer")
         return
@@ -58,16 +61,25 @@ def resume(turn: Turn, call: Call) -> None:
     if (nobody := nobody_there(turn, queue)) is not None:
         send_away(turn, call, nobody.prompt)
         return
-    if _take_due_steps(turn, call, queue):
-        return
-    lane = turn.center.matcher.lane(queue.name, call.step)
-    agent = _choose(turn, call, queue, lane) if turn.center.pbx_up else None
+    agent = _choose(turn, call, queue)
+    while agent is None and (step := _due_step(turn, call, queue)) is not None:
+        if _leaves_by(turn, call, step):
+            return
+        agent = _choose(turn, call, queue)
     if agent is not None:
         offer(turn, call, agent)
     else:
-        turn.center.matcher.add_caller(call.id, lane, call.priority, call.arrived)
+        stand(turn, call)
         _set_timer(turn, call, queue)
     hold(turn, call)
+
+
+def stand(turn: Turn, call: Call) -> None:
+    """Among those who wait, where an operator who becomes free finds them: also whoever is about to `resume`, while
+    the operator that rang for them becomes free."""
+    if call.eligible and not call.ended and call.queue is not None:
+        lane = turn.center.matcher.lane(call.queue, call.step)
+        turn.center.matcher.add_caller(call.id, lane, call.priority, call.arrived)
 
 
 def nobody_there(turn: Turn, queue: Queue) -> Farewell | None:
@@ -85,9 +97,12 @@ def hold(turn: Turn, call: Call) -> None:
         turn.do(Hold(call=call.id, channel=call.party, music=music))
 
 
-def _choose(turn: Turn, call: Call, queue: Queue, lane: Lane) -> Agent | None:
+def _choose(turn: Turn, call: Call, queue: Queue) -> Agent | None:
     """The operator for this caller: the last one they spoke with, if free and recent enough, else the best."""
     center = turn.center
+    if not center.pbx_up:
+        return None
+    lane = center.matcher.lane(queue.name, call.step)
     if queue.sticky and call.caller in center.last_talks:
         login, ended = center.last_talks[call.caller]
         agent = center.agents.get(login)
@@ -179,11 +194,18 @@ def ring(
 # -- time passes
 
 
-def _set_timer(turn: Turn, call: Call, queue: Queue) -> None:
+def _next_step(turn: Turn, call: Call, queue: Queue) -> Overflow:
+    """After the last overflow step comes the longest wait: it sends away."""
     step = next_step(queue, call.step)
-    due = queue.max_wait if step is None else min(step.after, queue.max_wait)
+    if step is not None:
+        return step
+    return Overflow(after=queue.max_wait, hang_up=queue.at_max_wait or Farewell(prompt=turn.center.plan.farewell))
+
+
+def _set_timer(turn: Turn, call: Call, queue: Queue) -> None:
+    due = timedelta(seconds=_next_step(turn, call, queue).after)
     call.timer += 1
-    turn.wake(WAIT_TIMER + call.id, call.timer, timedelta(seconds=due) - call.waited(turn.now))
+    turn.wake(WAIT_TIMER + call.id, call.timer, due - call.waited(turn.now))
 
 
 def wait_over(turn: Turn, event: TimerFired) -> None:
@@ -196,21 +218,23 @@ def wait_over(turn: Turn, event: TimerFired) -> None:
         resume(turn, call)
 
 
-def _take_due_steps(turn: Turn, call: Call, queue: Queue) -> bool:
-    """Go through the steps whose time has come; True when the call has left this queue by one."""
-    waited = call.waited(turn.now).total_seconds()
-    if waited >= queue.max_wait:
-        send_away(turn, call, queue.at_max_wait.prompt if queue.at_max_wait else turn.center.plan.farewell)
-        return True
-    while (step := next_step(queue, call.step)) is not None and waited >= step.after:
+def _due_step(turn: Turn, call: Call, queue: Queue) -> Overflow | None:
+    """The next step, if its time has come. None is taken without the PBX: see `wait_over`."""
+    step = _next_step(turn, call, queue)
+    due = turn.center.pbx_up and call.waited(turn.now) >= timedelta(seconds=step.after)
+    return step if due else None
+
+
+def _leaves_by(turn: Turn, call: Call, step: Overflow) -> bool:
+    """Take the step; True when the call has left this queue by it."""
+    if step.hang_up is not None:
+        send_away(turn, call, step.hang_up.prompt)
+    elif step.to_queue is not None:
+        enter(turn, call, turn.center.queues[step.to_queue], "overflow")
+    else:
         call.step += 1
-        if step.hang_up is not None:
-            send_away(turn, call, step.hang_up.prompt)
-            return True
-        if step.to_queue is not None:
-            enter(turn, call, turn.center.queues[step.to_queue], "overflow")
-            return True
-    return False
+        return False
+    return True
 
 
 def send_away(turn: Turn, call: Call, prompt: str) -> None:

@@ -21,15 +21,20 @@ from telephony.core.calls import Call, LegState
 from telephony.core.center import Center
 from telephony.core.effects import AnyEffect, CreateLeg
 from telephony.core.facts import AnyFact, OperatorChanged, Outcome
-from telephony.core.operators import Agent, State
+from telephony.core.operators import State
 from telephony.core.plan import Queue
 from telephony.core.routing import Matcher, Ranking
 from telephony.testing import calllog
 from telephony.testing.break_promises import BreakPromises, check_breaks_covered, check_worked_time
-from telephony.testing.people import Operator
 from telephony.testing.record import Truth
-from telephony.testing.skills import may_take
 from telephony.testing.story import Handle, Story
+from telephony.testing.waiting_promises import (
+    PassedOver,
+    check_nobody_waits_for_themselves,
+    check_offers,
+    is_free,
+    waits,
+)
 
 HOME = 130.0
 """Seconds that the evening takes: longer than any wrap-up, prompt, record or pair of audits of a test's plan."""
@@ -44,12 +49,15 @@ class Promises:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
         self._breaks = BreakPromises()
+        self._passed_over = PassedOver()
 
     # -- at every event
 
     def watch(self, story: Story, event: ev.AnyEvent, effects: Sequence[AnyEffect | AnyFact]) -> None:
         center = story.center
         check_offers(center)
+        check_nobody_waits_for_themselves(center)
+        self._passed_over.watch(center, event, effects)
         for effect in effects:
             if isinstance(effect, CreateLeg):
                 check_the_phone_is_free(story, effect)
@@ -94,65 +102,6 @@ class Promises:
                 center = Center()
             again = self._handle(center, entry.event, entry.at)
             assert list(again) == list(effects), f"replay differs at {entry.seq}: {entry.event}"
-
-
-# -- I2
-
-
-def is_free(center: Center, agent: Agent) -> bool:
-    return agent.state is State.READY and not agent.channels and agent.phone not in center.unreachable
-
-
-def waits(call: Call) -> bool:
-    """Eligible, and nobody rings for them."""
-    return call.eligible and not call.ended and call.offer is None
-
-
-def check_offers(center: Center) -> None:
-    if not center.pbx_up:
-        return
-    free = [agent for agent in center.agents.values() if is_free(center, agent)]
-    waiting = [call for call in center.calls.values() if waits(call)]
-    for call in waiting:
-        queue = center.queues[call.queue or ""]
-        for agent in free:
-            taken = may_take(center.plan, agent.person, queue, call.step)
-            assert not taken, f"I2: {call.id} waits in {queue.name} while {agent.login} is free"
-
-
-def check_nobody_waits_in_vain(story: Story) -> None:
-    """I2 looked at from outside: nobody hears music while somebody who may take them sits at a silent phone, ready on
-    record. What is under way at the first look has happened at the second."""
-    if _in_vain(story):
-        story.moment()
-        story.passes(0.3)
-        waiting = _in_vain(story)
-        assert not waiting, f"I2: {waiting}"
-
-
-def _in_vain(story: Story) -> list[str]:
-    if not story.life.alive or not story.pbx.connected:
-        return []
-    story.journal.commit()
-    rung = {channel.variables.get("GUDOK_CALL") for channel in story.switch.channels.values()}
-    queues = {queue.name: queue for queue in story.plan.queues}
-    ready = [operator for operator in story.operators.values() if _sits_ready(story, operator)]
-    found = []
-    for caller in story.callers.values():
-        channel = caller.channel
-        queue = queues.get(channel.variables.get("GUDOK_QUEUE", ""))
-        if queue is not None and caller.hears == "music" and channel.id not in rung:
-            able = [operator.login for operator in ready if may_take(story.plan, operator.person, queue, 0)]
-            found += [f"{channel.id} hears music in {queue.name} while {login} is idle" for login in able]
-    return found
-
-
-def _sits_ready(story: Story, operator: Operator) -> bool:
-    intervals = story.log.intervals.get(operator.login)
-    if not intervals or intervals[-1].ended is not None or intervals[-1].state != State.READY:
-        return False
-    phone = story.switch.phones[intervals[-1].phone or ""]
-    return phone.reachable and not phone.channels
 
 
 # -- I3

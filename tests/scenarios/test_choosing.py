@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from handlers import legs
-from telephony.core.plan import Plan, Strategy
+from telephony.core.plan import Farewell, Overflow, Plan, Strategy
 from telephony.testing.people import Operator
 from telephony.testing.story import Story
 from tests.scenarios.small_center import BOOKING, PLAN, NewStory
@@ -151,6 +151,48 @@ def test_fewest_calls_survives_the_router(new_story: NewStory) -> None:
     assert boris.rings_for(story.calls("1300"))  # anna has been idle for longer
 
 
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("ringing", [False, True])
+def test_fewest_calls_counts_a_caller_taken_over_from_a_colleague(
+    new_story: NewStory, *, ringing: bool, restart: bool
+) -> None:
+    story = new_story(with_strategy(Strategy.FEWEST_CALLS))
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1300")
+    anna.answers()
+    boris.logs_in("phone02")
+    anna.consults("2002")
+    if ringing:
+        anna.completes_transfer()
+        boris.answers()
+    else:
+        boris.answers()
+        anna.completes_transfer()
+    assert caller.hears == "boris"
+    story.passes(2)
+    caller.hangs_up()
+    if restart:
+        story.restart_router()
+    assert anna.rings_for(story.calls("1300"))  # each has taken one, and anna has been idle for longer
+
+
+@pytest.mark.parametrize("later", [0.0, 0.001, 0.002, 0.003])
+def test_fewest_calls_counts_an_answer_once_where_the_two_must_be_connected_again(story: Story, later: float) -> None:
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1302")
+    with story.at_once():
+        anna.answers()
+        story.passes(later)
+        story.lose_connection()
+    story.passes(1)
+    story.reconnect()
+    story.passes(1)
+    assert caller.hears == "anna"
+    assert story.center.agents["anna"].calls == 1
+
+
 # -- the highest claim
 
 
@@ -259,6 +301,74 @@ def test_the_longest_wait_counts_anew_in_another_queue(story: Story) -> None:
     assert caller.record.queue == "booking"
     story.passes(120)
     assert caller.hears == "music"
+
+
+def test_whoever_is_free_when_the_time_is_due_takes_the_caller_first(story: Story) -> None:
+    anna, boris = story.operator("anna", paid=1), story.operator("boris", paid=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    first, second = story.calls("1304"), story.calls("1304")
+    anna.answers()
+    boris.answers()
+    caller = story.calls("1304")
+    story.passes(75)
+    first.hangs_up()
+    assert anna.rings_for(caller)
+    second.hangs_up()
+    story.passes(15)
+    assert (anna.state, boris.state) == ("ringing", "ready")
+    story.passes(6)
+    assert boris.rings_for(caller)
+    boris.answers()
+    assert caller.hears == "boris"
+
+
+def test_a_step_that_widens_is_taken_before_the_step_that_sends_away(new_story: NewStory) -> None:
+    widens = Overflow(after=10, require={"children": 1})
+    sends_away = Overflow(after=20, hang_up=Farewell(prompt="too-long"))
+    patient = replace(BOOKING, overflow=(widens, sends_away), ring=30, greeting=None)
+    story = new_story(replace(PLAN, queues=(patient, *PLAN.queues[1:])))
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", children=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    caller = story.calls("1300")
+    story.passes(31)
+    assert boris.rings_for(caller)
+    boris.rejects()
+    assert caller.hears == "prompt"
+
+
+@pytest.mark.parametrize("at_once", [{"max_wait": 0}, {"overflow": (Overflow(after=0, to_queue="paid"),)}])
+def test_nobody_who_can_be_served_at_once_is_sent_on_at_once(new_story: NewStory, at_once: dict[str, object]) -> None:
+    impatient = replace(BOOKING, greeting=None, **at_once)
+    story = new_story(replace(PLAN, queues=(impatient, *PLAN.queues[1:])))
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    first = story.calls("1300")
+    assert anna.rings_for(first)
+    second = story.calls("1300")
+    assert second.hears == "prompt"
+    anna.answers()
+    assert first.hears == "anna"
+
+
+def test_while_the_line_is_down_nobody_is_sent_away(story: Story) -> None:
+    """Nothing could be said to them; and somebody may be free when it is back."""
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    caller = story.calls("1305")
+    story.passes(15)
+    assert anna.rings_for(caller)
+    story.lose_connection()
+    anna.rejects()
+    story.passes(10)
+    story.reconnect()
+    story.passes(1)
+    assert anna.rings_for(caller)  # that she did not want them was not heard
+    assert caller.rung == ["anna", "anna"]
+    anna.rejects()
+    assert boris.rings_for(caller)
 
 
 # -- nobody is there

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from telephony.core.break_facts import HandRaised
 from telephony.core.effects import Connect
 from telephony.core.facts import CallKind
@@ -187,6 +189,23 @@ def test_a_phone_nobody_works_on_may_call_too(story: Story) -> None:
     assert own_call(story).outcome == "answered"
 
 
+def test_a_phone_that_dials_its_own_number_in_the_directory_is_busy(story: Story) -> None:
+    doctor = story.telephone("doctor01")
+    assert doctor.dials("201").gone
+    assert not doctor.rings()
+    assert (own_call(story).outcome, own_call(story).rung) == ("not_reached", [])
+
+
+def test_who_is_handed_to_their_own_number_in_the_directory_stays(story: Story) -> None:
+    anna, _ = two_at_work(story)
+    doctor = story.telephone("doctor01")
+    anna.dials("201")
+    doctor.answers()
+    anna.transfers_to("201")
+    assert not doctor.rings()
+    assert own_call(story).transfers == [("blind", "201", "failed")]
+
+
 def test_who_logs_in_on_a_phone_that_talks_is_busy_until_it_has_ended(story: Story) -> None:
     anna = story.operator("anna", booking=1)
     phone = story.telephone("phone01")
@@ -222,6 +241,85 @@ def test_who_waits_in_a_queue_and_logs_in_to_serve_another_goes_on_waiting(story
     phone.dials("801")
     story.operator("anna", children=3).logs_in("phone01")
     assert phone.hears == "music"
+
+
+def test_who_waits_beside_a_caller_on_hold_is_told_so_when_the_caller_leaves(story: Story) -> None:
+    """From then on it would be a pause."""
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1300")
+    anna.answers()
+    anna.consults("801")
+    assert anna.hears == "music"
+    caller.hangs_up()
+    assert anna.hears == "prompt"
+    story.passes(4)
+    assert own_call(story).outcome == "not_reached"
+    assert anna.state == "wrap_up"
+    story.passes(10)
+    assert anna.rings_for(story.calls("1302"))
+
+
+def test_whoever_rings_for_them_rings_no_more_when_the_caller_leaves(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    caller = story.calls("1302")
+    anna.answers()
+    anna.consults("801")
+    assert boris.rings()
+    caller.hangs_up()
+    assert not boris.rings()
+    assert own_call(story).rung == [("boris", "cancelled")]
+    assert boris.rings_for(story.calls("1302"))
+
+
+def test_who_has_reached_a_colleague_before_the_caller_leaves_talks_on(story: Story) -> None:
+    anna, boris = two_at_work(story)
+    caller = story.calls("1302")
+    anna.answers()
+    anna.consults("801")
+    boris.answers()
+    caller.hangs_up()
+    assert anna.hears == "boris"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_who_falls_back_into_the_queue_that_they_serve_is_told_so(story: Story, *, restart: bool) -> None:
+    """They were reached by it, handed on, and nobody took them."""
+    anna, boris = story.operator("anna", children=3), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    anna.dials("801")
+    boris.answers()
+    anna.transfers_to("201")
+    anna.hangs_up()
+    if restart:
+        story.restart_router()
+    story.passes(25)
+    assert boris.hears == "prompt"
+    story.passes(4)
+    assert boris.rings_for(story.calls("1302"))
+
+
+def test_who_is_handed_to_the_queue_that_they_serve_is_told_so(story: Story) -> None:
+    anna, boris = story.operator("anna", children=3), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    anna.dials("2002")
+    boris.answers()
+    anna.transfers_to("801")
+    assert boris.hears == "prompt"
+    story.passes(4)
+    assert (anna.state, boris.state) == ("ready", "ready")
+
+
+def test_who_is_made_to_serve_the_queue_in_which_they_wait_is_told_so(story: Story) -> None:
+    anna = story.operator("anna", children=3)
+    anna.logs_in("phone01")
+    anna.dials("801")
+    assert anna.hears == "music"
+    story.operator("anna", booking=1)
+    story.moment()
+    assert anna.hears == "prompt"
 
 
 def test_who_logs_in_on_a_specialists_phone_has_the_caller_that_was_handed_over(story: Story) -> None:

@@ -12,16 +12,18 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec.structs import replace
 
 import handlers
 from telephony.core import events as ev
 from telephony.core.commands import ComeBack, LogIn, LogOut
-from telephony.core.plan import Plan
+from telephony.core.plan import Overflow, Plan, Queue
 from telephony.core.staff import Operator
 from telephony.testing.parts import BUSY, DECLINED, Channel, Phone
 from telephony.testing.people import dial_code
-from telephony.testing.promises import Promises, check_nobody_waits_in_vain, state_of
+from telephony.testing.promises import Promises, state_of
 from telephony.testing.story import Story
+from telephony.testing.waiting_promises import check_nobody_waits_in_vain
 from tests.scenarios.small_center import PLAN
 
 for name, examples, steps in (("short", 200, 40), ("long", 3000, 80), ("hunt", 300, 50)):
@@ -43,7 +45,15 @@ pytestmark = pytest.mark.timeout(0 if os.environ.get("HYPOTHESIS_PROFILE") else 
 PHONES = [phone.name for phone in PLAN.phones]
 LOGINS = ["anna", "boris", "vera"]
 SKILLS = [{"booking": 1}, {"booking": 3, "children": 3}, {"results": 1, "paid": 1}, {"senior": 1}, {}]
-NUMBERS = ["1300", "1301", "1302", "1303", "1304", "1305", "1306", "1999"]
+IMPATIENT = Queue(name="impatient", label="Impatient", numbers=("1307",), require={"booking": 1}, max_wait=0)
+PASSES_ON = Queue(
+    name="passes_on",
+    label="Passes on",
+    numbers=("1308",),
+    require={"booking": 3},
+    overflow=(Overflow(after=0, require={"results": 1}), Overflow(after=20, to_queue="paid")),
+)
+NUMBERS = ["1300", "1301", "1302", "1303", "1304", "1305", "1306", "1307", "1308", "1999"]
 INSIDE = ["2001", "2002", "2003", "201", "801", "802", "1304", "777", "234567", "202"]
 OF_PEOPLE = ("emergency_pause", "hand_waits")
 """Alarms that tell what people do, or do not; the others tell of machines."""
@@ -56,7 +66,7 @@ class Center(RuleBasedStateMachine):
     """A center in good order: people do what they like, the machines live."""
 
     story: Story
-    plan = PLAN
+    plan = replace(PLAN, queues=(*PLAN.queues, IMPATIENT, PASSES_ON))
 
     @initialize(seed=st.integers(0, 1000), skills=st.lists(st.sampled_from(SKILLS), min_size=3, max_size=3))
     def opens(self, seed: int, skills: list[dict[str, int]]) -> None:
