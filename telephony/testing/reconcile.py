@@ -25,6 +25,9 @@ TOLERANCE = timedelta(seconds=1)
 CROSSING = timedelta(milliseconds=50)
 """An operator's answer this close to the caller's end, or to our own hanging up, crossed it on the way: the phones
 cannot tell which was first."""
+REPEATED = timedelta(milliseconds=500)
+"""A 200 that has crossed the CANCEL is passed over; the phone repeats it after T1 (RFC 3261, 13.3.1.4), and only then
+the PBX ends what the phone took for a talk (measured)."""
 Outage = tuple[datetime, datetime]
 """From when to when nobody served."""
 
@@ -232,8 +235,8 @@ def _compare_talks(legs: Sequence[PhoneCall], talks: Sequence[LoggedTalk]) -> It
 
 
 def _crossed(leg: PhoneCall) -> bool:
-    """Picked up while we were hanging up."""
-    return leg.answered is not None and leg.ended is not None and leg.ended - leg.answered < CROSSING
+    """Picked up while we were hanging up: the PBX has no answer on record."""
+    return leg.answered is not None and leg.ended is not None and leg.ended - leg.answered < REPEATED + CROSSING
 
 
 def _same_talk(leg: PhoneCall, talk: LoggedTalk) -> bool:

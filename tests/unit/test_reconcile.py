@@ -147,6 +147,13 @@ def test_an_answer_that_crossed_the_callers_end_counts_as_either(day: Day) -> No
     assert day.told() == []
 
 
+@pytest.mark.parametrize(("ended", "told"), [(12.53, []), (12.6, ["talk: the log has no such talk at 101"])])
+def test_an_answer_that_crossed_our_hanging_up_is_no_talk(day: Day, ended: float, told: list[str]) -> None:
+    """The phone has said 200 twice before the PBX ended it."""
+    day.phones.append(phone_call("101", "leg-2", 10, ended, call="talk", answered=at(12)))
+    assert day.told() == told
+
+
 def test_an_answer_well_before_the_callers_end_does_not(day: Day) -> None:
     day.phones.append(phone_call("101", "leg-2", 20, 30.1, call="lost", answered=at(22)))
     assert "lost: outcome: phones answered, PBX not answered, Gudok not answered" in day.told()
