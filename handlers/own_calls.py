@@ -12,7 +12,7 @@ from telephony.core.effects import Answer, CreateLeg, HangUpReason, Ring
 from telephony.core.event import ChannelId
 from telephony.core.events import OwnCallStarted
 from telephony.core.facts import AttemptMade, AttemptResult, CallKind, CallOpened, Outcome
-from telephony.core.operators import PHONE_LOST, Agent, State
+from telephony.core.operators import Agent, State
 from telephony.core.script import farewell
 
 REASONS = {
@@ -62,8 +62,7 @@ def open_call(turn: Turn, channel: ChannelId, phone: str, number: str, reason: s
         if ringing:
             refuse(turn, call, HangUpReason.BUSY)
             return None
-        if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
-            agent.rona = agent.reason  # a call of one's own does not say "I am back"
+        agent.keep_rona()
         if agent.state is State.WRAP_UP and agent.until is not None:
             violations.expect_end(turn, agent, agent.until)
         if agent.state in (State.READY, State.WRAP_UP, State.UNREACHABLE):

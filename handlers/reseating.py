@@ -42,8 +42,7 @@ def settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
     elif agent.state is State.BREAK and call.origin == agent.login:
         return  # a call of one's own does not end a break
     elif agent.state not in IN_CALL:
-        if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
-            agent.rona = agent.reason
+        agent.keep_rona()
         reason = call.own_reason if call.origin == agent.login else ""
         agents.set_state(turn, agent, State.TALKING, reason=reason, call=call.id)
 
@@ -52,8 +51,7 @@ def _settle_native(turn: Turn, agent: Agent, *, own: bool) -> None:
     """They talk in a call that is not ours: one they made themselves (`own`), or that rang at their phone."""
     if agent.state is State.BREAK and own:
         return  # as above
-    if agent.state is State.UNREACHABLE and agent.reason != PHONE_LOST:
-        agent.rona = agent.reason
+    agent.keep_rona()
     if agent.state is not State.TALKING:
         agents.set_state(turn, agent, State.TALKING, reason="native_call")
 
@@ -61,12 +59,12 @@ def _settle_native(turn: Turn, agent: Agent, *, own: bool) -> None:
 def holds_seen(turn: Turn, event: HoldsSeen) -> None:
     """Who has put their caller on hold, or taken them back, while nobody looked. Who holds one and talks with another
     talks."""
-    center = turn.center
+    center, held = turn.center, set(event.channels)
     for agent in center.agents.values():
         calls = {channel: center.channels[channel] for channel in agent.channels if channel in center.channels}
         talks = {channel for channel, call in calls.items() if channel in call.in_bridge}
         if agent.state in IN_CALL and talks:
-            state = State.ON_HOLD if talks <= set(event.channels) else State.TALKING
+            state = State.ON_HOLD if talks <= held else State.TALKING
             if agent.state is not state:
                 agents.set_state(turn, agent, state, reason=agent.reason, call=agent.call)
 

@@ -111,6 +111,11 @@ class Agent:
     def at_work(self) -> bool:
         return self.state is not State.OFFLINE
 
+    def keep_rona(self) -> None:
+        """A call begins that does not say "I am back": what made them UNREACHABLE does so again when it is over."""
+        if self.state is State.UNREACHABLE and self.reason != PHONE_LOST:
+            self.rona = self.reason
+
     @property
     def deferred(self) -> bool:
         """A break begins as soon as the call is over."""
