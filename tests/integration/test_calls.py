@@ -12,6 +12,7 @@ import pytest_asyncio
 from benchmarks.world import World
 from telephony.store.rows import CallRow
 from telephony.testing.phones.baresip import PhoneError
+from telephony.testing.phones.sip import Dialog
 from telephony.testing.phones.softphone import Softphone
 
 CENTER = Path(__file__).parent.parent / "fixtures" / "small_center"
@@ -409,10 +410,8 @@ async def test_without_the_service_colleagues_dial_each_other(world: World, anna
     await world.operator("anna", "ready")
 
 
-@pytest.mark.parametrize("to", ["802", "3002"], ids=["to a queue", "to a colleague"])
-async def test_a_native_talk_that_is_transferred_rings_nobody_past_us(
-    world: World, anna: Softphone, boris: Softphone, caller: Softphone, to: str
-) -> None:
+async def native_talk(world: World, anna: Softphone, caller: Softphone) -> tuple[Dialog, Dialog]:
+    """It began while Gudok was away, which is back now; the caller's side of it, and anna's."""
     await world.committed()
     await world.stop_service()
     call = await caller.dial("1300")
@@ -420,6 +419,14 @@ async def test_a_native_talk_that_is_transferred_rings_nobody_past_us(
     await caller.hears_sound()
     await world.start_service()
     await world.operator("anna", "talking")
+    return call, talk
+
+
+@pytest.mark.parametrize("to", ["802", "3002"], ids=["to a queue", "to a colleague"])
+async def test_a_native_talk_that_is_transferred_rings_nobody_past_us(
+    world: World, anna: Softphone, boris: Softphone, caller: Softphone, to: str
+) -> None:
+    call, talk = await native_talk(world, anna, caller)
     await anna.transfer(to, talk)
     await boris.answer()
     await world.operator("boris", "talking")
@@ -440,13 +447,7 @@ async def test_a_native_talk_that_is_transferred_rings_nobody_past_us(
 async def test_a_specialist_to_whom_a_native_talk_is_transferred_is_rung_by_us(
     world: World, anna: Softphone, doctor: Softphone, caller: Softphone
 ) -> None:
-    await world.committed()
-    await world.stop_service()
-    call = await caller.dial("1300")
-    talk = await anna.answer(within=30)
-    await caller.hears_sound()
-    await world.start_service()
-    await world.operator("anna", "talking")
+    call, talk = await native_talk(world, anna, caller)
     await anna.transfer("201", talk)
     await doctor.reject()
     await anna.answer()  # they wait in the queue that they came from
