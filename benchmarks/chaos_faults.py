@@ -23,6 +23,7 @@ from benchmarks.proxy import Proxy
 from benchmarks.world import World
 from telephony.exits import Exit
 from telephony.store.database import Database
+from telephony.testing.patience import PATIENCE
 
 HANDED_OVER = "callers handed to the fallback queue"
 LOCKED_SECONDS = 30.0
@@ -73,7 +74,7 @@ async def pbx_killed(arena: Arena, times: int) -> Round:
         async with arena.outage("Asterisk killed", fatal=True):
             arena.pbx_died.append(evidence.now())
             await arena.load.cut()
-            await until(partial(not_alive, pid), f"end of Asterisk {pid}", within=5)
+            await until(partial(not_alive, pid), f"end of Asterisk {pid}", within=PATIENCE)
             await asyncio.to_thread(arena.world.pbx.start)
             await arena.world.serving()
             await arena.watcher.again()

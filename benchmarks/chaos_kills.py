@@ -82,7 +82,7 @@ async def _transfer(arena: Arena, caller: Softphone, phones: list[Softphone], wh
     }[when]
     struck = arena.arm("transfer", sees, await arena.router())
     with contextlib.suppress(TimeoutError):  # nobody may be left to answer the REFER
-        await by.transfer(extension_of(to.number), talk)
+        await by.transfer(extension_of(to.number), talk, within=5)
     if when == "answered":
         await to.answer()
     await struck

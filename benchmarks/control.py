@@ -15,6 +15,7 @@ from telephony import wire
 from telephony.board_rows import OperatorRow, Snapshot
 from telephony.core.commands import AnyCommand, LogIn, LogOut
 from telephony.core.effects import Reply
+from telephony.testing.patience import PATIENCE
 
 A = TypeVar("A", wire.StatusAnswer, wire.WatchAnswer, wire.DoAnswer)
 
@@ -56,7 +57,7 @@ class Controlled:
     async def log_out(self, login: str) -> Reply:
         return await self.do(LogOut(command="", login=login))
 
-    async def until(self, holds: Callable[[Snapshot], bool], what: str = "", within: float = 15.0) -> Snapshot:
+    async def until(self, holds: Callable[[Snapshot], bool], what: str = "", within: float = PATIENCE) -> Snapshot:
         """Wait until the center's picture satisfies `holds`, through restarts of the router."""
         async with asyncio.timeout(within) as limit:
             try:
@@ -75,7 +76,7 @@ class Controlled:
                     raise TimeoutError(f"did not come to pass within {within:.0f} s: {what}") from None
                 raise
 
-    async def operator(self, login: str, state: str, within: float = 15.0) -> OperatorRow:
+    async def operator(self, login: str, state: str, within: float = PATIENCE) -> OperatorRow:
         """Wait until the operator is in `state`."""
 
         def holds(picture: Snapshot) -> bool:

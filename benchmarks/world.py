@@ -39,11 +39,11 @@ from telephony.store.migrate import ensure_current
 from telephony.store.operators import import_roster
 from telephony.store.planning import Author, import_shifts
 from telephony.store.rows import AttemptRow, CallRow
+from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.softphone import Softphone
 
 R = TypeVar("R")
 
-START_SECONDS = 20.0
 STOP_SECONDS = 15.0
 
 
@@ -172,7 +172,7 @@ class World(Controlled):
             )
         await self.serving()
 
-    async def serving(self, within: float = START_SECONDS) -> wire.StatusAnswer:
+    async def serving(self, within: float = PATIENCE) -> wire.StatusAnswer:
         """Wait until a router has understood its first picture of the PBX."""
         deadline = time.monotonic() + within
         while True:
@@ -214,7 +214,7 @@ class World(Controlled):
         await self._heard_of(name)
         return phone
 
-    async def _heard_of(self, phone: str, within: float = 5.0) -> None:
+    async def _heard_of(self, phone: str, within: float = PATIENCE) -> None:
         """The PBX tells the phone first. Who logs in there before the router knows is at a lost phone."""
         deadline = time.monotonic() + within
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):

@@ -19,6 +19,7 @@ from telephony.pbx.embedded import EmbeddedPbx
 from telephony.pbx.install import ensure
 from telephony.resources import default_folder
 from telephony.settings import Settings, load
+from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.softphone import Softphone
 
@@ -69,7 +70,7 @@ class Heard:
         self.told.append(message)
         self._more.set()
 
-    async def until(self, kind: type[M], which: Callable[[M], bool] = lambda _: True, within: float = 10.0) -> M:
+    async def until(self, kind: type[M], which: Callable[[M], bool] = lambda _: True, within: float = PATIENCE) -> M:
         """The first of `kind` that was told since the last `until`, or is told within `within` seconds."""
         async with asyncio.timeout(within):
             while True:

@@ -19,6 +19,7 @@ from telephony.store.journal import JournalWriter
 from telephony.store.migrate import ensure_current
 from telephony.store.spool import Spool
 from telephony.store.tables import call_log
+from telephony.testing.patience import PATIENCE
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 Decision = do.AnyEffect | that.AnyFact
@@ -99,7 +100,7 @@ class Alarms:
     def codes(self) -> list[str]:
         return [alarm.code for alarm in self.given]
 
-    async def wait_for(self, code: str, seconds: float = 20) -> None:
+    async def wait_for(self, code: str, seconds: float = PATIENCE) -> None:
         async with asyncio.timeout(seconds):
             await self._event(code).wait()
 
@@ -128,7 +129,7 @@ class Store:
             self.append(event, decisions)
         return self.seq
 
-    async def durable(self, seq: int | None = None, seconds: float = 20) -> None:
+    async def durable(self, seq: int | None = None, seconds: float = PATIENCE) -> None:
         """Until this entry (by default the last) is durable."""
         done = asyncio.Event()
         self.journal.when_durable(self.seq if seq is None else seq, done.set)

@@ -10,6 +10,7 @@ import pytest
 from telephony.pbx.agi import AgiProblem, AgiRequest, Handler, Limits, serve
 from telephony.pbx.ari import AriClient, Message, RequestFailed
 from telephony.pbx.ari.events import StasisStart
+from telephony.testing.patience import PATIENCE
 from tests.integration._bare_pbx import BarePbx, free_port
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
@@ -33,7 +34,7 @@ async def outcome(pbx: BarePbx, port: int) -> tuple[str, str, str]:
         if isinstance(message, StasisStart):
             asked.set_result(message.channel.id)
 
-    async with AriClient(pbx.url, pbx.user, pbx.password, pbx.app, on_message=hear) as ari, asyncio.timeout(10):
+    async with AriClient(pbx.url, pbx.user, pbx.password, pbx.app, on_message=hear) as ari, asyncio.timeout(PATIENCE):
         await ari.channels.originate(
             "Local/park@bare", context="bare", extension="agi", priority=1, variables={"AGI_PORT": str(port)}
         )

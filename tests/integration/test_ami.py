@@ -29,6 +29,7 @@ from telephony.pbx.ami_types import (
     QueueMemberPause,
     QueueMemberRemoved,
 )
+from telephony.testing.patience import PATIENCE
 from tests.integration._bare_pbx import BarePbx
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
@@ -59,7 +60,7 @@ class Story:
 
     async def until(self, kind: type[M], which: Callable[[M], bool] = lambda _: True) -> M:
         """The first message of `kind` that fits, told already or within 15 s."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 for message in self.told:
                     if isinstance(message, kind) and which(message):

@@ -17,6 +17,7 @@ from benchmarks.world import World
 from telephony.core.break_facts import BreakKind
 from telephony.core.commands import ComeBack, TakeBreak
 from telephony.store import break_queries, queries
+from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.softphone import Softphone
 from tests.integration.test_calls import CENTER
 from tests.integration.test_hands import OPERATORS
@@ -71,18 +72,18 @@ async def record_is_read(world: World) -> None:
         known = await queries.cel_position(engine, str(file))
         return 0 if known is None else known.offset
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while await world.read(position) != file.stat().st_size:
             pass  # each look waits for the router
 
 
 async def test_the_phone_rings_says_it_and_hangs_up(world: World, olga: Softphone) -> None:
     await pause(world)
-    call = await olga.ringing(within=5)
+    call = await olga.ringing()
     assert call.record.number == "gudok"
     assert call.record.name == "Перерыв скоро закончится."
     await olga.answer(call)
-    await olga.closed(call, within=6)
+    await olga.closed(call)
     heard = olga.recordings()[-1]
     assert heard.seconds > 0.8
     assert heard.loudness() > 0.01
@@ -94,8 +95,8 @@ async def test_the_phone_rings_says_it_and_hangs_up(world: World, olga: Softphon
 
 async def test_who_does_not_pick_up_is_rung_for_callers_again(world: World, olga: Softphone) -> None:
     await pause(world)
-    call = await olga.ringing(within=5)
-    await olga.closed(call, within=12)
+    call = await olga.ringing()
+    await olga.closed(call)
     await world.operator("olga", "ready")
     caller = await world.caller("79000000101")
     dialed = await caller.dial("1300")
@@ -109,7 +110,7 @@ async def test_who_does_not_pick_up_is_rung_for_callers_again(world: World, olga
 
 async def test_who_comes_back_is_not_told_any_more(world: World, olga: Softphone) -> None:
     await pause(world)
-    call = await olga.ringing(within=5)
+    call = await olga.ringing()
     assert (await world.do(ComeBack(command="", login="olga"))).code == "you-are-ready"
     await olga.closed(call, within=2)
 
@@ -119,10 +120,10 @@ async def test_a_router_that_is_killed_meanwhile_finds_the_phone_busy_and_then_f
 ) -> None:
     before = len(await world.calls())
     await pause(world)
-    call = await olga.ringing(within=5)
+    call = await olga.ringing()
     await world.kill_router(signal.SIGKILL)
     await world.serving()
-    await olga.closed(call, within=12)
+    await olga.closed(call)
     await world.operator("olga", "ready")
     caller = await world.caller("79000000102")
     dialed = await caller.dial("1300")
@@ -139,7 +140,7 @@ async def test_a_phone_that_picks_up_by_itself_does_so(world: World) -> None:
     phone = await world.phone("phone05", picks_up=True)
     assert (await world.log_in("anna", "phone05")).ok
     await pause(world, "anna")
-    await phone.hears_sound(within=8)
+    await phone.hears_sound()
     states = await world.read(queries.states_between)
     assert [row.state for row in states if row.login == "anna"] == ["ready", "break"]
     await world.log_out("anna")
@@ -152,14 +153,14 @@ async def test_at_the_end_too_the_phone_rings_where_configured_and_who_picks_up_
         assert (await world.log_in("olga", "phone01")).ok
         for picks_up in (True, False):
             await pause(world)
-            warning = await phone.ringing(within=5)
+            warning = await phone.ringing()
             await phone.hang_up(warning)
             await phone.closed(warning)
-            call = await phone.ringing(within=12)
+            call = await phone.ringing()
             assert call.record.name == "Перерыв закончился."
             if picks_up:
                 await phone.answer(call)
-            await phone.closed(call, within=12)
+            await phone.closed(call)
             row = await world.operator("olga", "ready" if picks_up else "unreachable")
             assert row.reason == ("break_over" if picks_up else "overrun")
             violations = await world.read(break_queries.violations_between)

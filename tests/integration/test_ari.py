@@ -40,6 +40,7 @@ from telephony.pbx.ari.events import (
     StasisStart,
 )
 from telephony.pbx.ari.listing import check_listing, fetch_listing
+from telephony.testing.patience import PATIENCE
 from tests.integration._bare_pbx import BarePbx, free_port
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
@@ -75,7 +76,7 @@ class Story:
 
     async def until(self, kind: type[M], which: Callable[[M], bool] = lambda _: True) -> M:
         """The first message of `kind` that fits, told already or within 10 s."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 for message in self.told:
                     if isinstance(message, kind) and which(message):

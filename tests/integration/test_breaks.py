@@ -18,6 +18,7 @@ from telephony.pbx.install import ensure
 from telephony.pbx.seats import FAMILY
 from telephony.store import break_queries
 from telephony.store.break_rows import ViolationRow
+from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.lamp_keys import LampKey, LampKeys, watch_lamps
 from telephony.testing.phones.softphone import Softphone
 from tests.integration.test_calls import CENTER
@@ -91,7 +92,7 @@ async def ami(world: World) -> AsyncIterator[Ami]:
     await running
 
 
-async def paused(ami: Ami, phone: str = "phone01", *, within: float = 1.0, until: Callable[[bool], bool]) -> None:
+async def paused(ami: Ami, phone: str = "phone01", *, within: float = PATIENCE, until: Callable[[bool], bool]) -> None:
     """Wait until the phone's memberships in the native queues satisfy this, all of them. The first is Olga's."""
     states: list[bool] = []
     for _ in range(int(within * 50)):
@@ -124,7 +125,7 @@ def no(state: bool) -> bool:
 
 async def dial(phone: Softphone, code: str) -> None:
     call = await phone.dial(code)
-    await phone.closed(call, within=20)
+    await phone.closed(call)
 
 
 async def test_a_planned_break_is_seen_everywhere_and_ends_with_the_code(
@@ -156,7 +157,7 @@ async def test_an_emergency_has_a_reason(world: World, olga: Softphone, ask: boo
     if ask:
         await olga.established(call)
         await olga.send_digits("1", call)
-    await olga.closed(call, within=20)
+    await olga.closed(call)
     row = await world.operator("olga", "break")
     assert row.reason == "emergency"
     await dial(olga, "*13")
@@ -196,7 +197,7 @@ async def test_a_member_to_be_rung_in_calls_is_set_right(world: World, ami: Ami)
     name = AT_BACK_DOORS["inna"]
     async with at_work(world, "inna", name):
         await ami.queue_ring_in_use("gudok-booking", f"PJSIP/{name}", on=True)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not (seen := await back_doors(world, "inna")):  # noqa: ASYNC110  (a database gives no event)
                 await asyncio.sleep(0.1)
         assert [row.detail for row in seen] == ["rung in calls in booking"]
@@ -220,7 +221,7 @@ async def members(ami: Ami, phone: str, until: Callable[[list[Row]], bool], *, w
 
 async def in_a_later_second(ami: Ami, act: Callable[[], Awaitable[object]], after: datetime) -> None:
     """The PBX tells of Olga's pauses in whole seconds: act until it tells of one after that moment."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while True:
             await act()
             rows = [row for row in await ami.queue_members() if row["Interface"] == "PJSIP/phone01"]
@@ -247,8 +248,8 @@ async def test_a_pause_made_while_gudok_was_away_is_undone_when_it_is_back(
     await in_a_later_second(ami, lambda: ami.queue_pause(None, "PJSIP/phone01", paused=True), stopped)
     begun = datetime.now(UTC)
     await world.start_service()
-    await paused(ami, until=no, within=5.0)
-    async with asyncio.timeout(5):
+    await paused(ami, until=no)
+    async with asyncio.timeout(PATIENCE):
         while len(await back_doors(world)) == before:  # noqa: ASYNC110  (a database gives no event)
             await asyncio.sleep(0.1)
     (violation,) = (await back_doors(world))[before:]
@@ -271,7 +272,7 @@ async def test_a_pause_that_came_and_went_while_gudok_was_away_is_on_record_once
 
     await in_a_later_second(ami, come_and_go, stopped)
     await world.start_service()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while len(await back_doors(world)) == before:  # noqa: ASYNC110  (a database gives no event)
             await asyncio.sleep(0.1)
     violation = (await back_doors(world))[-1]
@@ -291,7 +292,7 @@ async def test_a_pause_ended_while_gudok_was_away_is_set_again(world: World, olg
     await world.stop_service()
     await ami.queue_pause(None, "PJSIP/phone01", paused=False)
     await world.start_service()
-    await paused(ami, until=yes, within=5.0)
+    await paused(ami, until=yes)
     assert len(await back_doors(world)) == before + 1
     await dial(olga, "*13")
     await paused(ami, until=no)

@@ -122,7 +122,7 @@ async def test_a_rejected_ring_sends_the_caller_on_and_the_operator_is_not_rung_
     with pytest.raises(TimeoutError):
         await anna.ringing(within=1.0)
     await anna.dial("*13")  # I am back
-    await anna.closed(within=15)
+    await anna.closed()
     await anna.answer()
     await caller.hang_up(call)
     assert (await finished(world)).attempts == 2
@@ -148,7 +148,7 @@ async def test_an_operator_logs_in_and_out_with_codes(world: World) -> None:
     row = await world.operator("anna", "ready")
     assert row.phone == "phone03"
     call = await phone.dial("*12")
-    await phone.closed(call, within=15)
+    await phone.closed(call)
     await world.until(lambda center: all(row.login != "anna" for row in center.operators))
     await _dial_login(phone, "3001", "9999")
     await world.until(lambda center: all(row.login != "anna" for row in center.operators))
@@ -161,7 +161,7 @@ async def _dial_login(phone: Softphone, extension: str, pin: str) -> None:
     await phone.established(call)
     await phone.send_digits(f"{extension}#", call)
     await phone.send_digits(f"{pin}#", call)
-    await phone.closed(call, within=20)
+    await phone.closed(call)
 
 
 async def test_a_blind_transfer_keeps_one_record(
@@ -190,7 +190,7 @@ async def test_a_failed_transfer_brings_the_caller_back(
     await boris.reject()
     assert await anna.transferred(talk) >= 400
     await anna.closed(talk)  # this phone hangs up when its transfer fails: the caller must not pay for that
-    await anna.answer(within=10)  # who hung up first is not always known: then the caller waits two seconds more
+    await anna.answer()  # who hung up first is not always known: then the caller waits two seconds more
     assert call.live
     await caller.hang_up(call)
     row = await finished(world)
@@ -207,7 +207,7 @@ async def test_a_transfer_refused_at_once_brings_the_caller_back(
     await anna.transfer(number, talk)
     assert await anna.transferred(talk) >= 400
     await anna.closed(talk)
-    await anna.answer(within=10)  # who hung up first is not always known: then the caller waits two seconds more
+    await anna.answer()  # who hung up first is not always known: then the caller waits two seconds more
     assert call.live
     await caller.hang_up(call)
     assert (await finished(world)).outcome == "answered"
@@ -317,21 +317,21 @@ async def test_operators_call_each_other_and_the_call_is_on_record(
 
 async def test_a_number_nobody_serves_is_told_so_and_logged(world: World, caller: Softphone) -> None:
     call = await caller.dial("1399")
-    await caller.closed(call, within=20)
+    await caller.closed(call)
     row = await finished(world)
     assert (row.number, row.outcome) == ("1399", "unknown_number")
 
 
 async def test_a_name_dialed_instead_of_a_number_is_told_so_and_logged(world: World, caller: Softphone) -> None:
     call = await caller.dial("operator")
-    await caller.closed(call, within=20)
+    await caller.closed(call)
     row = await finished(world)
     assert (row.number, row.outcome) == ("s", "unknown_number")
 
 
 async def test_nobody_logged_in_is_said_where_the_queue_says_so(world: World, caller: Softphone) -> None:
     call = await caller.dial("1305")
-    await caller.closed(call, within=20)
+    await caller.closed(call)
     assert (await finished(world)).outcome == "sent_away"
 
 
@@ -347,7 +347,7 @@ async def test_a_killed_router_loses_nobody(world: World, anna: Softphone, calle
     assert (await world.status()).pid != before
     assert all(one.live for one in (talk, talking, waits))
     await caller.hang_up(talking)
-    await anna.answer(within=15)  # the caller who waited
+    await anna.answer()  # the caller who waited
     await in_conversation(world)
     await second.hang_up(waits)
     await world.until(lambda center: center.totals.calls == 0)

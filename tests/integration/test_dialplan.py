@@ -19,6 +19,7 @@ from telephony.pbx.ari.events import StasisStart
 from telephony.pbx.embedded import EmbeddedPbx
 from telephony.resources import default_folder
 from telephony.settings import Settings
+from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.softphone import Softphone
 from tests.integration._gudok_pbx import caller, complaints, manager, phone, router, settings_on_free_ports
 
@@ -124,7 +125,7 @@ async def answers_sip(port: int, true_port: int) -> bool:
             "CSeq: 1 OPTIONS\r\nMax-Forwards: 1\r\nContent-Length: 0\r\n\r\n"
         )
         transport.sendto(request.encode(), ("127.0.0.1", to))
-    await asyncio.wait_for(answered, 5)
+    await asyncio.wait_for(answered, PATIENCE)
     transport.close()
     return port in heard
 
@@ -158,7 +159,7 @@ def test_starting_again_is_the_same_process(pbx: EmbeddedPbx) -> None:
 async def test_without_gudok_a_caller_reaches_a_mirrored_operator(pbx: EmbeddedPbx, settings: Settings) -> None:
     async with mirrored(pbx, "booking", "phone01") as operator, caller(settings, OUTSIDE) as outside:
         call = await outside.dial("1300")
-        ringing = await operator.ringing(within=3)
+        ringing = await operator.ringing()
         assert ringing.record.number == OUTSIDE
         await operator.answer()
         await outside.established(call)
@@ -179,7 +180,7 @@ async def test_a_gudok_that_has_just_come_back_is_not_rung_past(pbx: EmbeddedPbx
         pbx.console(f"dialplan set global GUDOK_LOOKED {back}")
         call = await outside.dial("1300")
         await native.until(QueueCallerJoin)
-        await operator.ringing(within=6)
+        await operator.ringing()
         assert time.time() >= back + 3
         assert len(operator.calls) == 1
         await outside.hang_up(call)
@@ -311,7 +312,7 @@ async def test_a_number_nobody_serves_is_told_politely_without_gudok(settings: S
     async with caller(settings, OUTSIDE) as outside:
         call = await outside.dial("1999")
         await outside.established(call)
-        record = await outside.closed(call, within=15)
+        record = await outside.closed(call)
         assert record.ended_by == "peer"
         assert outside.recordings()[-1].loudness() > 0.02, "something was said"
 
@@ -330,7 +331,7 @@ async def test_a_caller_whose_number_nobody_serves_rings_nobody_when_gudok_dies(
         call = await outside.dial("1999")
         await heard.until(StasisStart)
         assert await hand_over(ami) == 1
-        assert (await outside.closed(call, within=15)).ended_by == "peer"
+        assert (await outside.closed(call)).ended_by == "peer"
         assert outside.recordings()[-1].loudness() > 0.02, "something was said"
         assert not [message for message in native.told if isinstance(message, QueueCallerJoin)]
         assert operator.calls == []
@@ -382,7 +383,7 @@ async def log_in(softphone: Softphone, extension: str, pin: str) -> None:
     await softphone.established(call)
     await softphone.send_digits(f"{extension}#")
     await softphone.send_digits(f"{pin}#")
-    await softphone.closed(call, within=20)
+    await softphone.closed(call)
 
 
 async def test_logging_in_asks_gudok_once_and_says_its_answer(pbx: EmbeddedPbx, settings: Settings) -> None:
@@ -414,7 +415,7 @@ async def test_hanging_up_while_gudok_thinks_leaves_no_pin_behind(pbx: EmbeddedP
         await softphone.established()
         await softphone.send_digits("4002#")
         await softphone.send_digits(f"{pin}#")
-        await asyncio.wait_for(asked.wait(), 5)
+        await asyncio.wait_for(asked.wait(), PATIENCE)
         await softphone.hang_up()
     record = (pbx.home / "log" / "cel-custom" / "gudok.csv").read_text(errors="replace")
     assert '"*11"' in record
@@ -439,9 +440,9 @@ async def test_a_gudok_that_never_answers_a_code_is_given_five_seconds(settings:
         call = await softphone.dial("*14")
         await softphone.established(call)
         begun = time.monotonic()
-        await softphone.hears_sound(within=10)
+        await softphone.hears_sound()
         assert time.monotonic() - begun > 4.5
-        await softphone.closed(call, within=15)
+        await softphone.closed(call)
 
 
 async def test_without_gudok_a_colleague_is_reached_where_they_sit(settings: Settings) -> None:
@@ -459,7 +460,7 @@ async def test_without_gudok_a_colleague_is_reached_where_they_sit(settings: Set
         await boris.hang_up()
         wrong = await boris.dial("4005")
         await boris.established(wrong)
-        await boris.closed(wrong, within=15)
+        await boris.closed(wrong)
         assert len(anna.calls) == 1, "she left 4005 when she took 4015"
         await ami.database_delete("gudok/extension", "4015")
         assert await ami.database("gudok/extension") == {}

@@ -141,7 +141,7 @@ async def test_a_senior_listens_whispers_and_joins(
 ) -> None:
     await olga.hold(talk)
     code = await olga.dial("*24")
-    await olga.closed(code, within=15)
+    await olga.closed(code)
     await olga.resume(talk)
     await keys.shows("hand-3002", "blinking")
     helping = await anna.dial("*25")
@@ -190,7 +190,7 @@ async def test_a_killed_router_leaves_the_conversation_alone(
     await hears(caller, OLGA, ANNA)
     await world.committed()
     await world.kill_router(signal.SIGKILL)
-    await anna.closed(helping, within=20)
+    await anna.closed(helping)
     await hears(caller, OLGA)
     assert talk.live
     await olga.send_digits("**", talk)
@@ -201,7 +201,7 @@ async def test_whom_nobody_needs_and_who_may_not_help_is_told_so(world: World, a
     phone = await world.phone("phone03")
     for dialing in (phone, anna):
         call = await dialing.dial("*25")
-        await dialing.closed(call, within=15)
+        await dialing.closed(call)
         spoken = max(dialing.recordings(), key=lambda heard: heard.seconds)
         assert spoken.loudness() > 0.01
 
@@ -236,10 +236,10 @@ async def test_an_outcome_is_dialed_after_the_talk(world: World, olga: Softphone
     await olga.hang_up(talk)
     await finished(world)
     call = await olga.dial("*281")
-    await olga.closed(call, within=15)
+    await olga.closed(call)
     asked = await olga.dial("*28")
     await olga.established(asked)
     await olga.send_digits("2#", asked)
-    await olga.closed(asked, within=15)
+    await olga.closed(asked)
     reply = await world.do(GiveOutcome(command="", login="olga", digits="7"))
     assert reply.code == "outcome-unknown"

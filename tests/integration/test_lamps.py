@@ -14,6 +14,7 @@ from benchmarks.chaos_arena import not_alive
 from benchmarks.polling import until
 from benchmarks.world import World, to_the_end
 from telephony.pbx.install import ensure
+from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.lamp_keys import LampKey, LampKeys, watch_lamps
 from tests.integration.test_calls import CENTER
@@ -92,9 +93,9 @@ async def test_a_killed_asterisk_shows_them_again(world: World) -> None:
         pid = world.pbx.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        await until(partial(not_alive, pid), f"end of Asterisk {pid}", within=5)
+        await until(partial(not_alive, pid), f"end of Asterisk {pid}", within=PATIENCE)
     await to_the_end(world.pbx.start)
     await world.serving()
     async with await watch(world, "login-3002") as keys:
-        await keys.shows("login-3002", "on", within=10)
+        await keys.shows("login-3002", "on")
     await world.log_out("anna")

@@ -13,6 +13,7 @@ from telephony.core.events import CallRecorded
 from telephony.pbx.cel import CelReader, sip_call_ids
 from telephony.pbx.install import ensure
 from telephony.pbx.programs.program import Program
+from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.load import CallerPlan, OperatorPlan, start_callers, start_operators
 from telephony.testing.phones.marks import overlaps
@@ -199,7 +200,7 @@ async def test_operators_answer_refuse_or_let_it_ring(pbx: Switchboard, programs
         await start_callers(sipp, plans, pbx.server, per_second=20, seconds=20) as callers,
     ):
         await callers.wait(20)
-        await desk.idle(5)
+        await desk.idle(PATIENCE)
         heard = {call.number: call for call in callers.calls()}
         seen = {call.phone: call for call in desk.calls()}
         assert callers.complaints() == desk.complaints() == ""
@@ -228,7 +229,7 @@ async def test_an_operator_who_never_answers_is_cancelled(pbx: Switchboard, prog
         call = await anna.dial("111")
         await anna.rings(call)
         await anna.hang_up(call)
-        await desk.idle(5)
+        await desk.idle(PATIENCE)
         [missed] = desk.calls()
         assert (missed.answered, missed.ended_by, missed.code) == (None, "peer", 487)
 
@@ -245,11 +246,11 @@ async def test_phones_and_the_pbx_record_agree_on_every_queued_call(
     async with await start_operators(sipp, crowd, pbx.server, seconds=40) as desk:
         async with await start_callers(sipp, plans, pbx.server, per_second=6, seconds=40) as callers:
             await callers.wait(40)
-            await desk.idle(5)
+            await desk.idle(PATIENCE)
             seen = [*callers.calls(), *desk.calls()]
         gaps = desk.gaps()
     recorded: list[CallRecorded] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         async for batch in reader.follow(0.05):
             recorded += batch
             if len(recorded) == len(plans):

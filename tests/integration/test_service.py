@@ -29,6 +29,7 @@ from telephony.pbx.embedded import EmbeddedPbx
 from telephony.resources import default_folder
 from telephony.settings import Settings
 from telephony.store.database import Database
+from telephony.testing.patience import PATIENCE
 from tests.integration._gudok_pbx import caller, manager, phone, settings_on_free_ports
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
@@ -78,7 +79,7 @@ class Gudok:
         """The next line of the service's log that tells of `event`."""
         assert self.process is not None
         assert self.process.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while line := await self.process.stderr.readline():
                 print(line.decode(), end="")  # shown by pytest when the test fails
                 entry = json.loads(line) if line.startswith(b"{") else {"event": line.decode()}
@@ -128,7 +129,7 @@ async def staffed(gudok: Gudok, tmp_path: Path) -> Gudok:
 
 async def until_logged(gudok: Gudok, count: int) -> list[dict[str, Any]]:
     """The calls of the call log once `count` of them have ended."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             calls = await gudok.calls()
             if sum(call["ended"] is not None for call in calls) >= count:
@@ -298,7 +299,7 @@ async def test_killed_router_talks_go_on_and_waiting_callers_are_served(staffed:
         await anna.hears_sound()
         await talking.hang_up()
         await anna.closed(first)
-        await anna.answer(within=20)
+        await anna.answer()
         await waiting.hears_sound()
         await anna.hang_up()
         await waiting.closed()

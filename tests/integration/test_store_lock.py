@@ -14,6 +14,7 @@ import pytest
 from telephony.store.database import Database
 from telephony.store.lock import LockedError, hold
 from telephony.store.migrate import ensure_current
+from telephony.testing.patience import PATIENCE
 from tests.integration._store import answered_call, opened
 from tests.integration.postgres import PostgresServer
 
@@ -46,7 +47,7 @@ async def test_the_second_router_is_told_who_is_there(database_url: str) -> None
     first.send_signal(signal.SIGKILL)
     await first.wait()
     # A server may take a moment to notice that its client is gone.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 async with hold(database):

@@ -19,6 +19,7 @@ from telephony.store import queries
 from telephony.store.calllog import Line
 from telephony.store.reader import read_journal, read_lines
 from telephony.store.spool import Spool
+from telephony.testing.patience import PATIENCE
 from tests.integration._store import Store, answered_call, opened, read_log
 from tests.integration.postgres import PostgresServer
 
@@ -145,7 +146,7 @@ async def test_with_nowhere_to_write_entries_wait_in_memory(url: str, tmp_path: 
             await store.alarms.wait_for("journal_not_durable")
             assert not answered.is_set()
             await store.alarms.wait_for("journal_spooling")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await answered.wait()
         await store.alarms.wait_for("journal_back")
         assert await seqs(store) == list(range(1, 7))

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.sip import SipMessage, TraceReader
 
 _LONGEST_FOLDER = 127 - len("/dump-2000-01-01-00-00-00-enc.wav")
@@ -93,6 +94,7 @@ class Baresip:
         self._tokens = itertools.count(1)
         self._answers: dict[str, asyncio.Future[str]] = {}
         self._writer: asyncio.StreamWriter | None = None
+        self._deaf = ""  # why it takes no more commands
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -140,7 +142,7 @@ class Baresip:
         assert self._process.stdout is not None
         said = b""
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while b"baresip is ready" not in said:
                     line = await self._process.stdout.readline()
                     said += line
@@ -165,7 +167,7 @@ class Baresip:
 
     async def _read_answers(self, reader: asyncio.StreamReader) -> None:
         """Netstrings of JSON. Events come here too: the trace says the same and more, so they are passed over."""
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        try:
             while True:
                 length = int((await reader.readuntil(b":"))[:-1])
                 message: dict[str, Any] = msgspec.json.decode((await reader.readexactly(length + 1))[:-1])
@@ -176,14 +178,21 @@ class Baresip:
                     future.set_result(message["data"])
                 else:
                     future.set_exception(PhoneError(message["data"].strip()))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self._deaf = "baresip has ended"
+        except (ValueError, KeyError, asyncio.LimitOverrunError) as error:
+            self._deaf = f"baresip's answers cannot be read: {error!r}"
         for future in self._answers.values():
             if not future.done():
-                future.set_exception(PhoneError("baresip has ended"))
+                future.set_exception(PhoneError(self._deaf))
 
-    async def command(self, name: str, parameters: str = "", within: float = 5.0) -> str:
-        """Run a long command of baresip's menu; gives what it printed. Raises PhoneError, TimeoutError."""
+    async def command(self, name: str, parameters: str = "", within: float = PATIENCE) -> str:
+        """Run a long command of baresip's menu; gives what it printed. Raises PhoneError when it is refused, and
+        TimeoutError, with the last that the program said, when there is no answer."""
         if self._writer is None or self._process.returncode is not None:
             raise PhoneError("baresip is not running")
+        if self._deaf:
+            raise PhoneError(self._deaf)
         token = str(next(self._tokens))
         request = {"command": name, "token": token} | ({"params": parameters} if parameters else {})
         payload = msgspec.json.encode(request)
@@ -191,6 +200,9 @@ class Baresip:
         try:
             self._writer.write(b"%d:%b," % (len(payload), payload))
             return await asyncio.wait_for(future, within)
+        except TimeoutError:
+            said = (self.folder / "log").read_text(errors="replace")[-1000:]
+            raise TimeoutError(f"baresip did not answer {name!r} within {within:.0f} s, and said: {said}") from None
         finally:
             self._answers.pop(token, None)
 

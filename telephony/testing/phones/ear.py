@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.sound import Recording
 
 
@@ -27,7 +28,7 @@ class Ear:
         log = (self.folder / "log").read_text(errors="replace")
         return "".join(re.findall(r"received in-band DTMF event: '(.)' \(end=0\)", log))
 
-    async def hears_keys(self, keys: str, within: float = 3.0) -> None:
+    async def hears_keys(self, keys: str, within: float = PATIENCE) -> None:
         """Wait until exactly these have come in."""
         for _ in range(int(within * 20)):
             if self.keys_heard() == keys:
@@ -35,15 +36,15 @@ class Ear:
             await asyncio.sleep(0.05)  # a log gives no event
         raise TimeoutError(f"phone {self.number}: heard the keys {self.keys_heard()!r}, not {keys!r}")
 
-    async def hears_tone(self, hertz: int, within: float = 5.0) -> None:
+    async def hears_tone(self, hertz: int, within: float = PATIENCE) -> None:
         """Wait until the next half second received is that pure tone: the phone that sends it is on the line."""
         await self._hears(lambda part: part.seconds >= 0.4 and part.tone(hertz) > 0.8, f"a tone of {hertz} Hz", within)
 
-    async def hears_silence(self, within: float = 5.0) -> None:
+    async def hears_silence(self, within: float = PATIENCE) -> None:
         """Wait for half a second in which nothing comes, or nothing loud."""
         await self._hears(lambda part: part.loudness() < 0.003, "silence", within)
 
-    async def hears_sound(self, within: float = 5.0) -> None:
+    async def hears_sound(self, within: float = PATIENCE) -> None:
         """Music, speech or a tone."""
         await self._hears(lambda part: part.seconds >= 0.4 and part.loudness() > 0.01, "any sound", within)
 

@@ -13,6 +13,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.baresip import PhoneError, Program
 from telephony.testing.phones.load import Crowd, Server, start_crowd
 
@@ -44,7 +45,7 @@ class LampKeys:
         """Lamps that the PBX does not have."""
         return [mark.number for mark in self._crowd.marks() if mark.what.startswith("refused-")]
 
-    async def shows(self, lamp: str, state: State, within: float = 5.0) -> float:
+    async def shows(self, lamp: str, state: State, within: float = PATIENCE) -> float:
         """Wait until the lamp shows `state`; since when. A log gives no event: it is looked at fifty times a second."""
         for _ in range(int(within * 50)):
             told = self.told(lamp)

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
+from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.baresip import Baresip, PhoneError, Program
 from telephony.testing.phones.ear import Ear
 from telephony.testing.phones.sip import Dialog, PhoneCall, SipMessage
@@ -132,7 +133,7 @@ class Softphone(Ear):
 
     # --- registration -----------------------------------------------------------------------------------------
 
-    async def register(self, within: float = 5.0, expires: int = 120) -> None:
+    async def register(self, within: float = PATIENCE, expires: int = 120) -> None:
         """Register for `expires` seconds, renewed by the phone. Raises PhoneError when the PBX refuses."""
         await self._use_account(expires)
         await self._until(lambda: self._registered or self._register_code >= 300, "registration", within)
@@ -152,14 +153,14 @@ class Softphone(Ear):
             + (";sip_autoanswer=yes" if self._picks_up else ""),
         )
 
-    async def unregister(self, within: float = 5.0) -> None:
+    async def unregister(self, within: float = PATIENCE) -> None:
         """Take the phone off the PBX; its calls are cut."""
         await self._baresip.command("uadel", f"sip:{self.number}@{self._server}")
         await self._until(lambda: not self._registered, "unregistration", within)
 
     # --- calls ------------------------------------------------------------------------------------------------
 
-    async def dial(self, number: str, within: float = 5.0) -> Dialog:
+    async def dial(self, number: str, within: float = PATIENCE) -> Dialog:
         """Send an INVITE; returns once it is on the wire. A call in progress goes on hold when the new one is
         established, where it was not before."""
         before = len(self.dialogs)
@@ -170,19 +171,19 @@ class Softphone(Ear):
     def _placed(self, since: int) -> list[Dialog]:
         return [dialog for dialog in self.dialogs[since:] if dialog.record.direction == "out"]
 
-    async def ringing(self, within: float = 10.0) -> Dialog:
+    async def ringing(self, within: float = PATIENCE) -> Dialog:
         """Wait for an incoming call that is neither answered nor over. Left alone, the phone just rings on."""
         await self._until(lambda: any(d.waiting for d in self.dialogs), "incoming call", within)
         return next(d for d in self.dialogs if d.waiting)
 
-    async def rings(self, call: Dialog | None = None, within: float = 10.0) -> Dialog:
+    async def rings(self, call: Dialog | None = None, within: float = PATIENCE) -> Dialog:
         """Wait until the far end of an outgoing call rings (180 or 183)."""
         call = call or self._newest()
         record = call.record
         await self._until(lambda: record.rang is not None or not call.live, "ringing at the far end", within)
         return call
 
-    async def established(self, call: Dialog | None = None, within: float = 10.0) -> Dialog:
+    async def established(self, call: Dialog | None = None, within: float = PATIENCE) -> Dialog:
         """Wait until the call is answered; PhoneError with the status when it is refused instead."""
         call = call or self._newest()
         record = call.record
@@ -191,23 +192,23 @@ class Softphone(Ear):
             raise PhoneError(f"phone {self.number}: call refused with {record.code}")
         return call
 
-    async def closed(self, call: Dialog | None = None, within: float = 10.0) -> PhoneCall:
+    async def closed(self, call: Dialog | None = None, within: float = PATIENCE) -> PhoneCall:
         """Wait for the end of the call, whoever ends it; its record."""
         call = call or self._newest()
         await self._until(lambda: not call.live, "end of the call", within)
         return call.record
 
-    async def answer(self, call: Dialog | None = None, within: float = 5.0) -> Dialog:
+    async def answer(self, call: Dialog | None = None, within: float = PATIENCE) -> Dialog:
         call = call or await self.ringing(within)
         await self._baresip.command("accept", call.record.sip_call_id)
         return await self.established(call, within)
 
-    async def reject(self, call: Dialog | None = None, within: float = 5.0) -> PhoneCall:
+    async def reject(self, call: Dialog | None = None, within: float = PATIENCE) -> PhoneCall:
         """Refuse with 486, the only refusal that baresip 1.1 knows; other codes: the operators of `load`."""
         call = call or await self.ringing(within)
         return await self.hang_up(call, within)
 
-    async def hang_up(self, call: Dialog | None = None, within: float = 5.0) -> PhoneCall:
+    async def hang_up(self, call: Dialog | None = None, within: float = PATIENCE) -> PhoneCall:
         """BYE, CANCEL or 486, whatever the state of the call asks for."""
         call = call or self._newest()
         try:
@@ -218,10 +219,10 @@ class Softphone(Ear):
             # The other side was quicker; its BYE is in the trace, or about to be.
         return await self.closed(call, within)
 
-    async def hold(self, call: Dialog | None = None, within: float = 5.0) -> None:
+    async def hold(self, call: Dialog | None = None, within: float = PATIENCE) -> None:
         await self._change_media("hold", call, within)
 
-    async def resume(self, call: Dialog | None = None, within: float = 5.0) -> None:
+    async def resume(self, call: Dialog | None = None, within: float = PATIENCE) -> None:
         await self._change_media("resume", call, within)
 
     async def _change_media(self, command: str, call: Dialog | None, within: float) -> None:
@@ -245,11 +246,11 @@ class Softphone(Ear):
 
     # --- transfers --------------------------------------------------------------------------------------------
 
-    async def transfer(self, number: str, call: Dialog | None = None, within: float = 5.0) -> int:
+    async def transfer(self, number: str, call: Dialog | None = None, within: float = PATIENCE) -> int:
         """Blind: REFER the call to `number`. Returns the PBX's answer to the REFER (202, or a refusal)."""
         return await self._refer(f"sip:{number}@{self._server}", call or self._newest(), within)
 
-    async def transfer_to(self, consultation: Dialog, call: Dialog, within: float = 5.0) -> int:
+    async def transfer_to(self, consultation: Dialog, call: Dialog, within: float = PATIENCE) -> int:
         """Attended: REFER `call` to the far end of `consultation` (Replaces). Returns the PBX's answer."""
         replaces = quote(
             f"{consultation.record.sip_call_id};to-tag={consultation.remote_tag};from-tag={consultation.local_tag}",
