@@ -23,15 +23,13 @@ from tests.integration.test_hands import OPERATORS
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
-BREAK, WARNING = 9, 8
-"""Seconds: an emergency pause, and how long before its end the operator is told."""
 
-
-def configured(folder: Path, at_end: str) -> Path:
-    """Phone 5 picks up by itself."""
+def configured(folder: Path, at_end: str, *, lasts: int, warning: int) -> Path:
+    """Phone 5 picks up by itself; an emergency pause `lasts` so many seconds, and so long before its end the operator
+    is told."""
     config = folder / "config"
     shutil.copytree(CENTER, config)
-    rules = f"  emergency: {BREAK}\n  warning: {WARNING}\n  at_end: {at_end}\n"
+    rules = f"  emergency: {lasts}\n  warning: {warning}\n  at_end: {at_end}\n"
     for name, before, after in (
         ("breaks.yaml", "  emergency: 60\n", rules),
         ("pbx.yaml", "  phone01..phone65: {}", "  phone01..phone04: {}\n  phone05: {auto_answer: true}"),
@@ -44,7 +42,8 @@ def configured(folder: Path, at_end: str) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with World.of(configured(tmp_path_factory.mktemp("center"), "return"), OPERATORS) as world:
+    config = configured(tmp_path_factory.mktemp("center"), "return", lasts=6, warning=5)
+    async with World.of(config, OPERATORS) as world:
         yield world
 
 
@@ -147,7 +146,7 @@ async def test_a_phone_that_picks_up_by_itself_does_so(world: World) -> None:
 
 async def test_at_the_end_too_the_phone_rings_where_configured_and_who_picks_up_is_back(tmp_path: Path) -> None:
     """Who does not is overrunning, until they say that they are back."""
-    async with World.of(configured(tmp_path, "overrun"), OPERATORS) as world:
+    async with World.of(configured(tmp_path, "overrun", lasts=3, warning=2), OPERATORS) as world:
         phone = await world.phone("phone01")
         assert (await world.log_in("olga", "phone01")).ok
         for picks_up in (True, False):
