@@ -126,6 +126,13 @@ async def staffed(gudok: Gudok, tmp_path: Path) -> Gudok:
     return gudok
 
 
+def own_config(gudok: Gudok, folder: Path) -> Path:
+    """A copy of the configuration in `folder`, which the service will run with."""
+    config = shutil.copytree(default_folder("config"), folder / "config")
+    gudok.env["GUDOK_CONFIG"] = str(config)
+    return config
+
+
 async def until_logged(gudok: Gudok, count: int) -> list[dict[str, Any]]:
     """The calls of the call log once `count` of them have ended."""
     async with asyncio.timeout(10):
@@ -279,8 +286,10 @@ async def test_a_break_given_while_the_database_is_locked_outlives_the_router(st
             assert await anna() == before
 
 
-async def test_killed_router_talks_go_on_and_waiting_callers_are_served(staffed: Gudok) -> None:
+async def test_killed_router_talks_go_on_and_waiting_callers_are_served(staffed: Gudok, tmp_path: Path) -> None:
     settings = staffed.settings
+    queues = own_config(staffed, tmp_path) / "queues.yaml"
+    queues.write_text(queues.read_text("utf-8").replace("wrap_up: 10\n", "wrap_up: 1\n"), "utf-8")
     async with (
         staffed.running(),
         phone(settings, "phone01") as anna,
@@ -459,10 +468,7 @@ async def test_a_configuration_saved_half_done_is_waited_out_when_the_router_fal
     staffed: Gudok, tmp_path: Path
 ) -> None:
     settings = staffed.settings
-    config = tmp_path / "config"
-    shutil.copytree(default_folder("config"), config)
-    staffed.env["GUDOK_CONFIG"] = str(config)
-    queues = config / "queues.yaml"
+    queues = own_config(staffed, tmp_path) / "queues.yaml"
     whole = queues.read_text("utf-8")
     async with staffed.running(), phone(settings, "phone01") as anna, caller(settings, OUTSIDE) as outside:
         queues.write_text(f"{whole}\n  half:\n    label: x\n    requ", "utf-8")
