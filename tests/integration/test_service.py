@@ -29,6 +29,8 @@ from telephony.pbx.embedded import EmbeddedPbx
 from telephony.resources import default_folder
 from telephony.settings import Settings
 from telephony.store.database import Database
+from telephony.store.migrate import ensure_current
+from telephony.store.operators import import_roster
 from tests.integration._gudok_pbx import caller, manager, phone, settings_on_free_ports
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
@@ -119,10 +121,13 @@ def gudok(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gudok]:
 
 
 @pytest.fixture
-async def staffed(gudok: Gudok, tmp_path: Path) -> Gudok:
-    roster = tmp_path / "roster.csv"
-    roster.write_text(ROSTER)
-    await gudok.does("operators", "import", str(roster))
+async def staffed(gudok: Gudok) -> Gudok:
+    database = Database(gudok.settings.database_url)
+    try:
+        await ensure_current(database)
+        await import_roster(database, ROSTER.encode())
+    finally:
+        await database.close()
     return gudok
 
 
@@ -142,25 +147,27 @@ async def until_logged(gudok: Gudok, count: int) -> list[dict[str, Any]]:
                 return calls
 
 
-async def test_a_caller_talks_with_an_operator_and_the_call_is_on_record(staffed: Gudok) -> None:
-    settings = staffed.settings
-    async with staffed.running(), phone(settings, "phone01") as anna, caller(settings, OUTSIDE) as outside:
-        assert "logged-in" in await staffed.does("operators", "login", "anna", "phone01")
+async def test_a_caller_talks_with_an_operator_and_the_call_is_on_record(gudok: Gudok, tmp_path: Path) -> None:
+    settings, roster = gudok.settings, tmp_path / "roster.csv"
+    roster.write_text(ROSTER)
+    assert "2 added" in await gudok.does("operators", "import", str(roster))
+    async with gudok.running(), phone(settings, "phone01") as anna, caller(settings, OUTSIDE) as outside:
+        assert "logged-in" in await gudok.does("operators", "login", "anna", "phone01")
         await outside.dial("1300")
         await anna.answer()
         await outside.established()
         await outside.hears_sound()
         await outside.hang_up()
         await anna.closed()
-        [call] = await until_logged(staffed, 1)
+        [call] = await until_logged(gudok, 1)
         assert (call["outcome"], call["last_operator"], call["queue"]) == ("answered", "anna", "booking")
         assert OUTSIDE not in json.dumps(call)
-        status = json.loads(await staffed.does("status", "--json"))
+        status = json.loads(await gudok.does("status", "--json"))
         assert status["picture"]["totals"]["answered"] == 1
         assert "Регистратура" not in status["counters"]
         export = str(settings.state_dir / "journal.jsonl")
-        await staffed.does("journal", "export", export)
-    replayed = await staffed.does("replay", "--quiet", export)
+        await gudok.does("journal", "export", export)
+    replayed = await gudok.does("replay", "--quiet", export)
     assert "none decided differently" in replayed
 
 
