@@ -18,7 +18,7 @@ from telephony.core.break_facts import BreakKind
 from telephony.core.commands import ComeBack, TakeBreak
 from telephony.store import break_queries, queries
 from telephony.testing.phones.softphone import Softphone
-from tests.integration.test_calls import CENTER
+from tests.integration._gudok_pbx import CENTER
 from tests.integration.test_hands import OPERATORS
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
