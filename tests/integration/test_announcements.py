@@ -147,20 +147,26 @@ async def test_a_phone_that_picks_up_by_itself_does_so(world: World) -> None:
 async def test_at_the_end_too_the_phone_rings_where_configured_and_who_picks_up_is_back(tmp_path: Path) -> None:
     """Who does not is overrunning, until they say that they are back."""
     async with World.of(configured(tmp_path, "overrun", lasts=3, warning=2), OPERATORS) as world:
-        phone = await world.phone("phone01")
-        assert (await world.log_in("olga", "phone01")).ok
-        for picks_up in (True, False):
-            await pause(world)
-            warning = await phone.ringing(within=5)
-            await phone.hang_up(warning)
-            await phone.closed(warning)
-            call = await phone.ringing(within=12)
-            assert call.record.name == "Перерыв закончился."
-            if picks_up:
-                await phone.answer(call)
-            await phone.closed(call, within=12)
-            row = await world.operator("olga", "ready" if picks_up else "unreachable")
-            assert row.reason == ("break_over" if picks_up else "overrun")
-            violations = await world.read(break_queries.violations_between)
-            assert [one.kind for one in violations] == ([] if picks_up else ["overrun"])
-        assert (await world.do(ComeBack(command="", login="olga"))).code == "you-are-ready"
+        await asyncio.gather(
+            _rung_at_the_end(world, "olga", "phone01", picks_up=True),
+            _rung_at_the_end(world, "boris", "phone02", picks_up=False),
+        )
+        violations = await world.read(break_queries.violations_between)
+        assert [(one.login, one.kind) for one in violations] == [("boris", "overrun")]
+        assert (await world.do(ComeBack(command="", login="boris"))).code == "you-are-ready"
+
+
+async def _rung_at_the_end(world: World, login: str, name: str, *, picks_up: bool) -> None:
+    phone = await world.phone(name)
+    assert (await world.log_in(login, name)).ok
+    await pause(world, login)
+    warning = await phone.ringing(within=5)
+    await phone.hang_up(warning)
+    await phone.closed(warning)
+    call = await phone.ringing(within=12)
+    assert call.record.name == "Перерыв закончился."
+    if picks_up:
+        await phone.answer(call)
+    await phone.closed(call, within=12)
+    row = await world.operator(login, "ready" if picks_up else "unreachable")
+    assert row.reason == ("break_over" if picks_up else "overrun")
