@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -251,7 +252,8 @@ async def test_a_break_on_an_order_from_the_command_line_is_on_record(staffed: G
         assert status == Exit.FAILED
         assert "no order" in refused, "in words, not a code"
         day = await staffed.does("operators", "day", "boris")
-        assert f"order {named} of anna, until {until}: совещание, withdrawn by anna" in day
+        told = rf"order {named} of anna, until (\d\d\.\d\d\.\d{{4}} )?{until}: совещание, withdrawn by anna"
+        assert re.search(told, day), "with the date, where it is tomorrow's"
         assert f"order {named}" in next(line for line in day.splitlines() if "break (management)" in line)
         assert "asked for management by cli: refused" in day
 
