@@ -167,6 +167,6 @@ async def _rung_at_the_end(world: World, login: str, name: str, *, picks_up: boo
     assert call.record.name == "Перерыв закончился."
     if picks_up:
         await phone.answer(call)
-    await phone.closed(call, within=12)
+    await phone.closed(call, within=20)  # it rings for ten
     row = await world.operator(login, "ready" if picks_up else "unreachable")
     assert row.reason == ("break_over" if picks_up else "overrun")
