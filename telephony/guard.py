@@ -106,10 +106,7 @@ async def hand_over(pbx: Switchboard) -> int:
             count += 1
     in_vain = [channel for channel in channels if rings_in_vain(channel) or calls_in_vain(channel)]
     for channel in [*in_vain, *(one for one in alone if one not in expecting)]:
-        try:
-            await pbx.hang_up(channel["Channel"])
-        except OSError as error:
-            log.info("channel already gone", channel=channel["Uniqueid"], reason=str(error))
+        await _hang_up(pbx, channel)
     for one, other in [pair for pair in together if len(pair) == 2]:
         await _end_together(pbx, one, other)
         await _end_together(pbx, other, one)
@@ -117,13 +114,30 @@ async def hand_over(pbx: Switchboard) -> int:
 
 
 async def _end_together(pbx: Switchboard, one: Channel, other: Channel) -> None:
-    """When `one` has gone the dialplan hangs up `other`."""
+    """When `one` has gone the dialplan hangs up `other`; where it has gone since it was listed, we do."""
     name = one["Channel"]
     try:
         await pbx.set_variable("GUDOK_PEER", other["Channel"], name)
         await pbx.set_variable("CHANNEL(hangup_handler_wipe)", LEFT, name)
     except OSError as error:
         log.info("channel already gone", channel=one["Uniqueid"], reason=str(error))
+        if await _has_gone(pbx, one):
+            await _hang_up(pbx, other)
+
+
+async def _has_gone(pbx: Switchboard, channel: Channel) -> bool:
+    """A refusal may have other reasons: nobody is cut off for one."""
+    try:
+        return all(row["Channel"] != channel["Channel"] for row in await pbx.channels())
+    except OSError:
+        return False
+
+
+async def _hang_up(pbx: Switchboard, channel: Channel) -> None:
+    try:
+        await pbx.hang_up(channel["Channel"])
+    except OSError as error:
+        log.info("channel already gone", channel=channel["Uniqueid"], reason=str(error))
 
 
 async def rescue(settings: Settings) -> int:

@@ -25,6 +25,9 @@ from telephony.testing.phones.softphone import Softphone
 
 M = TypeVar("M")
 
+CENTER = Path(__file__).parent.parent / "fixtures" / "small_center"
+"""The configuration of a center with short times and few words."""
+
 
 def free_ports(count: int) -> list[int]:
     """Loopback ports that are free now, for TCP and UDP alike."""

@@ -19,20 +19,18 @@ from telephony.core.commands import ComeBack, TakeBreak
 from telephony.store import break_queries, queries
 from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.softphone import Softphone
-from tests.integration.test_calls import CENTER
+from tests.integration._gudok_pbx import CENTER
 from tests.integration.test_hands import OPERATORS
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
-BREAK, WARNING = 9, 8
-"""Seconds: an emergency pause, and how long before its end the operator is told."""
 
-
-def configured(folder: Path, at_end: str) -> Path:
-    """Phone 5 picks up by itself."""
+def configured(folder: Path, at_end: str, *, lasts: int, warning: int) -> Path:
+    """Phone 5 picks up by itself; an emergency pause `lasts` so many seconds, and so long before its end the operator
+    is told."""
     config = folder / "config"
     shutil.copytree(CENTER, config)
-    rules = f"  emergency: {BREAK}\n  warning: {WARNING}\n  at_end: {at_end}\n"
+    rules = f"  emergency: {lasts}\n  warning: {warning}\n  at_end: {at_end}\n"
     for name, before, after in (
         ("breaks.yaml", "  emergency: 60\n", rules),
         ("pbx.yaml", "  phone01..phone65: {}", "  phone01..phone04: {}\n  phone05: {auto_answer: true}"),
@@ -45,7 +43,8 @@ def configured(folder: Path, at_end: str) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with World.of(configured(tmp_path_factory.mktemp("center"), "return"), OPERATORS) as world:
+    config = configured(tmp_path_factory.mktemp("center"), "return", lasts=6, warning=5)
+    async with World.of(config, OPERATORS) as world:
         yield world
 
 
@@ -148,21 +147,27 @@ async def test_a_phone_that_picks_up_by_itself_does_so(world: World) -> None:
 
 async def test_at_the_end_too_the_phone_rings_where_configured_and_who_picks_up_is_back(tmp_path: Path) -> None:
     """Who does not is overrunning, until they say that they are back."""
-    async with World.of(configured(tmp_path, "overrun"), OPERATORS) as world:
-        phone = await world.phone("phone01")
-        assert (await world.log_in("olga", "phone01")).ok
-        for picks_up in (True, False):
-            await pause(world)
-            warning = await phone.ringing()
-            await phone.hang_up(warning)
-            await phone.closed(warning)
-            call = await phone.ringing()
-            assert call.record.name == "Перерыв закончился."
-            if picks_up:
-                await phone.answer(call)
-            await phone.closed(call)
-            row = await world.operator("olga", "ready" if picks_up else "unreachable")
-            assert row.reason == ("break_over" if picks_up else "overrun")
-            violations = await world.read(break_queries.violations_between)
-            assert [one.kind for one in violations] == ([] if picks_up else ["overrun"])
-        assert (await world.do(ComeBack(command="", login="olga"))).code == "you-are-ready"
+    async with World.of(configured(tmp_path, "overrun", lasts=6, warning=5), OPERATORS) as world:
+        await asyncio.gather(
+            _rung_at_the_end(world, "olga", "phone01", picks_up=True),
+            _rung_at_the_end(world, "boris", "phone02", picks_up=False),
+        )
+        violations = await world.read(break_queries.violations_between)
+        assert [(one.login, one.kind) for one in violations] == [("boris", "overrun")]
+        assert (await world.do(ComeBack(command="", login="boris"))).code == "you-are-ready"
+
+
+async def _rung_at_the_end(world: World, login: str, name: str, *, picks_up: bool) -> None:
+    phone = await world.phone(name)
+    assert (await world.log_in(login, name)).ok
+    await pause(world, login)
+    warning = await phone.ringing()
+    await phone.hang_up(warning)
+    await phone.closed(warning)
+    call = await phone.ringing()
+    assert call.record.name == "Перерыв закончился."
+    if picks_up:
+        await phone.answer(call)
+    await phone.closed(call)  # it rings for ten seconds
+    row = await world.operator(login, "ready" if picks_up else "unreachable")
+    assert row.reason == ("break_over" if picks_up else "overrun")

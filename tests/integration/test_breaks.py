@@ -21,7 +21,7 @@ from telephony.store.break_rows import ViolationRow
 from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.lamp_keys import LampKey, LampKeys, watch_lamps
 from telephony.testing.phones.softphone import Softphone
-from tests.integration.test_calls import CENTER
+from tests.integration._gudok_pbx import CENTER
 from tests.integration.test_hands import OPERATORS
 
 AT_BACK_DOORS = {"vera": "phone06", "galya": "phone07", "dasha": "phone08", "zoya": "phone09", "inna": "phone10"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -14,8 +13,8 @@ from telephony.store.rows import CallRow
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.sip import Dialog
 from telephony.testing.phones.softphone import Softphone
+from tests.integration._gudok_pbx import CENTER
 
-CENTER = Path(__file__).parent.parent / "fixtures" / "small_center"
 OPERATORS = """login,name,extension,skills,pin
 anna,Анна,3001,booking:3,1234
 boris,Борис,3002,children:2,2345

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ from telephony.resources import default_folder
 from telephony.settings import Settings
 from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.softphone import Softphone
-from tests.integration._gudok_pbx import caller, complaints, manager, phone, router, settings_on_free_ports
+from tests.integration._gudok_pbx import CENTER, caller, complaints, manager, phone, router, settings_on_free_ports
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
 
@@ -32,7 +33,9 @@ OUTSIDE = "79000000001"
 
 @pytest.fixture(scope="module")
 def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPbx]:
-    embedded = EmbeddedPbx(settings_on_free_ports(tmp_path_factory.mktemp("gudok")))
+    config = shutil.copytree(default_folder("config"), tmp_path_factory.mktemp("center") / "config")
+    shutil.copy(CENTER / "prompts.yaml", config)  # few words, so that nobody need listen long
+    embedded = EmbeddedPbx(settings_on_free_ports(tmp_path_factory.mktemp("gudok"), config))
     embedded.install()
     embedded.start()
     yield embedded

@@ -17,7 +17,8 @@ from telephony.testing.phones.lamp_keys import LampKey, LampKeys, watch_lamps
 from telephony.testing.phones.sip import Dialog
 from telephony.testing.phones.softphone import Softphone
 from telephony.testing.phones.sound import Recording
-from tests.integration.test_calls import BUSY, CENTER, finished, in_conversation
+from tests.integration._gudok_pbx import CENTER
+from tests.integration.test_calls import BUSY, finished, in_conversation
 
 OPERATORS = """login,name,extension,skills,pin
 olga,Ольга,3001,booking:1,1234

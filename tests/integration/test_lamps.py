@@ -17,7 +17,7 @@ from telephony.pbx.install import ensure
 from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.lamp_keys import LampKey, LampKeys, watch_lamps
-from tests.integration.test_calls import CENTER
+from tests.integration._gudok_pbx import CENTER
 
 OPERATORS = """login,name,extension,skills,pin
 olga,Ольга,3001,booking:1,1234

@@ -14,7 +14,7 @@ from benchmarks.world import World
 from telephony.core.commands import GiveOrder, WithdrawOrder
 from telephony.pbx.ami import Ami
 from telephony.store import break_queries
-from tests.integration.test_calls import CENTER
+from tests.integration._gudok_pbx import CENTER
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
 

@@ -56,21 +56,22 @@ NOBODY_BEATS = ("set", "GUDOK_BEAT", "0")
 
 
 class Switchboard:
-    """A PBX with these channels; `gone` hang up before they can be redirected."""
+    """A PBX with these channels; `gone` hangs up right after they were listed, `refuses` is there and refuses."""
 
-    def __init__(self, rows: Sequence[Channel], queues: dict[str, str], gone: str = "") -> None:
-        self.rows, self.queues, self.gone = rows, queues, gone
+    def __init__(self, rows: Sequence[Channel], queues: dict[str, str], gone: str = "", refuses: str = "") -> None:
+        self.rows, self.queues, self.gone, self.refuses = rows, queues, gone, refuses
         self.done: list[tuple[str, ...]] = []
 
     async def channels(self) -> Sequence[Channel]:
-        return self.rows
+        rows, self.rows = self.rows, [row for row in self.rows if row["Channel"] != self.gone]
+        return rows
 
     async def get_variable(self, channel: str, name: str) -> str:
         assert name == "GUDOK_QUEUE"
         return self.queues.get(channel, "")
 
     async def set_variable(self, name: str, value: str, channel: str | None = None) -> None:
-        if channel == self.gone:
+        if channel and channel in (self.gone, self.refuses):
             raise OSError("Channel does not exist")
         self.done.append(("set", name, value, *([channel] if channel else [])))
 
@@ -146,7 +147,18 @@ async def test_a_talk_is_to_end_for_both_and_who_is_alone_already_is_hung_up() -
         ("set", "CHANNEL(hangup_handler_wipe)", LEFT, "PJSIP/101-2"),
         ("set", "GUDOK_PEER", "PJSIP/102-5", "PJSIP/t-4"),
         ("set", "CHANNEL(hangup_handler_wipe)", LEFT, "PJSIP/t-4"),
+        ("hang up", "PJSIP/t-4"),
     ]
+
+
+async def test_nobody_is_cut_off_because_the_other_one_of_a_talk_could_not_be_marked() -> None:
+    rows = [
+        channel("gudok,inbound,1300,1.5", "gudok-1.1-r1-b1", name="PJSIP/t-1"),
+        channel("gudok,leg", "gudok-1.1-r1-b1", name="PJSIP/101-2"),
+    ]
+    pbx = Switchboard(rows, queues={}, refuses="PJSIP/101-2")
+    assert await hand_over(pbx) == 0
+    assert not [done for done in pbx.done if done[0] == "hang up"]
 
 
 async def test_a_caller_whose_talk_had_no_time_to_begin_goes_to_the_fallback() -> None:

@@ -23,6 +23,8 @@ from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.sip import SipMessage, TraceReader
 
 _LONGEST_FOLDER = 127 - len("/dump-2000-01-01-00-00-00-enc.wav")
+_NAMES_OF_A_LINK = 1000
+"""File systems allow one file tens of thousands of names."""
 
 
 class Program(Protocol):
@@ -236,15 +238,23 @@ def _recordings(folder: Path, lifetime: int) -> Path:
     second it began in.
 
     The filter comes in pairs, for sending and receiving; a hold drops the receiving one alone, and none comes back
-    while the other of the pair is there. So there must be none for sending: it fails to open its file where a
-    directory has that name. (The other way to record, aufile as a player, can leave a thread behind that writes to
+    while the other of the pair is there. So there must be none for sending: it fails to open its file where that
+    name leads to a directory. (The other way to record, aufile as a player, can leave a thread behind that writes to
     freed memory when a hold is answered at once.)
+
+    There is such a name for every second of the phone's life. Names of one link cost next to nothing, thousands of
+    directories seconds of the disk, at the start and again at the end.
     """
     heard = folder / "heard"
     if len(str(heard)) > _LONGEST_FOLDER:
         raise PhoneError(f"the temporary folder's name is too long for baresip: {heard}")
     heard.mkdir()
     now = datetime.now(UTC)
-    for second in range(-1, lifetime + 2):
-        (heard / f"dump-{now + timedelta(seconds=second):%Y-%m-%d-%H-%M-%S}-enc.wav").mkdir()
+    for count, second in enumerate(range(-1, lifetime + 2)):
+        name = heard / f"dump-{now + timedelta(seconds=second):%Y-%m-%d-%H-%M-%S}-enc.wav"
+        if count % _NAMES_OF_A_LINK == 0:
+            link = name
+            link.symlink_to(".")
+        else:
+            os.link(link, name, follow_symlinks=False)
     return heard
