@@ -77,9 +77,10 @@ def _place(turn: Turn, call: Call, target: Target | None) -> None:
     elif target.queue is not None:
         turn.do(Answer(call=call.id, channel=call.party))
         waiting.enter(turn, call, target.queue, "arrival")
-    elif ring_target(turn, call, target, "own") is None:
+    elif not can_be_rung(turn, target, call.phone):
         refuse(turn, call, HangUpReason.BUSY)
     else:
+        ring_target(turn, call, target, "own")
         turn.do(Ring(call=call.id, channel=call.party))
 
 
@@ -121,17 +122,20 @@ def can_be_called(turn: Turn, agent: Agent) -> bool:
     return free and not agent.channels and agent.phone not in turn.center.unreachable
 
 
-def ring_target(turn: Turn, call: Call, target: Target, reason: Literal["transfer", "own"]) -> Leg | None:
-    """Ring an operator, a directory entry or an outside number; None when the operator cannot be called now, or the
-    entry is the party itself."""
+def can_be_rung(turn: Turn, target: Target, phone: str | None) -> bool:
+    """Whether to ring this operator, directory entry or outside number for who is at `phone`, where it is one of the
+    house: an operator when they can be called now, and nobody for themselves."""
     if target.agent is not None:
-        if not can_be_called(turn, target.agent):
-            return None
+        return can_be_called(turn, target.agent)
+    return phone is None or target.entry is None or target.entry.phone != phone
+
+
+def ring_target(turn: Turn, call: Call, target: Target, reason: Literal["transfer", "own"]) -> Leg:
+    """Ring an operator, a directory entry or an outside number: one who `can_be_rung`."""
+    if target.agent is not None:
         return waiting.ring(turn, call, target.agent, turn.center.plan.default_ring, reason)
     if target.entry is not None:
         entry = target.entry
-        if entry.phone is not None and entry.phone == call.phone:
-            return None
         return ring_far(turn, call, entry.ring, reason, phone=entry.phone, trunk=entry.trunk, number=entry.dial)
     return ring_far(turn, call, turn.center.plan.default_ring, reason, trunk=target.trunk, number=target.number)
 
