@@ -33,7 +33,6 @@ def started(turn: Turn, event: Started) -> None:
     center.set_persons(event.operators)
     center.log_ins = LogIns(event.failed_log_ins, event.locked_log_ins)
     center.remembered = {call.call: call for call in event.open_calls}
-    center.remembered_operators = {row.login: row for row in event.open_operators}
     hands.remember(turn, event.hands)
     for talk in event.last_talks:
         center.last_talks[talk.caller] = (talk.login, talk.ended)

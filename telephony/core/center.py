@@ -19,7 +19,7 @@ from telephony.core.operators import Agent, State
 from telephony.core.permissions import Claim, Order, Permission
 from telephony.core.plan import DirectoryEntry, Plan, Queue
 from telephony.core.record import RecordSoFar
-from telephony.core.remembered import OpenCall, OpenOperator
+from telephony.core.remembered import OpenCall
 from telephony.core.roster import Roster
 from telephony.core.routing import Matcher
 from telephony.core.staff import Operator
@@ -105,7 +105,6 @@ class Center:
     """Calls that the database holds open and the PBX does not show: their end is being looked for."""
     past: dict[CallId, RecordSoFar] = field(default_factory=dict)
     """What the PBX's record says of callers in the fallback queue, should they come back to us."""
-    remembered_operators: dict[str, OpenOperator] = field(default_factory=dict)
     hands: dict[str, Hand] = field(default_factory=dict)
     """Raised and not down, oldest first."""
     hands_raised: int = 0
