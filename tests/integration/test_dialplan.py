@@ -13,7 +13,7 @@ import pytest
 
 from telephony.guard import hand_over
 from telephony.pbx.agi import AgiRequest, AgiServer
-from telephony.pbx.ami_types import QueueCallerAbandon, QueueCallerJoin, QueueCallerLeave, QueueMemberAdded
+from telephony.pbx.ami_types import QueueMemberAdded
 from telephony.pbx.ari import AriClient
 from telephony.pbx.ari.events import StasisStart
 from telephony.pbx.embedded import EmbeddedPbx
@@ -21,6 +21,7 @@ from telephony.resources import default_folder
 from telephony.settings import Settings
 from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.softphone import Softphone
+from tests.integration._ami_events import QueueCallerAbandon, QueueCallerJoin, QueueCallerLeave
 from tests.integration._gudok_pbx import caller, complaints, manager, phone, router, settings_on_free_ports
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
