@@ -21,7 +21,7 @@ from telephony.core.plan import DirectoryEntry, Plan, Queue
 from telephony.core.record import RecordSoFar
 from telephony.core.remembered import OpenCall
 from telephony.core.roster import Roster
-from telephony.core.routing import Matcher
+from telephony.core.routing import Matcher, members
 from telephony.core.staff import Operator
 
 
@@ -155,13 +155,11 @@ class Center:
 
     def belongs(self, person: Operator, group: str | None) -> bool:
         """Whether this person is in the group of that name."""
-        found = next((one for one in self.plan.groups if one.name == group), None)
-        if found is None:
-            return False
-        skilled = found.require is not None and all(
-            person.skills.get(skill, 0) >= level for skill, level in found.require.items()
-        )
-        return skilled or person.login in found.logins
+        return bool(members(self.plan, group, [person]))
+
+    def leads(self, person: Operator) -> bool:
+        """Whether this person is one of the seniors or heads of the break rules."""
+        return any(self.belongs(person, group) for group in (self.plan.breaks.seniors, self.plan.breaks.heads))
 
     # -- operators
 
