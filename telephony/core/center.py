@@ -259,6 +259,13 @@ class Center:
         legs = ((call, leg) for call in self.calls.values() for leg in call.legs.values() if leg.phone == phone)
         return [*dialed, *legs]
 
+    def agent_on(self, channel: ChannelId) -> Agent | None:
+        """The operator whose phone holds this channel of a call."""
+        call = self.channels.get(channel)
+        leg = None if call is None else call.legs.get(channel)
+        login = leg.login if leg is not None else call.origin if call is not None else None
+        return None if login is None else self.agents.get(login)
+
     def open(self, call: Call) -> None:
         self.calls[call.id] = call
         self.channels[call.party] = call
