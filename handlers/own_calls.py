@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from handlers import agents, scripts, violations, waiting
+from handlers import agents, attempts, scripts, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.center import Target
-from telephony.core.effects import Answer, CreateLeg, HangUpReason, Ring
+from telephony.core.effects import Answer, HangUpReason, Ring
 from telephony.core.event import ChannelId
 from telephony.core.events import OwnCallStarted
-from telephony.core.facts import AttemptMade, AttemptResult, CallKind, CallOpened, Outcome
+from telephony.core.facts import AttemptResult, CallKind, CallOpened, Outcome
 from telephony.core.operators import Agent, State
 from telephony.core.script import farewell
 
@@ -151,38 +151,9 @@ def ring_far(
     number: str | None = None,
 ) -> Leg:
     """Make a leg to somebody who is not an operator at work."""
-    center = turn.center
-    channel = center.name_leg(call)
-    leg = Leg(channel, Role.FAR, call.attempts, seconds, turn.now, why=reason, phone=phone)
-    center.add_leg(call, leg)
-    turn.do(
-        CreateLeg(
-            call=call.id,
-            leg=channel,
-            originator=call.party,
-            phone=phone,
-            trunk=trunk,
-            number=number,
-            shows=call.caller,
-            variables={
-                **({} if phone is None else waiting.ASKS_US),
-                "GUDOK_ROLE": "far",
-                "GUDOK_CALL": call.id,
-                "GUDOK_ATTEMPT": str(leg.n),
-                "GUDOK_WHY": reason,
-            },
-        ),
-        AttemptMade(
-            call=call.id,
-            n=leg.n,
-            channel=channel,
-            why=reason,
-            phone=phone,
-            number=number,
-            queue=call.queue,
-            at=turn.now,
-        ),
-    )
+    leg = Leg(turn.center.name_leg(call), Role.FAR, call.attempts, seconds, turn.now, why=reason, phone=phone)
+    turn.center.add_leg(call, leg)
+    attempts.make_leg(turn, call, leg, trunk=trunk, number=number)
     return leg
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from handlers import agents, bridging, own_calls, scripts, waiting
+from handlers import agents, attempts, bridging, own_calls, scripts, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role, Transfer
 from telephony.core.center import Target
@@ -18,7 +18,6 @@ from telephony.core.event import ChannelId
 from telephony.core.events import CallerArrived, TransferAsked
 from telephony.core.facts import (
     AttemptEnded,
-    AttemptMade,
     AttemptResult,
     CallKind,
     CallQueued,
@@ -203,25 +202,12 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
     )
     leg.phone = far.phone
     center.add_leg(call, leg)
-    turn.do(
-        AttemptMade(
-            call=call.id,
-            n=leg.n,
-            channel=leg.channel,
-            why="transfer",
-            operator=leg.login,
-            phone=leg.phone,
-            number=None if leg.login else consultation.number,
-            queue=call.queue,
-            at=turn.now,
-        )
-    )
+    attempts.put_on_record(turn, call, leg, None if leg.login else consultation.number)
     transfer = Transfer(by, call.legs[by].login, "attended", consultation.number, leg.channel)
     if leg.login is not None:
         agent = center.agents[leg.login]
         agents.set_state(turn, agent, agent.state, reason=agent.reason, call=call.id)
-    variables = {"GUDOK_CALL": call.id, "GUDOK_ATTEMPT": str(leg.n), "GUDOK_WHY": leg.why}
-    turn.do(SetVariables(call=call.id, channel=leg.channel, variables=variables))
+    turn.do(SetVariables(call=call.id, channel=leg.channel, variables=attempts.names(call, leg)))
     if answered:
         bridging.answered(turn, call, leg, turn.now)
         assert call.bridge is not None
