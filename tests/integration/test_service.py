@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from telephony.commands.days import clock_beside
 from telephony.exits import Exit
 from telephony.guard import rescue
 from telephony.parent import MISTAKEN
@@ -222,7 +223,9 @@ async def test_too_many_wrong_pins_lock_the_extension_and_a_restart_keeps_it_loc
 
 async def test_a_break_on_an_order_from_the_command_line_is_on_record(staffed: Gudok) -> None:
     settings = staffed.settings
-    until = f"{datetime.now(ZoneInfo(settings.plan.timezone)) + timedelta(hours=1):%H:%M}"
+    zone = ZoneInfo(settings.plan.timezone)
+    ends = datetime.now(zone) + timedelta(hours=1)
+    until = f"{ends:%H:%M}"
     async with staffed.running(), phone(settings, "phone01"), phone(settings, "phone02"):
         for login, where in (("anna", "phone01"), ("boris", "phone02")):
             assert "logged-in" in await staffed.does("operators", "login", login, where)
@@ -238,7 +241,8 @@ async def test_a_break_on_an_order_from_the_command_line_is_on_record(staffed: G
         assert status == Exit.FAILED
         assert "no order" in refused, "in words, not a code"
         day = await staffed.does("operators", "day", "boris")
-        assert f"order {named} of anna, until {until}: совещание, withdrawn by anna" in day
+        shown = clock_beside(ends, datetime.now(zone), zone)
+        assert f"order {named} of anna, until {shown}: совещание, withdrawn by anna" in day
         assert f"order {named}" in next(line for line in day.splitlines() if "break (management)" in line)
         assert "asked for management by cli: refused" in day
 
