@@ -96,7 +96,6 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     events.Started: recovery.started,
     events.PictureTaken: recovery.picture_taken,
     events.PbxLost: recovery.pbx_lost,
-    events.PbxRestarted: recovery.pbx_restarted,
     events.CallRecorded: records.call_recorded,
     events.CallerArrived: inbound.caller_arrived,
     events.OwnCallStarted: own_calls.own_call_started,

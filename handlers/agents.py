@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from handlers import announcements, breaks, lamps, orders, own_calls, slots, violations, waiting
 from handlers.turn import Turn
 from telephony.core.break_facts import ViolationKind
-from telephony.core.effects import MirrorMember, Watch
+from telephony.core.effects import LampState, MirrorMember, Watch
 from telephony.core.event import CallId, ChannelId
 from telephony.core.events import TimerFired
 from telephony.core.facts import OperatorChanged
@@ -36,37 +36,43 @@ def set_state(
         return
     at = at or turn.now
     _end_in_time(turn, agent, at)
-    before = agent.state
-    shown = lamps.break_light(agent)
-    if agent.state is State.WRAP_UP:
+    before, shown = agent.state, lamps.break_light(agent)
+    if before is State.WRAP_UP:
         turn.forget_timer(WRAP_UP_TIMER + agent.login)
     if state is State.RINGING and before in (State.WRAP_UP, State.RINGING):
         until = agent.until  # should nobody be talked to, the wrap-up goes on
+    elif state is State.BREAK and agent.permission is not None:
+        until = agent.permission.until
     agent.state, agent.since, agent.reason, agent.call, agent.until = state, at, reason, call, until
     agent.warned = agent.call_back_due = False
     if state in IN_CALL:
         agent.idle_since = None
-    on_break = agent.permission if state is State.BREAK else None
-    if on_break is not None:
-        agent.until = on_break.until
     if state is not State.READY:
         turn.center.matcher.remove_operator(agent.login)
     slots.follow_calls(turn, agent, at)
-    turn.do(
-        OperatorChanged(
-            login=agent.login,
-            state=state,
-            at=at,
-            phone=agent.phone,
-            reason=reason,
-            call=call,
-            until=agent.until,
-            permission=None if on_break is None else on_break.id,
-        )
-    )
+    turn.do(_as_it_is(agent, at))
     violations.follow(turn, agent, at)
-    if before in SHOWN or state in SHOWN:
-        if (before in PAUSED or state in PAUSED) and agent.at_work:
+    _show(turn, agent, before, shown)
+
+
+def _as_it_is(agent: Agent, since: datetime) -> OperatorChanged:
+    on_break = agent.permission if agent.state is State.BREAK else None
+    return OperatorChanged(
+        login=agent.login,
+        state=agent.state,
+        at=since,
+        phone=agent.phone,
+        reason=agent.reason,
+        call=agent.call,
+        until=agent.until,
+        permission=None if on_break is None else on_break.id,
+    )
+
+
+def _show(turn: Turn, agent: Agent, before: State, shown: LampState) -> None:
+    """To the native queues and on the lamps, where they were `shown` otherwise."""
+    if before in SHOWN or agent.state in SHOWN:
+        if (before in PAUSED or agent.state in PAUSED) and agent.at_work:
             mirror(turn, agent)
         lamps.follow(turn, agent, shown, was_at_work=before is not State.OFFLINE)
 

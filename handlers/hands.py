@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from handlers import agents
+from handlers import operators
 from handlers.turn import Turn
 from telephony.core.break_facts import HandEscalated, HandLowered, HandRaised
 from telephony.core.calls import Call, LegState
 from telephony.core.commands import RaiseHand
-from telephony.core.effects import Alarm, Reply
+from telephony.core.effects import Alarm
 from telephony.core.event import ChannelId
 from telephony.core.events import DigitPressed, TimerFired
 from telephony.core.facts import CallKind
@@ -28,23 +28,20 @@ ALARM_TIMER = "hand-alarm:"
 
 def raise_hand(turn: Turn, event: RaiseHand) -> None:
     """By the code, dialed on the phone's second line while the first is on hold, or from the command line."""
-    center = turn.center
-    agent = center.agents.get(event.login) if event.login is not None else center.at_phone.get(event.phone or "")
+    agent = operators.asked_by(turn, event.phone, event.login)
     if agent is None or not agent.at_work:
-        turn.do(Reply(command=event.command, ok=False, code="not-logged-in", say=("not-logged-in",)))
+        operators.answer(turn, event.command, "not-logged-in", ok=False)
         return
-    if event.channel is not None:
-        agents.occupy(turn, agent, event.channel, watch=True)
+    operators.busy_with_code(turn, agent, event.channel)
     code = _raise_or_withdraw(turn, agent)
-    turn.do(Reply(command=event.command, ok=code != "hand-no-call", code=code, say=(code,)))
+    operators.answer(turn, event.command, code, ok=code != "hand-no-call")
 
 
 def key_pressed(turn: Turn, event: DigitPressed) -> None:
     """The keys of the hand, pressed by an operator who talks with a caller: the bridge keeps them from the caller. In a
     call of their own all keys are for the other side."""
     keys = turn.center.plan.hands.keys
-    call = turn.center.channels.get(event.channel)
-    agent = None if call is None else _operator_on(turn, call, event.channel)
+    call, agent = turn.center.channels.get(event.channel), turn.center.agent_on(event.channel)
     if keys is None or call is None or agent is None or call.kind is not CallKind.INBOUND:
         return
     pressed = (*turn.center.pressed.pop(event.channel, ()), (event.digit, turn.now))[-len(keys) :]
@@ -53,12 +50,6 @@ def key_pressed(turn: Turn, event: DigitPressed) -> None:
         _raise_or_withdraw(turn, agent)
     else:
         turn.center.pressed[event.channel] = pressed
-
-
-def _operator_on(turn: Turn, call: Call, channel: ChannelId) -> Agent | None:
-    leg = call.legs.get(channel)
-    login = leg.login if leg is not None else call.origin
-    return turn.center.agents.get(login) if login is not None else None
 
 
 def _raise_or_withdraw(turn: Turn, agent: Agent) -> str:

@@ -49,9 +49,8 @@ def helper_arrived(turn: Turn, event: HelperArrived) -> None:
 
 def _whom(turn: Turn, event: HelperArrived, helper: Agent | None) -> tuple[Agent, Call, Hand | None] | str:
     """The operator, their conversation and raised hand; or the prompt that says why not."""
-    center, rules = turn.center, turn.center.plan.breaks
-    groups = (rules.seniors, rules.heads)
-    if helper is None or not any(center.belongs(helper.person, group) for group in groups):
+    center = turn.center
+    if helper is None or not center.leads(helper.person):
         return "help-not-allowed"
     waiting = [hand for hand in center.hands.values() if hand.taken_by is None and hand.login != helper.login]
     if event.extension:

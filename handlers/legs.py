@@ -86,17 +86,9 @@ def channel_resumed(turn: Turn, event: ChannelResumed) -> None:
 
 
 def _talking(turn: Turn, channel: ChannelId, before: State, after: State) -> None:
-    call = turn.center.channels.get(channel)
-    agent = None if call is None else agent_on(turn, call, channel)
-    if call is not None and agent is not None and agent.state is before:
+    agent = turn.center.agent_on(channel)
+    if agent is not None and agent.state is before:
         agents.set_state(turn, agent, after, reason=agent.reason, call=agent.call)
-
-
-def agent_on(turn: Turn, call: Call, channel: ChannelId) -> Agent | None:
-    """The operator whose phone holds this channel of the call."""
-    leg = call.legs.get(channel)
-    login = leg.login if leg is not None else call.origin if channel == call.party else None
-    return turn.center.agents.get(login) if login is not None else None
 
 
 def _leg(turn: Turn, channel: ChannelId) -> Leg | None:

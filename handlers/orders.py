@@ -63,14 +63,8 @@ def _refuse(turn: Turn, event: GiveOrder | WithdrawOrder | ReviewEmergency, code
 
 def is_senior(turn: Turn, login: str) -> bool:
     """Whether they may order pauses and judge emergencies."""
-    center = turn.center
-    agent = center.agents.get(login)
-    rules = center.plan.breaks
-    return (
-        agent is not None
-        and agent.person.enabled
-        and any(members(center.plan, group, [agent.person]) for group in (rules.seniors, rules.heads))
-    )
+    agent = turn.center.agents.get(login)
+    return agent is not None and agent.person.enabled and turn.center.leads(agent.person)
 
 
 # -- orders

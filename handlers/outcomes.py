@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import agents
+from handlers import operators
 from handlers.turn import Turn
 from telephony.core.break_facts import OutcomeGiven
 from telephony.core.commands import GiveOutcome
@@ -12,17 +12,15 @@ from telephony.core.operators import IN_CALL, Agent
 
 def give_outcome(turn: Turn, event: GiveOutcome) -> None:
     """Of the last conversation with a caller: in its wrap-up, or until the next. A second time corrects the first."""
-    center = turn.center
-    agent = center.agents.get(event.login) if event.login is not None else center.at_phone.get(event.phone or "")
-    if agent is not None and agent.at_work and event.channel is not None:
-        agents.occupy(turn, agent, event.channel, watch=True)
-    outcome = next((outcome for outcome in center.plan.outcomes if outcome.code == event.digits), None)
+    agent = operators.asked_by(turn, event.phone, event.login)
+    if agent is not None and agent.at_work:
+        operators.busy_with_code(turn, agent, event.channel)
+    outcome = next((outcome for outcome in turn.center.plan.outcomes if outcome.code == event.digits), None)
     refusal = _why_not(agent)
     if refusal is None and outcome is None:
         refusal = "outcome-unknown"
     if refusal is not None or agent is None or agent.talked is None or outcome is None:
-        code = refusal or "outcome-no-call"
-        turn.do(Reply(command=event.command, ok=False, code=code, say=(code,)))
+        operators.answer(turn, event.command, refusal or "outcome-no-call", ok=False)
         return
     turn.do(
         OutcomeGiven(call=agent.talked, login=agent.login, outcome=outcome.label, at=turn.now),

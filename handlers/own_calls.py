@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from handlers import agents, scripts, violations, waiting
+from handlers import agents, attempts, scripts, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.center import Target
-from telephony.core.effects import Answer, CreateLeg, HangUpReason, Ring
+from telephony.core.effects import Answer, HangUpReason, Ring
 from telephony.core.event import ChannelId
 from telephony.core.events import OwnCallStarted
-from telephony.core.facts import AttemptMade, AttemptResult, CallKind, CallOpened, Outcome
+from telephony.core.facts import AttemptResult, CallKind, CallOpened, Outcome
 from telephony.core.operators import Agent, State
 from telephony.core.script import farewell
 
@@ -77,9 +77,10 @@ def _place(turn: Turn, call: Call, target: Target | None) -> None:
     elif target.queue is not None:
         turn.do(Answer(call=call.id, channel=call.party))
         waiting.enter(turn, call, target.queue, "arrival")
-    elif ring_target(turn, call, target, "own") is None:
+    elif not can_be_rung(turn, target, call.phone):
         refuse(turn, call, HangUpReason.BUSY)
     else:
+        ring_target(turn, call, target, "own")
         turn.do(Ring(call=call.id, channel=call.party))
 
 
@@ -121,17 +122,20 @@ def can_be_called(turn: Turn, agent: Agent) -> bool:
     return free and not agent.channels and agent.phone not in turn.center.unreachable
 
 
-def ring_target(turn: Turn, call: Call, target: Target, reason: Literal["transfer", "own"]) -> Leg | None:
-    """Ring an operator, a directory entry or an outside number; None when the operator cannot be called now, or the
-    entry is the party itself."""
+def can_be_rung(turn: Turn, target: Target, phone: str | None) -> bool:
+    """Whether to ring this operator, directory entry or outside number for who is at `phone`, where it is one of the
+    house: an operator when they can be called now, and nobody for themselves."""
     if target.agent is not None:
-        if not can_be_called(turn, target.agent):
-            return None
+        return can_be_called(turn, target.agent)
+    return phone is None or target.entry is None or target.entry.phone != phone
+
+
+def ring_target(turn: Turn, call: Call, target: Target, reason: Literal["transfer", "own"]) -> Leg:
+    """Ring an operator, a directory entry or an outside number: one who `can_be_rung`."""
+    if target.agent is not None:
         return waiting.ring(turn, call, target.agent, turn.center.plan.default_ring, reason)
     if target.entry is not None:
         entry = target.entry
-        if entry.phone is not None and entry.phone == call.phone:
-            return None
         return ring_far(turn, call, entry.ring, reason, phone=entry.phone, trunk=entry.trunk, number=entry.dial)
     return ring_far(turn, call, turn.center.plan.default_ring, reason, trunk=target.trunk, number=target.number)
 
@@ -147,38 +151,9 @@ def ring_far(
     number: str | None = None,
 ) -> Leg:
     """Make a leg to somebody who is not an operator at work."""
-    center = turn.center
-    channel = center.name_leg(call)
-    leg = Leg(channel, Role.FAR, call.attempts, seconds, turn.now, why=reason, phone=phone)
-    center.add_leg(call, leg)
-    turn.do(
-        CreateLeg(
-            call=call.id,
-            leg=channel,
-            originator=call.party,
-            phone=phone,
-            trunk=trunk,
-            number=number,
-            shows=call.caller,
-            variables={
-                **({} if phone is None else waiting.ASKS_US),
-                "GUDOK_ROLE": "far",
-                "GUDOK_CALL": call.id,
-                "GUDOK_ATTEMPT": str(leg.n),
-                "GUDOK_WHY": reason,
-            },
-        ),
-        AttemptMade(
-            call=call.id,
-            n=leg.n,
-            channel=channel,
-            why=reason,
-            phone=phone,
-            number=number,
-            queue=call.queue,
-            at=turn.now,
-        ),
-    )
+    leg = Leg(turn.center.name_leg(call), Role.FAR, call.attempts, seconds, turn.now, why=reason, phone=phone)
+    turn.center.add_leg(call, leg)
+    attempts.make_leg(turn, call, leg, trunk=trunk, number=number)
     return leg
 
 

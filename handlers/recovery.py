@@ -12,7 +12,7 @@ from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.break_facts import ViolationKind
 from telephony.core.calls import Call, LegState
-from telephony.core.events import PbxLost, PbxRestarted, PhoneChanged, PictureTaken, Started
+from telephony.core.events import PbxLost, PhoneChanged, PictureTaken, Started
 from telephony.core.facts import CallKind, OperatorChanged, Repaired
 from telephony.core.logins import LogIns
 from telephony.core.operators import ENGAGED, NO_CALLER, Agent, State
@@ -33,7 +33,6 @@ def started(turn: Turn, event: Started) -> None:
     center.set_persons(event.operators)
     center.log_ins = LogIns(event.failed_log_ins, event.locked_log_ins)
     center.remembered = {call.call: call for call in event.open_calls}
-    center.remembered_operators = {row.login: row for row in event.open_operators}
     hands.remember(turn, event.hands)
     for talk in event.last_talks:
         center.last_talks[talk.caller] = (talk.login, talk.ended)
@@ -80,16 +79,10 @@ def pbx_lost(turn: Turn, event: PbxLost) -> None:
     turn.center.pbx_lost = turn.center.pbx_lost or turn.now
 
 
-def pbx_restarted(turn: Turn, event: PbxRestarted) -> None:
-    """A new PBX process knows none of the old channels."""
-    _forget_old_process(turn, event.started, alive=frozenset())
-
-
 def _forget_old_process(turn: Turn, started: datetime, alive: Set[str]) -> None:
     """The calls of the old process have ended, as its record tells; what is alive belongs to the new one."""
     center = turn.center
     at = center.pbx_lost or started
-    center.pbx_up, center.pbx_started = False, started
     for call in list(center.calls.values()):
         if call.party not in alive and not _is_young(turn, call):
             for channel in [call.party, *call.legs]:
@@ -108,12 +101,11 @@ def picture_taken(turn: Turn, event: PictureTaken) -> None:
         _audit(turn, picture)
         _note_phones(turn, set(event.unreachable_phones))
         return
-    before, since = center.pbx_started, event.pbx_started
-    if before is not None and since is not None and since > before:
-        _forget_old_process(turn, since, picture.alive.keys())
-    center.pbx_started = event.pbx_started
-    center.unreachable = set(event.unreachable_phones)
+    before, center.pbx_started = center.pbx_started, event.pbx_started
     center.pbx_up = False  # nothing is given out before all are known who hold a channel
+    if before is not None and event.pbx_started is not None and event.pbx_started > before:
+        _forget_old_process(turn, event.pbx_started, picture.alive.keys())
+    center.unreachable = set(event.unreachable_phones)
     missing, young = _missing(turn, picture)
     for channel in sorted(missing):
         records.ended_unseen(turn, channel, recorded=picture.ended(channel))

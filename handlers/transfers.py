@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from handlers import agents, bridging, own_calls, scripts, waiting
+from handlers import agents, attempts, bridging, own_calls, scripts, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role, Transfer
 from telephony.core.center import Target
@@ -18,7 +18,6 @@ from telephony.core.event import ChannelId
 from telephony.core.events import CallerArrived, TransferAsked
 from telephony.core.facts import (
     AttemptEnded,
-    AttemptMade,
     AttemptResult,
     CallKind,
     CallQueued,
@@ -67,11 +66,17 @@ def _report(
         call.given_back = turn.now
 
 
+def _far(call: Call) -> Leg:
+    """Who talks with the party."""
+    return next(leg for leg in call.legs.values() if leg.channel in call.in_bridge)
+
+
 def _let_party_stay(turn: Turn, call: Call, by: ChannelId) -> None:
-    """In an operator's own call the far end stays: it becomes the party, the operator's channel becomes a leg."""
+    """The operator hands over their own call: the far end stays. It becomes the party, the operator's channel becomes a
+    leg, and their talk has ended; so this is done only when nothing is left that could keep the two together."""
     if by != call.party:
         return
-    far = next(leg for leg in call.legs.values() if leg.channel in call.in_bridge)
+    far = _far(call)
     if far.n:
         turn.do(AttemptEnded(call=call.id, n=far.n, result=AttemptResult.ANSWERED, at=turn.now))
     call.legs[by] = Leg(
@@ -88,19 +93,16 @@ def _let_party_stay(turn: Turn, call: Call, by: ChannelId) -> None:
 
 def _blind(turn: Turn, call: Call, event: TransferAsked) -> None:
     target = turn.center.resolve(event.number, event.trunk)
-    if target is None or not _takes_calls(turn, target):
+    handed_over = _far(call).phone if event.channel == call.party else call.phone
+    if target is None or not _takes_calls(turn, target, handed_over):
         _fail(turn, call, event.channel, "blind", event.number)
-        return
-    _let_party_stay(turn, call, event.channel)
-    login = _login_on(call, event.channel)
-    if target.queue is not None:
+    elif target.queue is not None:
         _to_queue(turn, call, event.channel, target.queue, "blind")
-        return
-    leg = own_calls.ring_target(turn, call, target, "transfer")
-    if leg is None:
-        _fail(turn, call, event.channel, "blind", event.number)
-        return
-    _let_ring(turn, call, Transfer(event.channel, login, "blind", event.number, leg.channel))
+    else:
+        _let_party_stay(turn, call, event.channel)
+        leg = own_calls.ring_target(turn, call, target, "transfer")
+        login = _login_on(call, event.channel)
+        _let_ring(turn, call, Transfer(event.channel, login, "blind", event.number, leg.channel))
 
 
 def _let_ring(turn: Turn, call: Call, transfer: Transfer) -> None:
@@ -113,11 +115,12 @@ def _let_ring(turn: Turn, call: Call, transfer: Transfer) -> None:
     waiting.hold(turn, call)
 
 
-def _takes_calls(turn: Turn, target: Target) -> bool:
-    """Whether it is worth a try: else the party stays with the operator, whose phone is told at once."""
+def _takes_calls(turn: Turn, target: Target, phone: str | None) -> bool:
+    """Whether it is worth a try for who is at `phone`: else they stay with the operator, whose phone is told at
+    once."""
     if target.queue is not None:
         return waiting.nobody_there(turn, target.queue) is None
-    return target.agent is None or own_calls.can_be_called(turn, target.agent)
+    return own_calls.can_be_rung(turn, target, phone)
 
 
 def _fail(turn: Turn, call: Call, by: ChannelId, kind: str, to: str) -> None:
@@ -127,6 +130,7 @@ def _fail(turn: Turn, call: Call, by: ChannelId, kind: str, to: str) -> None:
 
 def _to_queue(turn: Turn, call: Call, by: ChannelId, queue: Queue, kind: str) -> None:
     """Into the queue with the arrival they came with; the operator is released."""
+    _let_party_stay(turn, call, by)
     _state(turn, call, call.legs[by].login, kind, queue.name, done=True)
     _report(turn, call, by, "success")
     turn.hang_up(call, by)
@@ -148,12 +152,11 @@ def _attended(turn: Turn, call: Call, by: ChannelId, consultation: Call) -> None
     if consultation.kind is not CallKind.OWN or consultation.ended or busy:
         _report(turn, call, by, "declined")
         return
-    _let_party_stay(turn, call, by)
     queue = turn.center.queues.get(consultation.queue or "")
     far = next((leg for leg in consultation.legs.values() if leg.result is None), None)
     if far is not None and (queue is None or far.state is LegState.UP):
         _take_over(turn, call, by, consultation, far)
-    elif queue is None or not _takes_calls(turn, Target(queue=queue)):
+    elif queue is None or waiting.nobody_there(turn, queue) is not None:
         _fail(turn, call, by, "attended", consultation.number)
     else:
         _end_consultation(turn, consultation)
@@ -172,9 +175,8 @@ def handed_over(turn: Turn, call: Call, event: CallerArrived, queue: Queue | Non
     if target is not None and target.queue is not None:
         _state(turn, call, None, "blind", target.queue.name, done=True)
         waiting.enter(turn, call, target.queue, "transfer")
-    elif target is not None and _takes_calls(turn, target):
+    elif target is not None and _takes_calls(turn, target, call.phone):
         leg = own_calls.ring_target(turn, call, target, "transfer")
-        assert leg is not None
         call.transfer = Transfer(NOBODY, None, "blind", to, leg.channel)
         waiting.tell_wait(turn, call, turn.now)
         waiting.hold(turn, call)
@@ -189,6 +191,7 @@ def handed_over(turn: Turn, call: Call, event: CallerArrived, queue: Queue | Non
 def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: Leg) -> None:
     """The consulted leg changes over to the caller's call, ringing or talking."""
     center = turn.center
+    _let_party_stay(turn, call, by)
     answered = far.state is LegState.UP
     turn.do(AttemptEnded(call=consultation.id, n=far.n, result=_result(answered=answered), at=turn.now))
     del consultation.legs[far.channel]
@@ -199,25 +202,12 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
     )
     leg.phone = far.phone
     center.add_leg(call, leg)
-    turn.do(
-        AttemptMade(
-            call=call.id,
-            n=leg.n,
-            channel=leg.channel,
-            why="transfer",
-            operator=leg.login,
-            phone=leg.phone,
-            number=None if leg.login else consultation.number,
-            queue=call.queue,
-            at=turn.now,
-        )
-    )
+    attempts.put_on_record(turn, call, leg, None if leg.login else consultation.number)
     transfer = Transfer(by, call.legs[by].login, "attended", consultation.number, leg.channel)
     if leg.login is not None:
         agent = center.agents[leg.login]
         agents.set_state(turn, agent, agent.state, reason=agent.reason, call=call.id)
-    variables = {"GUDOK_CALL": call.id, "GUDOK_ATTEMPT": str(leg.n), "GUDOK_WHY": leg.why}
-    turn.do(SetVariables(call=call.id, channel=leg.channel, variables=variables))
+    turn.do(SetVariables(call=call.id, channel=leg.channel, variables=attempts.names(call, leg)))
     if answered:
         bridging.answered(turn, call, leg, turn.now)
         assert call.bridge is not None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, own_calls, scripts, violations
+from handlers import agents, attempts, own_calls, scripts, violations
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
-from telephony.core.effects import Continue, CreateLeg, Hold, SetVariables
+from telephony.core.effects import Continue, Hold, SetVariables
 from telephony.core.events import Continued, TimerFired
-from telephony.core.facts import AttemptMade, CallQueued, Outcome
+from telephony.core.facts import CallQueued, Outcome
 from telephony.core.operators import Agent, State
 from telephony.core.plan import Farewell, Overflow, Queue
 from telephony.core.routing import next_step
@@ -20,10 +20,6 @@ WAIT_TIMER = "wait:"
 DOUBT_TIMER = "doubt:"
 DOUBT_SECONDS = 2
 SEND_AWAY = "send_away"
-ASKS_US = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
-"""On every leg to a phone of the house: its transfer key is ours to answer. Otherwise the PBX carries the transfer out
-by itself, and somebody is rung past us. Trunks are not allowed to transfer at all."""
-OPERATOR_RINGS = {"GUDOK_ROLE": "operator", **ASKS_US}
 
 Why = Literal["arrival", "overflow", "transfer", "return"]
 
@@ -160,33 +156,12 @@ def ring(
     center.add_leg(call, leg)
     agent.channels.add(channel)
     agents.set_state(turn, agent, State.RINGING, call=call.id)
-    variables = {
-        **OPERATOR_RINGS,
-        "GUDOK_CALL": call.id,
-        "GUDOK_ATTEMPT": str(leg.n),
-        "GUDOK_WHY": why,
-    }
-    turn.do(
-        CreateLeg(
-            call=call.id,
-            leg=channel,
-            originator=call.party,
-            phone=agent.phone,
-            shows=call.caller,
-            label=center.queues[call.queue].label if call.queue else "",
-            auto_answer=auto_answer or agent.phone in center.pick_up,
-            variables=variables,
-        ),
-        AttemptMade(
-            call=call.id,
-            n=leg.n,
-            channel=channel,
-            why=why,
-            operator=agent.login,
-            phone=agent.phone,
-            queue=call.queue,
-            at=turn.now,
-        ),
+    attempts.make_leg(
+        turn,
+        call,
+        leg,
+        label=center.queues[call.queue].label if call.queue else "",
+        auto_answer=auto_answer or agent.phone in center.pick_up,
     )
     return leg
 

@@ -133,7 +133,7 @@ class RecordFollower:
                 await self._hand_on(self._next())
                 await asyncio.sleep(LOOK_SECONDS if self._reader.caught_up else 0)
         finally:
-            self._reader.tail.close()
+            self._reader.close()
 
     def _next(self) -> list[CallRecorded]:
         records = self._backlog + self._reader.read(_CHUNK)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 LENGTH = 16
 """Letters of a token: 80 bits, so that a billion numbers share none."""
@@ -47,19 +47,18 @@ class Tokens:
     """Makes tokens with `key`, and remembers the numbers it met last for those who may see them.
 
     `keep(token, number)` is called for each pair that is new to the memory, so storing one twice must do no harm.
-    `known` are pairs stored before; `remember` bounds the memory.
+    `remember` bounds the memory.
     """
 
     def __init__(
         self,
         key: str,
         keep: Callable[[str, str], None] = lambda token, number: None,
-        known: Iterable[tuple[str, str]] = (),
         remember: int = 200_000,
     ) -> None:
         self._key = key.encode()
         self._keep = keep
-        self._numbers: dict[str, str] = dict(known)
+        self._numbers: dict[str, str] = {}
         self._remember = remember
 
     def token(self, number: str) -> str:
@@ -79,7 +78,3 @@ class Tokens:
     def number(self, token: str) -> str | None:
         """The number behind `token`, while this process remembers it."""
         return self._numbers.get(token)
-
-    def forget(self, token: str) -> None:
-        """Erase the number from memory; the stored pair is the store's to erase."""
-        self._numbers.pop(token, None)

@@ -66,64 +66,78 @@ async def read_breaks(engine: AsyncEngine, day: Days, now: datetime) -> Breaks:
 
 def described(breaks: Breaks, zone: ZoneInfo, now: datetime) -> str:
     """Tables, each with a head; an empty one is left out, except who is on a break."""
-
-    def clock(at: datetime | None) -> str:
-        return "-" if at is None else at.astimezone(zone).strftime("%H:%M")
-
-    def beside(at: datetime | None, other: datetime) -> str:
-        return "-" if at is None else clock_beside(at, other, zone)
-
-    parts = (
-        (
-            ["ON A BREAK", "KIND", "SINCE", "UNTIL"],
-            [[row.login, row.reason, clock(row.since), clock(row.until)] for row in breaks.on_break],
-        ),
-        (
-            ["PENDING", "KIND", "SINCE", "WAITS FOR"],
-            [[login, kind, clock(since), why] for since, login, kind, why in breaks.pending()],
-        ),
-        (
-            ["EMERGENCY TO REVIEW", "OPERATOR", "BEGAN", "REASON"],
-            [[one.id, one.login, beside(one.begins, now), one.reason] for one in breaks.to_review],
-        ),
-        (
-            ["LOCKED EXTENSION", "OPERATOR", "UNTIL"],
-            [[extension, login or "-", clock(until)] for extension, login, until in breaks.locked],
-        ),
-        (
-            ["RAISED HAND", "SINCE", "TAKEN BY"],
-            [[one.login, clock(one.raised), one.taken_by or "-"] for one in breaks.hands if one.ended is None],
-        ),
-        (
-            ["ORDER", "BY", "FOR", "UNTIL", "WHY", ""],
-            [_order(one, beside(one.until, one.given), now) for one in breaks.orders],
-        ),
-        (
-            ["REQUEST", "OPERATOR", "KIND", "DOOR", "ANSWER", "REASON", "NEXT BREAK"],
-            [
-                [
-                    *(
-                        clock(one.at),
-                        one.login or f"nobody at {one.phone}",
-                        one.kind,
-                        one.door,
-                        one.verdict,
-                        one.reason,
-                    ),
-                    beside(one.next_slot, one.at),
-                ]
-                for one in breaks.requests
-            ],
-        ),
-        (
-            ["VIOLATION", "OPERATOR", "KIND", "LASTED", ""],
-            [
-                [beside(one.seen, breaks.day.begin), one.login, one.kind, _lasted(one, now), one.detail]
-                for one in breaks.violations
-            ],
-        ),
+    tables = Tables(breaks, zone, now)
+    on_break, *others = (
+        tables.on_break(),
+        tables.pending(),
+        tables.to_review(),
+        tables.locked(),
+        tables.hands(),
+        tables.orders(),
+        tables.requests(),
+        tables.violations(),
     )
-    return "\n\n".join(table(rows, head) for n, (head, rows) in enumerate(parts) if rows or n == 0)
+    return "\n\n".join(table(rows, head) for head, rows in (on_break, *(one for one in others if one[1])))
+
+
+Table = tuple[list[str], list[list[str]]]
+"""The head, and the rows."""
+
+
+class Tables:
+    """What there is to see, as the clocks of the center's `zone` show it."""
+
+    def __init__(self, breaks: Breaks, zone: ZoneInfo, now: datetime) -> None:
+        self._breaks, self._zone, self._now = breaks, zone, now
+
+    def _clock(self, at: datetime | None) -> str:
+        return "-" if at is None else at.astimezone(self._zone).strftime("%H:%M")
+
+    def _beside(self, at: datetime | None, other: datetime) -> str:
+        return "-" if at is None else clock_beside(at, other, self._zone)
+
+    def on_break(self) -> Table:
+        found = self._breaks.on_break
+        rows = [[one.login, one.reason, self._clock(one.since), self._clock(one.until)] for one in found]
+        return ["ON A BREAK", "KIND", "SINCE", "UNTIL"], rows
+
+    def pending(self) -> Table:
+        rows = [[login, kind, self._clock(since), why] for since, login, kind, why in self._breaks.pending()]
+        return ["PENDING", "KIND", "SINCE", "WAITS FOR"], rows
+
+    def to_review(self) -> Table:
+        found = self._breaks.to_review
+        rows = [[one.id, one.login, self._beside(one.begins, self._now), one.reason] for one in found]
+        return ["EMERGENCY TO REVIEW", "OPERATOR", "BEGAN", "REASON"], rows
+
+    def locked(self) -> Table:
+        rows = [[extension, login or "-", self._clock(until)] for extension, login, until in self._breaks.locked]
+        return ["LOCKED EXTENSION", "OPERATOR", "UNTIL"], rows
+
+    def hands(self) -> Table:
+        raised = [one for one in self._breaks.hands if one.ended is None]
+        rows = [[one.login, self._clock(one.raised), one.taken_by or "-"] for one in raised]
+        return ["RAISED HAND", "SINCE", "TAKEN BY"], rows
+
+    def orders(self) -> Table:
+        rows = [_order(one, self._beside(one.until, one.given), self._now) for one in self._breaks.orders]
+        return ["ORDER", "BY", "FOR", "UNTIL", "WHY", ""], rows
+
+    def requests(self) -> Table:
+        head = ["REQUEST", "OPERATOR", "KIND", "DOOR", "ANSWER", "REASON", "NEXT BREAK"]
+        return head, [self._request(one) for one in self._breaks.requests]
+
+    def _request(self, one: RequestRow) -> list[str]:
+        who, next_break = one.login or f"nobody at {one.phone}", self._beside(one.next_slot, one.at)
+        return [self._clock(one.at), who, one.kind, one.door, one.verdict, one.reason, next_break]
+
+    def violations(self) -> Table:
+        rows = [self._violation(one) for one in self._breaks.violations]
+        return ["VIOLATION", "OPERATOR", "KIND", "LASTED", ""], rows
+
+    def _violation(self, one: ViolationRow) -> list[str]:
+        seen = self._beside(one.seen, self._breaks.day.begin)
+        return [seen, one.login, one.kind, _lasted(one, self._now), one.detail]
 
 
 def _order(one: OrderRow, until: str, now: datetime) -> list[str]:

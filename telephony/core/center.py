@@ -19,9 +19,9 @@ from telephony.core.operators import Agent, State
 from telephony.core.permissions import Claim, Order, Permission
 from telephony.core.plan import DirectoryEntry, Plan, Queue
 from telephony.core.record import RecordSoFar
-from telephony.core.remembered import OpenCall, OpenOperator
+from telephony.core.remembered import OpenCall
 from telephony.core.roster import Roster
-from telephony.core.routing import Matcher
+from telephony.core.routing import Matcher, members
 from telephony.core.staff import Operator
 
 
@@ -105,7 +105,6 @@ class Center:
     """Calls that the database holds open and the PBX does not show: their end is being looked for."""
     past: dict[CallId, RecordSoFar] = field(default_factory=dict)
     """What the PBX's record says of callers in the fallback queue, should they come back to us."""
-    remembered_operators: dict[str, OpenOperator] = field(default_factory=dict)
     hands: dict[str, Hand] = field(default_factory=dict)
     """Raised and not down, oldest first."""
     hands_raised: int = 0
@@ -156,13 +155,11 @@ class Center:
 
     def belongs(self, person: Operator, group: str | None) -> bool:
         """Whether this person is in the group of that name."""
-        found = next((one for one in self.plan.groups if one.name == group), None)
-        if found is None:
-            return False
-        skilled = found.require is not None and all(
-            person.skills.get(skill, 0) >= level for skill, level in found.require.items()
-        )
-        return skilled or person.login in found.logins
+        return bool(members(self.plan, group, [person]))
+
+    def leads(self, person: Operator) -> bool:
+        """Whether this person is one of the seniors or heads of the break rules."""
+        return any(self.belongs(person, group) for group in (self.plan.breaks.seniors, self.plan.breaks.heads))
 
     # -- operators
 
@@ -261,6 +258,13 @@ class Center:
         dialed = [(call, None) for call in self.calls.values() if call.phone == phone and call.party in self.channels]
         legs = ((call, leg) for call in self.calls.values() for leg in call.legs.values() if leg.phone == phone)
         return [*dialed, *legs]
+
+    def agent_on(self, channel: ChannelId) -> Agent | None:
+        """The operator whose phone holds this channel of a call."""
+        call = self.channels.get(channel)
+        leg = None if call is None else call.legs.get(channel)
+        login = leg.login if leg is not None else call.origin if call is not None else None
+        return None if login is None else self.agents.get(login)
 
     def open(self, call: Call) -> None:
         self.calls[call.id] = call

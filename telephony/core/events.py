@@ -114,12 +114,6 @@ class PbxLost(Event, frozen=True, kw_only=True):
     reason: str
 
 
-class PbxRestarted(Event, frozen=True, kw_only=True):
-    """The PBX is a new process: all channels of the old one are gone."""
-
-    started: datetime
-
-
 class CallRecorded(Event, frozen=True, kw_only=True):
     """A finished call, read from the PBX's own record (CEL). Gives calls that ended, or wholly passed, while no
     router lived their true end."""
@@ -301,7 +295,6 @@ AnyEvent = (
     | HelperArrived
     | PictureTaken
     | PbxLost
-    | PbxRestarted
     | CallRecorded
     | CallerArrived
     | OwnCallStarted

@@ -180,20 +180,6 @@ class AgiServer:
             self._on_problem(problem)
 
 
-async def serve(
-    host: str,
-    port: int,
-    handler: Handler,
-    *,
-    on_problem: Callable[[AgiProblem], None] | None = None,
-    limits: Limits | None = None,
-) -> AgiServer:
-    """A server that listens now; use it as `async with await serve(…)`, or `close` it."""
-    server = AgiServer(handler, on_problem=on_problem, limits=limits)
-    await server.start(host, port)
-    return server
-
-
 def parse_request(raw: bytes) -> AgiRequest:
     """The headers of a request, as sent; whatever is not `agi_name: value` on each line is garbage."""
     headers: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""AMI: what ARI does not say (contacts, device states, the native queues), and the mirror of the fallback queues.
+"""AMI: what ARI does not say (contacts, the native queues), and the mirror of the fallback queues.
 
 A thin wrapper over panoramisk: a timeout on every action, nothing ever sent twice, only the events asked for.
 """
@@ -15,7 +15,6 @@ import msgspec
 from telephony.pbx.ami_actions import AmiActions
 from telephony.pbx.ami_line import Action, Fields, Manager, Protocol, Row
 from telephony.pbx.ami_types import (
-    EVENTS,
     ActionFailed,
     ActionTimeout,
     AmiConnected,
@@ -25,8 +24,6 @@ from telephony.pbx.ami_types import (
     AmiEvent,
     AmiUnreachable,
     ContactStatus,
-    DeviceStateChange,
-    FullyBooted,
     LoginRejected,
     Message,
     QueueMemberPause,
@@ -35,8 +32,7 @@ from telephony.pbx.backoff import pause
 
 __all__ = [
     "ActionFailed", "ActionTimeout", "Ami", "AmiConnected", "AmiConnectionLost", "AmiDisconnected", "AmiError",
-    "AmiEvent", "AmiUnreachable", "ContactStatus", "DeviceStateChange", "FullyBooted", "LoginRejected", "Message",
-    "QueueMemberPause", "Row",
+    "AmiEvent", "AmiUnreachable", "ContactStatus", "LoginRejected", "Message", "QueueMemberPause", "Row",
 ]  # fmt: skip
 
 
@@ -44,8 +40,8 @@ class Ami(AmiActions):
     """One line to AMI, kept up by `run`.
 
     `listen` before `run`: the callback gets states and events in order, on the event loop, and must return quickly.
-    `devices` is the beginning of the device names whose states are of interest. Strange messages and a failing
-    callback are counted in `problems` and told to `on_problem` in one line without personal data.
+    Of all that Asterisk tells only `events` come. Strange messages and a failing callback are counted in `problems`
+    and told to `on_problem` in one line without personal data.
     """
 
     def __init__(
@@ -55,8 +51,7 @@ class Ami(AmiActions):
         user: str,
         password: str,
         *,
-        events: Iterable[type[AmiEvent]] = EVENTS,
-        devices: str = "PJSIP/",
+        events: Iterable[type[AmiEvent]],
         on_problem: Callable[[str, str], None] | None = None,
         action_timeout: float = 5.0,
         keepalive: float = 10.0,
@@ -65,7 +60,7 @@ class Ami(AmiActions):
         self.problems: Counter[str] = Counter()
         self._host, self._port, self._user, self._password = host, port, user, password
         self._types = {str(kind.__struct_config__.tag): kind for kind in events}
-        self._devices, self._on_problem = devices, on_problem
+        self._on_problem = on_problem
         self._timeout, self._keepalive, self._backoff = action_timeout, keepalive, backoff
         self._listeners: list[Callable[[Message], None]] = []
         self._closing = asyncio.Event()
@@ -181,10 +176,7 @@ class Ami(AmiActions):
             raise LoginRejected(f"AMI at {self._host}:{self._port} rejects the user {self._user!r}: {said}")
         try:
             for name in self._types:
-                fields: dict[str, str] = {"Operation": "Add", "MatchCriteria": f"name({name})"}
-                if name == "DeviceStateChange":
-                    fields["MatchCriteria"] += ",header(Device),method(starts_with)"
-                    fields["Filter"] = self._devices
+                fields = {"Operation": "Add", "MatchCriteria": f"name({name})"}
                 await self._ask(manager, "Filter", fields, self._timeout)
             mask = "on" if self._types else "off"  # without a filter, "on" would be everything
             await self._ask(manager, "Events", {"EventMask": mask}, self._timeout)
@@ -217,7 +209,7 @@ class Ami(AmiActions):
             return
         if self._up.is_set():
             self._tell(event)
-        else:  # the login brings a FullyBooted: told after AmiConnected
+        else:  # the login is still under way: told after AmiConnected
             self._early.append(event)
 
     def _tell(self, message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What Asterisk may be told and asked by AMI: its native queues, channels, bridges, contacts and devices."""
+"""What Asterisk may be told and asked by AMI: its native queues, channels and contacts."""
 
 from __future__ import annotations
 
@@ -20,15 +20,11 @@ class AmiActions(ABC):
         """
 
     async def queue_add(
-        self, queue: str, interface: str, *, name: str = "", paused: bool = False, reason: str = "",
-        penalty: int = 0, state_interface: str = "",
-    ) -> None:  # fmt: skip
+        self, queue: str, interface: str, *, name: str = "", paused: bool = False, reason: str = ""
+    ) -> None:
         """Make a phone (`PJSIP/3001`) a member of a native queue."""
-        fields: Fields = {
-            "Queue": queue, "Interface": interface, "MemberName": name or None, "Paused": paused,
-            "Reason": reason or None, "Penalty": penalty, "StateInterface": state_interface or None,
-        }  # fmt: skip
-        await self.action("QueueAdd", fields)
+        who: Fields = {"Queue": queue, "Interface": interface, "MemberName": name or None}
+        await self.action("QueueAdd", {**who, "Paused": paused, "Reason": reason or None})
 
     async def queue_remove(self, queue: str, interface: str) -> None:
         """Take a member out."""
@@ -89,28 +85,12 @@ class AmiActions(ABC):
     async def database_delete(self, family: str, key: str) -> None:
         await self.action("DBDel", {"Family": family, "Key": key})
 
-    async def bridge_info(self, bridge_id: str) -> list[Row]:
-        """A row BridgeInfoChannel for each channel of a bridge."""
-        rows = _rows(await self.action("BridgeInfo", {"BridgeUniqueid": bridge_id}))
-        return [row for row in rows if row["Event"] == "BridgeInfoChannel"]
-
     async def contacts(self) -> list[Row]:
         """The contacts of all phones: Uri, Aor (in ObjectName's place), Status, Endpoint, RoundtripUsec, …"""
-        return await self._list_or_none("PJSIPShowContacts", "no contacts found")
-
-    async def endpoints(self) -> list[Row]:
-        """All endpoints: ObjectName, DeviceState, ActiveChannels, Contacts, …"""
-        return await self._list_or_none("PJSIPShowEndpoints", "no endpoints found")
-
-    async def device_states(self) -> list[Row]:
-        """Device, State of every device Asterisk keeps a state of."""
-        return _rows(await self.action("DeviceStateList"))
-
-    async def _list_or_none(self, action: str, none: str) -> list[Row]:
         try:
-            return _rows(await self.action(action))
+            return _rows(await self.action("PJSIPShowContacts"))
         except ActionFailed as error:
-            if error.reason.lower() == none:
+            if error.reason.lower() == "no contacts found":
                 return []
             raise
 

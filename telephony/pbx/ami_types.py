@@ -53,12 +53,6 @@ class AmiEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="e
     """An event; fields are AMI's headers in lower case, words joined by underscores. Numbers and 0/1 are read."""
 
 
-class FullyBooted(AmiEvent, frozen=True, kw_only=True):
-    """Asterisk has started (`uptime` in seconds). Told at every login and whenever it boots."""
-
-    uptime: int
-
-
 class ContactStatus(AmiEvent, frozen=True, kw_only=True):
     """A phone's contact: `contact_status` is Reachable, Unreachable, NonQualified, Removed, Updated, …"""
 
@@ -67,13 +61,6 @@ class ContactStatus(AmiEvent, frozen=True, kw_only=True):
     aor: str
     endpoint_name: str = ""
     roundtrip_usec: str = ""
-
-
-class DeviceStateChange(AmiEvent, frozen=True, kw_only=True):
-    """A device's state: NOT_INUSE, INUSE, BUSY, UNAVAILABLE, RINGING, ONHOLD, …"""
-
-    device: str
-    state: str
 
 
 class _Member(AmiEvent, frozen=True, kw_only=True):
@@ -101,51 +88,10 @@ class QueueMemberPause(_Member, frozen=True, kw_only=True):
     """A member was paused or unpaused (also told when nothing changed). It does not say by whom: see the reason."""
 
 
-class QueueMemberPenalty(_Member, frozen=True, kw_only=True):
-    """A member's penalty has changed."""
-
-
 class QueueMemberRinginuse(_Member, frozen=True, kw_only=True):
     """A member is rung also while in a call, or not any more."""
 
     ringinuse: bool
 
-
-class QueueMemberStatus(_Member, frozen=True, kw_only=True):
-    """A member's device state has changed; `status` is Asterisk's number of it."""
-
-
-class _Caller(AmiEvent, frozen=True, kw_only=True):
-    queue: str
-    channel: str
-    uniqueid: str
-    linkedid: str
-    caller_id_num: str
-    position: int
-
-
-class QueueCallerJoin(_Caller, frozen=True, kw_only=True):
-    """A caller has entered a native queue."""
-
-    count: int
-
-
-class QueueCallerLeave(_Caller, frozen=True, kw_only=True):
-    """A caller has left it, to talk or otherwise."""
-
-    count: int
-
-
-class QueueCallerAbandon(_Caller, frozen=True, kw_only=True):
-    """A caller has hung up, or was taken away, before an answer. `hold_time` is in seconds."""
-
-    original_position: int
-    hold_time: int
-
-
-EVENTS: tuple[type[AmiEvent], ...] = (
-    FullyBooted, ContactStatus, DeviceStateChange, QueueMemberAdded, QueueMemberRemoved, QueueMemberPause,
-    QueueMemberPenalty, QueueMemberRinginuse, QueueMemberStatus, QueueCallerJoin, QueueCallerLeave, QueueCallerAbandon,
-)  # fmt: skip
 
 Message = AmiEvent | AmiConnected | AmiDisconnected

@@ -8,10 +8,9 @@ which the caller must recognise by their ids.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -80,10 +79,6 @@ class CelReader:
         return self.tail.position if self._torn is None else self._torn[0]
 
     @property
-    def unfinished(self) -> int:
-        return len(self._open)
-
-    @property
     def problems(self) -> Counter[str]:
         """What was not as it should be, counted by kind."""
         tail = self.tail
@@ -127,13 +122,6 @@ class CelReader:
     @property
     def caught_up(self) -> bool:
         return self.tail.caught_up
-
-    async def follow(self, interval: float = 0.1) -> AsyncIterator[list[CallRecorded]]:
-        """Finished calls as they come, in batches, looking every `interval` seconds; lets others run in between."""
-        while True:
-            if batch := self.read():
-                yield batch
-            await asyncio.sleep(interval if self.caught_up else 0)
 
     def so_far(self) -> tuple[RecordSoFar, ...]:
         """What is known of the calls that go on."""

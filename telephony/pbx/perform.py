@@ -85,11 +85,6 @@ class Performer:
             do.EndSnoop: self._end_snoop,
         }
 
-    @property
-    def busy(self) -> int:
-        """Calls with effects under way."""
-        return len(self._chains)
-
     def perform(self, effect: do.CallEffect) -> None:
         chain = self._chains.get(effect.call)
         if chain is not None:

@@ -18,7 +18,7 @@ from telephony.core.staff import Operator
 from telephony.store import tables
 from telephony.store.break_rows import Row
 from telephony.store.notes import CelPosition
-from telephony.store.rows import AttemptRow, CallRow, StateRow
+from telephony.store.rows import AttemptRow, CallRow
 from telephony.store.tables import call_log, to_utc
 
 R = TypeVar("R", bound=Row)
@@ -223,12 +223,6 @@ async def attempts_between(engine: AsyncEngine, begin: datetime, end: datetime) 
     """Ring attempts made at or after `begin` and before `end`, in order."""
     query = sa.select(call_log.attempts).where(attempts.made >= begin, attempts.made < end)
     return rows_of(AttemptRow, await all_rows(engine, query.order_by(attempts.made, attempts.call, attempts.n)))
-
-
-async def states_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[StateRow]:
-    """Intervals of operators' states that began at or after `begin` and before `end`, in order."""
-    query = sa.select(call_log.operator_states).where(states.since >= begin, states.since < end)
-    return rows_of(StateRow, await all_rows(engine, query.order_by(states.seq, states.n)))
 
 
 async def cel_position(engine: AsyncEngine, file: str) -> CelPosition | None:

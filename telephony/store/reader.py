@@ -66,13 +66,6 @@ async def read_lines(engine: AsyncEngine, after: int = 0, until: int | None = No
         after = lines[-1].seq
 
 
-async def read_journal(engine: AsyncEngine, after: int = 0, until: int | None = None) -> AsyncIterator[Recorded]:
-    """Entries with `after` < seq <= `until` in order. Raises msgspec.ValidationError for an entry that this
-    version cannot read."""
-    async for line in read_lines(engine, after, until):
-        yield _recorded(line.seq, line.at, line.event, line.effects)
-
-
 async def export_journal(engine: AsyncEngine, path: Path, after: int = 0, until: int | None = None) -> int:
     """Write JSON lines `{"seq":…,"at":…,"event":{…},"effects":[…]}`; answers how many."""
     count = 0
@@ -90,11 +83,12 @@ def read_file(path: Path) -> Iterator[Recorded]:
         for number, text in enumerate(file, 1):
             try:
                 line = _decode_line(text)
-                yield _recorded(line.seq, line.at, bytes(line.event), bytes(line.effects))
+                yield recorded(line.seq, line.at, bytes(line.event), bytes(line.effects))
             except msgspec.MsgspecError as error:
                 raise JournalFileError(f"{path}:{number}: {error}") from error
 
 
-def _recorded(seq: int, at: datetime, event: str | bytes, effects: str | bytes) -> Recorded:
+def recorded(seq: int, at: datetime, event: str | bytes, effects: str | bytes) -> Recorded:
+    """An entry decoded. Raises msgspec.ValidationError for one that this version cannot read."""
     entry = Entry(seq=seq, at=at.astimezone(UTC), event=_decode_event(event))
     return Recorded(entry, _decode_effects(effects))

@@ -261,8 +261,6 @@ class Story:
         """Asterisk is back as a new process."""
         self.switch.come_up()
         if self.life.alive:
-            if self.random.random() < 0.5:
-                self.tell(ev.PbxRestarted(started=self.switch.started))
             self._connect("reconnect")
         self.moment()
 

@@ -22,6 +22,7 @@ from telephony.settings import Settings, load
 from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.softphone import Softphone
+from tests.integration._ami_events import EVENTS
 
 M = TypeVar("M")
 
@@ -89,7 +90,7 @@ class Heard:
 async def manager(settings: Settings) -> AsyncIterator[tuple[Ami, Heard]]:
     """AMI, logged in."""
     heard = Heard()
-    ami = Ami(settings.ami_host, settings.ami_port, settings.ami_user, settings.secrets.ami_password)
+    ami = Ami(settings.ami_host, settings.ami_port, settings.ami_user, settings.secrets.ami_password, events=EVENTS)
     ami.listen(heard)
     running = asyncio.create_task(ami.run(), name="ami")
     try:

@@ -17,6 +17,7 @@ from telephony.core import facts as that
 from telephony.store.database import Database
 from telephony.store.journal import JournalWriter
 from telephony.store.migrate import ensure_current
+from telephony.store.reader import Recorded, read_lines, recorded
 from telephony.store.spool import Spool
 from telephony.store.tables import call_log
 from telephony.testing.patience import PATIENCE
@@ -151,6 +152,11 @@ async def opened(url: str, folder: Path, **settings: Any) -> AsyncIterator[Store
     finally:
         await journal.close()
         await database.close()
+
+
+async def read_journal(database: Database) -> list[Recorded]:
+    """Every entry, in order."""
+    return [recorded(one.seq, one.at, one.event, one.effects) async for one in read_lines(database.engine)]
 
 
 async def read_log(database: Database) -> dict[str, list[dict[str, Any]]]:

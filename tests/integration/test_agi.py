@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from telephony.pbx.agi import AgiProblem, AgiRequest, Handler, Limits, serve
+from telephony.pbx.agi import AgiProblem, AgiRequest, AgiServer, Handler, Limits
 from telephony.pbx.ari import AriClient, Message, RequestFailed
 from telephony.pbx.ari.events import StasisStart
 from telephony.testing.patience import PATIENCE
@@ -59,7 +59,8 @@ async def ask(pbx: BarePbx, handler: Handler) -> tuple[tuple[str, str, str], lis
     """As `outcome`, with a server of our own."""
     problems: list[AgiProblem] = []
     limits = Limits(handler_seconds=0.2)
-    async with await serve("127.0.0.1", 0, handler, on_problem=problems.append, limits=limits) as server:
+    async with AgiServer(handler, on_problem=problems.append, limits=limits) as server:
+        await server.start("127.0.0.1", 0)
         return await outcome(pbx, server.port), problems
 
 

@@ -140,8 +140,8 @@ async def test_a_phone_that_picks_up_by_itself_does_so(world: World) -> None:
     assert (await world.log_in("anna", "phone05")).ok
     await pause(world, "anna")
     await phone.hears_sound()
-    states = await world.read(queries.states_between)
-    assert [row.state for row in states if row.login == "anna"] == ["ready", "break"]
+    states = await world.read(lambda engine, begin, end: break_queries.states_of(engine, "anna", begin, end))
+    assert [row.state for row in states] == ["ready", "break"]
     await world.log_out("anna")
 
 

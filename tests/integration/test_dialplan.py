@@ -14,7 +14,7 @@ import pytest
 
 from telephony.guard import hand_over
 from telephony.pbx.agi import AgiRequest, AgiServer
-from telephony.pbx.ami_types import QueueCallerAbandon, QueueCallerJoin, QueueCallerLeave, QueueMemberAdded
+from telephony.pbx.ami_types import QueueMemberAdded
 from telephony.pbx.ari import AriClient
 from telephony.pbx.ari.events import StasisStart
 from telephony.pbx.embedded import EmbeddedPbx
@@ -22,6 +22,7 @@ from telephony.resources import default_folder
 from telephony.settings import Settings
 from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.softphone import Softphone
+from tests.integration._ami_events import QueueCallerAbandon, QueueCallerJoin, QueueCallerLeave
 from tests.integration._gudok_pbx import CENTER, caller, complaints, manager, phone, router, settings_on_free_ports
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]

@@ -24,7 +24,6 @@ import pytest
 from telephony.exits import Exit
 from telephony.guard import rescue
 from telephony.parent import MISTAKEN
-from telephony.pbx.ami_types import QueueCallerJoin
 from telephony.pbx.ari import AriClient
 from telephony.pbx.embedded import EmbeddedPbx
 from telephony.resources import default_folder
@@ -33,6 +32,7 @@ from telephony.store.database import Database
 from telephony.store.migrate import ensure_current
 from telephony.store.operators import import_roster
 from telephony.testing.patience import PATIENCE
+from tests.integration._ami_events import QueueCallerJoin
 from tests.integration._gudok_pbx import caller, manager, phone, settings_on_free_ports
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]

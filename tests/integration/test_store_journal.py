@@ -18,9 +18,8 @@ from telephony.store import journal as journal_writer
 from telephony.store import queries
 from telephony.store.database import Database
 from telephony.store.notes import CelPosition, forget_number, look_at_number
-from telephony.store.reader import read_journal
 from telephony.store.tables import journal, number_looks
-from tests.integration._store import answered_call, at, count_rows, opened, read_log
+from tests.integration._store import answered_call, at, count_rows, opened, read_journal, read_log
 
 T = TypeVar("T")
 
@@ -29,7 +28,7 @@ async def test_a_call_is_in_the_journal_and_in_the_call_log(database_url: str, t
     async with opened(database_url, tmp_path) as store:
         store.tell(answered_call(1))
         await store.durable()
-        recorded = [entry async for entry in read_journal(store.database.engine)]
+        recorded = await read_journal(store.database)
         log = await read_log(store.database)
     story = list(answered_call(1))
     assert [(r.entry.event, list(r.effects)) for r in recorded] == story

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from telephony.store.reader import read_journal
 from telephony.store.rebuild import rebuild
-from tests.integration._store import opened, read_log
+from tests.integration._store import opened, read_journal, read_log
 
 WRITER = """
 import asyncio, sys
@@ -68,7 +67,7 @@ async def test_killed_in_the_middle_of_commits(database_url: str, tmp_path: Path
         reported = await run_and_kill(database_url, tmp_path, chance.randrange(1, 400))
         async with opened(database_url, tmp_path) as store:
             assert store.seq >= reported
-            kept = [recorded.entry.seq async for recorded in read_journal(store.database.engine)]
+            kept = [recorded.entry.seq for recorded in await read_journal(store.database)]
             assert kept == list(range(1, store.seq + 1))
             live = await read_log(store.database)
             await rebuild(store.database)
@@ -88,7 +87,7 @@ async def test_killed_while_it_spools(tmp_path: Path, reports: int) -> None:
     async with opened(url, tmp_path) as store:
         assert store.seq > reported
         assert store.journal.counters["recovered"] == store.seq
-        kept = [recorded.entry.seq async for recorded in read_journal(store.database.engine)]
+        kept = [recorded.entry.seq for recorded in await read_journal(store.database)]
         assert kept == list(range(1, store.seq + 1))
         live = await read_log(store.database)
         await rebuild(store.database)

@@ -17,10 +17,10 @@ import pytest
 from telephony.core import events as ev
 from telephony.store import queries
 from telephony.store.calllog import Line
-from telephony.store.reader import read_journal, read_lines
+from telephony.store.reader import read_lines
 from telephony.store.spool import Spool
 from telephony.testing.patience import PATIENCE
-from tests.integration._store import Store, answered_call, opened, read_log
+from tests.integration._store import Store, answered_call, opened, read_journal, read_log
 from tests.integration.postgres import PostgresServer
 
 
@@ -45,7 +45,7 @@ class Holder:
 
 
 async def seqs(store: Store) -> list[int]:
-    return [recorded.entry.seq async for recorded in read_journal(store.database.engine)]
+    return [recorded.entry.seq for recorded in await read_journal(store.database)]
 
 
 async def test_a_locked_database_delays_nothing_and_loses_nothing(url: str, tmp_path: Path) -> None:

@@ -196,16 +196,6 @@ def test_a_phone_that_dials_its_own_number_in_the_directory_is_busy(story: Story
     assert (own_call(story).outcome, own_call(story).rung) == ("not_reached", [])
 
 
-def test_who_is_handed_to_their_own_number_in_the_directory_stays(story: Story) -> None:
-    anna, _ = two_at_work(story)
-    doctor = story.telephone("doctor01")
-    anna.dials("201")
-    doctor.answers()
-    anna.transfers_to("201")
-    assert not doctor.rings()
-    assert own_call(story).transfers == [("blind", "201", "failed")]
-
-
 def test_who_logs_in_on_a_phone_that_talks_is_busy_until_it_has_ended(story: Story) -> None:
     anna = story.operator("anna", booking=1)
     phone = story.telephone("phone01")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -461,3 +462,33 @@ def test_a_colleague_in_an_own_call_is_handed_into_a_queue(story: Story) -> None
     assert (anna.state, boris.state) == ("ready", "talking")
     boris.hangs_up()
     assert boris.state == "ready"
+
+
+@pytest.mark.parametrize("attended", [False, True])
+def test_a_transfer_of_an_own_call_that_cannot_be_leaves_it_as_it_was(story: Story, *, attended: bool) -> None:
+    """Into a queue that nobody serves, or of the specialist to themselves: their talk lasts as long as the call."""
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    doctor = story.telephone("doctor01")
+    anna.dials("201")
+    doctor.answers()
+    story.passes(10)
+    if attended:
+        anna.consults("805")
+        anna.completes_transfer()
+        anna.resumes()
+    else:
+        anna.transfers_to("201")
+        assert not doctor.rings()
+    story.passes(120)
+    assert anna.hears == "doctor01"
+    doctor.hangs_up()
+    story.journal.commit()
+    call = next(call for call in story.log.calls.values() if call.number == "201")
+    assert [result for _, _, result in call.transfers] == ["failed"]
+    assert call.rung == [("doctor01", "answered")]
+    talk = call.attempts[1]
+    assert talk.answered is not None
+    assert talk.ended is not None
+    assert talk.ended - talk.answered > timedelta(minutes=2)
+    assert (call.ended_by, anna.state) == ("far_end", "ready")

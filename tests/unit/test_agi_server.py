@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from telephony.pbx.agi import AgiProblem, AgiRequest, AgiServer, Limits, serve, set_variable
+from telephony.pbx.agi import AgiProblem, AgiRequest, AgiServer, Limits, set_variable
 
 REQUEST = (
     "agi_network: yes\nagi_network_script: login\nagi_request: agi://127.0.0.1/login\nagi_channel: PJSIP/3001-1\n"
@@ -56,8 +56,9 @@ class Site:
 @asynccontextmanager
 async def site(handler: object = greet, limits: Limits = QUICK) -> AsyncIterator[Site]:
     here = Site()
-    here.server = await serve("127.0.0.1", 0, handler, on_problem=here.hear, limits=limits)  # type: ignore[arg-type]
+    here.server = AgiServer(handler, on_problem=here.hear, limits=limits)  # type: ignore[arg-type]
     async with here.server:
+        await here.server.start("127.0.0.1", 0)
         yield here
 
 

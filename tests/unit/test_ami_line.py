@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from telephony.pbx.ami import (
 )
 from telephony.pbx.ami_types import QueueMemberPause
 
+HEARD = (QueueMemberPause,)
 MEMBER = (
     "MemberName: Иванова Мария\r\nInterface: PJSIP/3001\r\nStateInterface: PJSIP/3001\r\nMembership: dynamic\r\n"
     "Penalty: 0\r\nCallsTaken: 4\r\nInCall: 0\r\nStatus: 1\r\nPaused: 1\r\nPausedReason: gudok:lunch\r\n"
@@ -104,9 +106,8 @@ async def connected(
     """A client, connected to a scripted manager."""
     async with manager() as (script, host, port):
         heard = Heard()
-        ami = Ami(
-            host, port, "user", "secret", action_timeout=action_timeout, keepalive=keepalive, backoff=(0.01, 0.05)
-        )
+        times: dict[str, Any] = {"action_timeout": action_timeout, "keepalive": keepalive, "backoff": (0.01, 0.05)}
+        ami = Ami(host, port, "user", "secret", events=HEARD, **times)
         ami.listen(heard.put)
         running = asyncio.create_task(ami.run())
         await ami.ready()
@@ -125,8 +126,8 @@ async def test_an_unanswered_originate_is_never_sent_again() -> None:
             await call
 
         await heard.until(lambda: sum(isinstance(message, AmiConnected) for message in heard) == 2)
-        script.say("Event: FullyBooted\r\nUptime: 1\r\n\r\n")
-        await heard.until(lambda: type(heard[-1]).__name__ == "FullyBooted")
+        script.say(f"Event: QueueMemberPause\r\nQueue: help\r\n{MEMBER}\r\n")
+        await heard.until(lambda: isinstance(heard[-1], QueueMemberPause))
         await ami.action("Ping")
         assert len(script.sent("Originate")) == 1
         assert len(script.sent("Login")) == 2
@@ -236,7 +237,7 @@ async def test_an_event_without_an_end_ends_the_line_and_no_memory() -> None:
 async def test_a_failing_listener_is_counted_and_the_others_still_hear() -> None:
     async with manager() as (_, host, port):
         heard = Heard()
-        ami = Ami(host, port, "user", "secret")
+        ami = Ami(host, port, "user", "secret", events=HEARD)
 
         def fail(message: Message) -> None:
             raise KeyError("of the listener's own making")
@@ -268,11 +269,11 @@ async def test_a_refused_connection_and_a_silent_peer_are_one_clear_line() -> No
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(AmiUnreachable, match=f"no answer to the AMI login at 127.0.0.1:{port}"):
-            await Ami("127.0.0.1", port, "user", "secret", action_timeout=0.05).run(patient=False)
+            await Ami("127.0.0.1", port, "user", "secret", events=(), action_timeout=0.05).run(patient=False)
         for writer in silence:
             writer.close()
     with pytest.raises(AmiUnreachable, match=f"cannot connect to AMI at 127.0.0.1:{port}: connection refused"):
-        await Ami("127.0.0.1", port, "user", "secret").run(patient=False)
+        await Ami("127.0.0.1", port, "user", "secret", events=()).run(patient=False)
 
 
 @pytest.mark.parametrize(
@@ -286,10 +287,10 @@ async def test_a_rejected_login_ends_the_client(action: str, said: str, complain
     async with manager() as (script, host, port):
         script.answers[action] = f"Response: Error\r\nMessage: {said}\r\n\r\n"
         with pytest.raises(LoginRejected, match=complaint):
-            await Ami(host, port, "user", "secret").run()
+            await Ami(host, port, "user", "secret", events=HEARD).run()
 
 
 async def test_an_action_without_a_line_fails_at_once() -> None:
-    asked: list[Awaitable[object]] = [Ami("127.0.0.1", 1, "user", "secret").channels()]
+    asked: list[Awaitable[object]] = [Ami("127.0.0.1", 1, "user", "secret", events=()).channels()]
     with pytest.raises(AmiConnectionLost, match="AMI CoreShowChannels: not connected"):
         await asked[0]

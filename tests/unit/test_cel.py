@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -174,7 +173,8 @@ def test_a_feature_code_is_no_call(tmp_path: Path) -> None:
     file.write_bytes(b"".join(row(kind, "gudok-1.1", **phone) for kind in ("CHAN_START", "HANGUP", "LINKEDID_END")))
     cel = reader(file)
     assert read_all(cel) == []
-    assert cel.unfinished == 0
+    assert cel.position is not None
+    assert cel.position.offset == file.stat().st_size, "nothing of it is awaited"
 
 
 def test_a_leg_that_lost_its_call_is_no_call(tmp_path: Path) -> None:
@@ -406,10 +406,12 @@ def test_a_line_without_an_end_is_skipped_and_what_follows_is_read(tmp_path: Pat
 
 def test_only_so_many_unfinished_calls_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "cel.csv"
-    file.write_bytes(b"".join(row("CHAN_START", f"gudok-1.{n}", f"gudok-1.{n}") for n in range(15)))
+    rows = [row("CHAN_START", f"gudok-1.{n}", f"gudok-1.{n}") for n in range(15)]
+    file.write_bytes(b"".join(rows))
     cel = reader(file, most_open=10)
     read_all(cel)
-    assert (cel.unfinished, cel.dropped) == (10, 5)
+    assert cel.position is not None
+    assert (cel.position.offset, cel.dropped) == (len(b"".join(rows[:5])), 5)
 
 
 def test_what_a_dead_pbx_left_unfinished_ended_with_it(tmp_path: Path) -> None:
@@ -420,22 +422,5 @@ def test_what_a_dead_pbx_left_unfinished_ended_with_it(tmp_path: Path) -> None:
     assert read_all(cel) == []
     [call] = cel.cut_off(datetime.fromtimestamp(20.0, UTC))
     assert (call.call, call.via_fallback, call.ended) == ("gudok-1.1", True, datetime.fromtimestamp(12.0, UTC))
-    assert cel.unfinished == 1, "the new PBX's call goes on"
-
-
-async def test_following_gives_calls_as_they_end(tmp_path: Path) -> None:
-    file = tmp_path / "cel.csv"
-    heard: asyncio.Queue[CallRecorded] = asyncio.Queue()
-
-    async def follow() -> None:
-        async for batch in reader(file).follow(interval=0.001):
-            for call in batch:
-                heard.put_nowait(call)
-
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(follow())
-        for id_ in ("gudok-1.1", "gudok-1.2"):
-            with file.open("ab") as more:
-                more.write(whole_call(id_))
-            assert (await asyncio.wait_for(heard.get(), 5)).call == id_
-        task.cancel()
+    assert cel.position is not None
+    assert cel.position.offset == len(old), "the new PBX's call goes on"

@@ -38,10 +38,7 @@ def test_each_new_pair_is_handed_over_once() -> None:
     token = tokens.token("+79000000001")
     tokens.token("89000000001")
     assert kept == [(token, "79000000001")]
-    known = Tokens(KEY, lambda token, number: kept.append((token, number)), known=kept)
-    known.token("+79000000001")
-    assert len(kept) == 1
-    assert known.number(token) == "79000000001"
+    assert tokens.number(token) == "79000000001"
 
 
 @pytest.mark.parametrize("shown", ["", "anonymous", "Unavailable", "неизвестен"])
@@ -50,14 +47,6 @@ def test_a_withheld_number_has_no_token(shown: str) -> None:
     kept: list[tuple[str, str]] = []
     assert Tokens(KEY, lambda token, number: kept.append((token, number))).token(shown) == ""
     assert kept == []
-
-
-def test_a_number_can_be_forgotten() -> None:
-    tokens = Tokens(KEY)
-    token = tokens.token("+79000000001")
-    tokens.forget(token)
-    tokens.forget(token)
-    assert tokens.number(token) is None
 
 
 def test_the_memory_is_bounded_and_keeps_the_newest() -> None:
