@@ -20,6 +20,7 @@ from telephony.board import Board
 from telephony.board_rows import Snapshot
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
+from telephony.store.database import DatabaseUnusableError
 
 log = structlog.get_logger(__name__)
 
@@ -143,6 +144,8 @@ class Control:
             answer = wire.DoAnswer(id=asked, reply=await reply)
         except TimeoutError:
             self._refuse(writer, asked, "no answer in time: the command may still be carried out")
+        except DatabaseUnusableError as error:
+            self._refuse(writer, asked, str(error))
         else:
             writer.write(wire.frame(answer))
 

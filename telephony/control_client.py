@@ -21,6 +21,10 @@ class ServiceAway(Exception):  # noqa: N818 - a state of affairs, told to the us
     """Nobody serves the socket, or it stopped answering."""
 
 
+class ServiceNotRunning(ServiceAway):
+    """Nobody serves the socket: what was changed on record is read at the next start."""
+
+
 class ServiceRefused(Exception):  # noqa: N818
     """The service did not understand the request or could not carry it out in time."""
 
@@ -34,10 +38,13 @@ class ControlClient:
         self._id = 0
         try:
             self._socket.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            self._socket.close()
+            raise ServiceNotRunning(f"the service is not running ({path}: {error.strerror})") from error
         except OSError as error:
             self._socket.close()
-            reason = error.strerror or type(error).__name__
-            raise ServiceAway(f"the service is not running ({path}: {reason})") from error
+            reason = error.strerror or str(error) or type(error).__name__
+            raise ServiceAway(f"the service cannot be asked ({path}: {reason})") from error
 
     def __enter__(self) -> ControlClient:
         return self
