@@ -69,9 +69,9 @@ class ControlClient:
         return self._ask(wire.Reload(self._next(), what), wire.DoAnswer).reply
 
     def watch(self) -> Iterator[wire.WatchAnswer]:
-        """The whole picture, then changes as they come. Waits for each without limit."""
+        """The whole picture, then changes as they come, each second at least: one without anything in it where nothing
+        has changed."""
         yield self._ask(wire.Watch(self._next()), wire.WatchAnswer)
-        self._socket.settimeout(None)
         while True:
             yield self._receive(wire.WatchAnswer)
 
