@@ -69,6 +69,7 @@ class AsteriskPbx:
         self._seats = Seats(ami)
         self._lamps = Lamps(lambda device, state: self._ari.device_states.set(device, state))
         self._contacts = Contacts(ami, [phone.name for phone in plan.phones], self._phone_is)
+        self._picturing = asyncio.Lock()
         self._pictured = False
         """The first picture has been told: from then on news of phones are understood."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -186,7 +187,8 @@ class AsteriskPbx:
     async def _take_picture(self, why: Why) -> None:
         """A picture that cannot be had because the line is lost is asked for again after the reconnect."""
         try:
-            await self._tell_picture(why)
+            async with self._picturing:
+                await self._tell_picture(why)
         except AriError as error:
             log.warning("no picture of the PBX", why=why, error=str(error))
             if self._ari.connected and why != "audit":

@@ -24,7 +24,7 @@ async def take(
     why: Literal["start", "reconnect", "overflow", "audit"],
     contacts: Contacts,
 ) -> PictureTaken:
-    """Ask for channels, bridges and the PBX's start time. Raises AriError.
+    """Ask for channels, bridges and the PBX's start time; one picture at a time. Raises AriError.
 
     Events that are heard before the answers are in the inbox before the picture. A channel that went after Asterisk
     had counted it, but was heard to go before we saw the count, is struck out: else it would rise from the dead.

@@ -14,7 +14,7 @@ from telephony.pbx.edge import AsteriskPbx
 from telephony.testing.patience import PATIENCE
 from telephony.tokens import Tokens
 from tests.unit._scripted_ami import ScriptedAmi, manager
-from tests.unit._scripted_asterisk import LivingAsterisk, living_asterisk
+from tests.unit._scripted_asterisk import CHANNEL, LivingAsterisk, event, living_asterisk
 
 E = TypeVar("E", bound=AnyEvent)
 
@@ -109,6 +109,29 @@ async def test_phones_are_known_though_the_list_of_them_was_too_late_for_the_fir
         here.script.answers["PJSIPShowContacts"] = NOBODY
         assert (await here.until(PictureTaken)).unreachable_phones == ()
         assert not (await here.until(PhoneChanged)).reachable
+
+
+async def test_a_channel_that_went_is_in_no_picture_that_comes_later() -> None:
+    """Two pictures are asked for at once, and it goes between the answers: the second was counted before."""
+    async with world() as here:
+        here.asterisk.channels["c1"] = CHANNEL
+        await here.pbx.start()
+        first = await here.until(PictureTaken)
+        assert [seen.channel for seen in first.channels] == ["c1"]
+
+        here.asterisk.slow = True
+        here.pbx.take_picture("audit")
+        here.pbx.take_picture("audit")
+        async with asyncio.timeout(PATIENCE):
+            tell_first = await here.asterisk.counted.get()
+            tell_first()
+            await here.until(PictureTaken)
+            tell_second = await here.asterisk.counted.get()
+        del here.asterisk.channels["c1"]
+        here.asterisk.say(event("ChannelDestroyed", channel=CHANNEL, cause=16, cause_txt="Normal Clearing"))
+        tell_second()
+        second = await here.until(PictureTaken)
+        assert second.channels == ()
 
 
 async def test_a_picture_shows_a_phone_as_it_was_last_heard_of() -> None:
