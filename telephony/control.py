@@ -20,10 +20,13 @@ from telephony.board import Board
 from telephony.board_rows import Snapshot
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
+from telephony.store.database import DatabaseUnusableError
 
 log = structlog.get_logger(__name__)
 
 COALESCE_SECONDS = 0.1
+PULSE_SECONDS = 1.0
+"""So often those who watch are told, also that nothing has changed: silence means that we stand still."""
 _SLOW_BYTES = 1024 * 1024
 _MAX_PEERS = 64
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -46,6 +49,7 @@ class Control:
         reload: Callable[[wire.Reloaded], Awaitable[Reply]],
         status: Callable[[int, Snapshot], wire.StatusAnswer],
         coalesce: float = COALESCE_SECONDS,
+        pulse: float = PULSE_SECONDS,
     ) -> None:
         self._path = path
         self._board = board
@@ -53,11 +57,14 @@ class Control:
         self._reload = reload
         self._status = status
         self._coalesce = coalesce
+        self._pulse = pulse
         self._decoder = msgspec.msgpack.Decoder(wire.Request)
         self._server: asyncio.Server | None = None
         self._peers: set[asyncio.Task[None]] = set()
         self._watchers: dict[asyncio.StreamWriter, int] = {}
         self._tick: asyncio.TimerHandle | None = None
+        self._news = False
+        """Something has changed since those who watch were last told."""
         self._numbers = itertools.count(1)
         self.cut_off = 0
         self.refused = 0
@@ -131,6 +138,8 @@ class Control:
                 picture = self._board.snapshot()
                 writer.write(wire.frame(wire.WatchAnswer(id=request.id, whole=True, picture=picture)))
                 self._watchers[writer] = request.id
+                if self._tick is None:
+                    self._tell_in(self._pulse)
             case wire.Do():
                 command = f"control-{os.getpid()}-{next(self._numbers)}"
                 event = msgspec.structs.replace(request.event, command=command)
@@ -143,6 +152,8 @@ class Control:
             answer = wire.DoAnswer(id=asked, reply=await reply)
         except TimeoutError:
             self._refuse(writer, asked, "no answer in time: the command may still be carried out")
+        except DatabaseUnusableError as error:
+            self._refuse(writer, asked, str(error))
         else:
             writer.write(wire.frame(answer))
 
@@ -157,12 +168,19 @@ class Control:
     # --- those who watch ------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        if self._watchers and self._tick is None:
-            loop = asyncio.get_running_loop()
-            self._tick = loop.call_later(self._coalesce, self._send_changes)
+        if self._watchers and not self._news:
+            self._news = True
+            self._tell_in(self._coalesce)
+
+    def _tell_in(self, seconds: float) -> None:
+        if self._tick is not None:
+            self._tick.cancel()
+        self._tick = asyncio.get_running_loop().call_later(seconds, self._send_changes)
 
     def _send_changes(self) -> None:
-        self._tick = None
+        self._tick, self._news = None, False
+        if not self._watchers:
+            return
         picture = self._board.changes()
         for writer, asked in list(self._watchers.items()):
             if writer.transport.get_write_buffer_size() > _SLOW_BYTES:
@@ -172,6 +190,7 @@ class Control:
                 writer.transport.abort()
             else:
                 writer.write(wire.frame(wire.WatchAnswer(id=asked, picture=picture)))
+        self._tell_in(self._pulse)
 
 
 def _listen(path: Path) -> socket.socket:

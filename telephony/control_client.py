@@ -21,6 +21,10 @@ class ServiceAway(Exception):  # noqa: N818 - a state of affairs, told to the us
     """Nobody serves the socket, or it stopped answering."""
 
 
+class ServiceNotRunning(ServiceAway):
+    """Nobody serves the socket: what was changed on record is read at the next start."""
+
+
 class ServiceRefused(Exception):  # noqa: N818
     """The service did not understand the request or could not carry it out in time."""
 
@@ -34,10 +38,13 @@ class ControlClient:
         self._id = 0
         try:
             self._socket.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            self._socket.close()
+            raise ServiceNotRunning(f"the service is not running ({path}: {error.strerror})") from error
         except OSError as error:
             self._socket.close()
-            reason = error.strerror or type(error).__name__
-            raise ServiceAway(f"the service is not running ({path}: {reason})") from error
+            reason = error.strerror or str(error) or type(error).__name__
+            raise ServiceAway(f"the service cannot be asked ({path}: {reason})") from error
 
     def __enter__(self) -> ControlClient:
         return self
@@ -62,9 +69,9 @@ class ControlClient:
         return self._ask(wire.Reload(self._next(), what), wire.DoAnswer).reply
 
     def watch(self) -> Iterator[wire.WatchAnswer]:
-        """The whole picture, then changes as they come. Waits for each without limit."""
+        """The whole picture, then changes as they come, each second at least: one without anything in it where nothing
+        has changed."""
         yield self._ask(wire.Watch(self._next()), wire.WatchAnswer)
-        self._socket.settimeout(None)
         while True:
             yield self._receive(wire.WatchAnswer)
 

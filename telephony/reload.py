@@ -27,8 +27,9 @@ class Reloader:
         self._board = board
 
     async def reload(self, what: wire.Reloaded) -> Reply:
-        """Raises what the database raises."""
-        text = await (self._reload_operators() if what == "operators" else self._reload_roster())
+        """Raises DatabaseUnusableError; then all go on with what they knew."""
+        with self._database.in_use():
+            text = await (self._reload_operators() if what == "operators" else self._reload_roster())
         await self._router.settled()
         return Reply(command="", ok=True, code="reloaded", text=text)
 

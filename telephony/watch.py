@@ -31,6 +31,7 @@ COLOURS = {
     "break": "bright_black",
 }
 _LAST_ALARMS = 5
+SILENT = "THE SERVICE DOES NOT ANSWER"
 
 
 class View:
@@ -43,8 +44,15 @@ class View:
         self.alarms: list[AlarmRow] = []
         self.locked: list[LockRow] = []
         self.timezone = "UTC"
+        self.silent_since: float | None = None
+        """Since when nothing is told any more, in seconds since 1970: what is shown is old."""
+
+    def lose(self, now: float) -> None:
+        """Nothing is told any more; the next answer is the whole."""
+        self.silent_since = now
 
     def apply(self, answer: WatchAnswer) -> None:
+        self.silent_since = None
         picture = answer.picture
         if answer.whole:
             self.queues.clear()
@@ -58,8 +66,8 @@ class View:
         self.alarms = [*self.alarms, *picture.alarms][-_LAST_ALARMS:]
 
 
-def show(answers: Iterable[WatchAnswer], console: Console | None = None) -> None:
-    """Draw until the answers end."""
+def show(answers: Iterable[WatchAnswer | None], console: Console | None = None) -> None:
+    """Draw until the answers end. None is for a service that does not answer any more."""
     view = View()
     with Live(
         get_renderable=lambda: render(view, time.time()),
@@ -68,12 +76,20 @@ def show(answers: Iterable[WatchAnswer], console: Console | None = None) -> None
         screen=True,
     ):
         for answer in answers:
-            view.apply(answer)
+            if answer is None:
+                view.lose(time.time())
+            else:
+                view.apply(answer)
 
 
-def print_lines(answers: Iterable[WatchAnswer]) -> None:
+def print_lines(answers: Iterable[WatchAnswer | None]) -> None:
     """One line for each thing that is different."""
+    zone = "UTC"
     for answer in answers:
+        if answer is None:
+            print(f"{wall_clock(time.time(), zone)} {SILENT}", flush=True)
+            continue
+        zone = answer.picture.timezone
         for line in lines(answer, time.time()):
             print(line, flush=True)
 
@@ -103,6 +119,9 @@ def lines(answer: WatchAnswer, now: float) -> Iterator[str]:
 def render(view: View, now: float) -> RenderableType:
     """The whole picture at `now`, seconds since 1970."""
     parts: list[RenderableType] = [_head(view, now), _queues(view, now), _operators(view, now)]
+    if view.silent_since is not None:
+        since = wall_clock(view.silent_since, view.timezone)
+        parts.insert(0, Text(f"{SILENT} since {since}: what is shown is old", style="bold reverse red"))
     if told := common.locks_told(view.locked, view.timezone, now):
         parts.append(Text(told, style="bold red"))
     parts += [Text(f"{alarm.code}: {alarm.text} {alarm.subject}", style="bold red") for alarm in view.alarms]

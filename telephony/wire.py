@@ -27,7 +27,8 @@ class Status(msgspec.Struct, tag_field="op", tag="status"):
 
 
 class Watch(msgspec.Struct, tag_field="op", tag="watch"):
-    """Answered by a WatchAnswer with the whole picture, then by changes, at most one each 100 ms."""
+    """Answered by a WatchAnswer with the whole picture, then by changes: at most one each 100 ms, and one a second
+    at least, without rows where nothing has changed."""
 
     id: int
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from telephony.core.effects import Reply
     from telephony.settings import Settings
     from telephony.store.database import Database
+    from telephony.wire import Reloaded
 
 T = TypeVar("T")
 
@@ -98,6 +99,20 @@ def ask_service(args: argparse.Namespace, command: AnyCommand) -> int:
         raise Problem(refusal(reply))
     print(reply.text or reply.code)
     return Exit.OK
+
+
+def tell_service(settings: Settings, what: Reloaded) -> None:
+    """Have a running service take over what was just changed on record; none running is all right. Raises Problem
+    where one runs and goes on with what it knew."""
+    from telephony.control_client import ControlClient, ServiceAway, ServiceNotRunning, ServiceRefused
+
+    try:
+        with ControlClient(settings.control_socket) as service:
+            service.reload(what)
+    except ServiceNotRunning:
+        return
+    except (ServiceAway, ServiceRefused) as error:
+        raise Problem(f"it is on record, but the running service has not taken it over: {first_line(error)}") from error
 
 
 def refusal(reply: Reply) -> str:

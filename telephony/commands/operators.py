@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telephony.commands.common import Problem, ask_service, given_file, settings_of, table, with_database
+from telephony.commands.common import Problem, ask_service, given_file, settings_of, table, tell_service, with_database
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _take_roster(args: argparse.Namespace, data: bytes, source: str) -> int:
         lines = [f"{source}: {mistake}".removeprefix(": ") for mistake in error.mistakes]
         raise Problem("nothing was imported:\n" + "\n".join(lines), Exit.MISTAKE) from error
     print(f"{len(done.added)} added, {len(done.changed)} changed, {len(done.unchanged)} unchanged")
-    return _tell_service(settings)
+    return _take_over(settings)
 
 
 def _change(args: argparse.Namespace) -> int:
@@ -125,7 +125,7 @@ def _change(args: argparse.Namespace) -> int:
     except OperatorError as error:
         raise Problem(str(error)) from error
     print(_described([operator]))
-    return _tell_service(settings)
+    return _take_over(settings)
 
 
 def _refuse_taken(settings: Settings, login: str, extension: str | None, enabled: bool | None) -> None:
@@ -201,22 +201,14 @@ def _adherence(args: argparse.Namespace) -> int:
 # --- in the running service ----------------------------------------------------------------------------------
 
 
-def _tell_service(settings: Settings) -> int:
-    """Have a running service read the operators again; none running is all right. What the next start would refuse
-    is said now."""
-    from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
+def _take_over(settings: Settings) -> int:
+    """Have a running service read the operators again. What the next start would refuse is said now."""
     from telephony.settings import check
     from telephony.store.operators import list_operators
 
     for mistake in check(settings, with_database(settings, list_operators)):
         print(f"warning: {mistake}", file=sys.stderr)
-    try:
-        with ControlClient(settings.control_socket) as service:
-            service.reload()
-    except ServiceAway:
-        return Exit.OK
-    except ServiceRefused as error:
-        raise Problem(f"the running service has not taken it over: {error}") from error
+    tell_service(settings, "operators")
     return Exit.OK
 
 

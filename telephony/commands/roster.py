@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from telephony.commands import roster_views as views
-from telephony.commands.common import Problem, given_file, settings_of, with_database
+from telephony.commands.common import Problem, given_file, settings_of, tell_service, with_database
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _change(settings: Settings, work: Callable[[Database], object], source: str)
         print(views.uncovered_line(gap, _zone(settings)))
     for entry in done.idle:
         print(views.idle_line(entry))
-    _tell_service(settings)
+    tell_service(settings, "roster")
     return Exit.OK
 
 
@@ -163,19 +163,6 @@ def _corrections(args: argparse.Namespace, settings: Settings) -> Changes:
             raise Problem("nothing was changed:\n" + "\n".join(wrong), Exit.MISTAKE)
         lines.append(ShiftLine(0, entry))
     return Changes(lines)
-
-
-def _tell_service(settings: Settings) -> None:
-    """Have a running service take the change over; none running is all right."""
-    from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
-
-    try:
-        with ControlClient(settings.control_socket) as service:
-            service.reload("roster")
-    except ServiceAway:
-        return
-    except ServiceRefused as error:
-        raise Problem(f"the running service has not taken it over: {error}") from error
 
 
 # --- views ---------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from telephony.wire import WatchAnswer
 PATIENCE = 15.0
 """So long a service that was there may be away: a router that has died is back before."""
 _RETRY_SECONDS = 0.2
+_SILENCE_SECONDS = 3.0
+"""Who watches is told something each second: a service that has been silent for so long stands still."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,19 +39,22 @@ def run(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def watched(socket: Path, patience: float) -> Iterator[WatchAnswer]:
-    """What the service tells, from one life of the router to the next. Raises ServiceAway when none is back after
-    `patience` seconds."""
+def watched(socket: Path, patience: float, silence: float = _SILENCE_SECONDS) -> Iterator[WatchAnswer | None]:
+    """What the service tells, from one life of the router to the next; None where it does not tell any more, and the
+    whole again when it does. Raises ServiceAway when that is not so after `patience` seconds. It is away after
+    `silence` seconds without a word."""
     away_since: float | None = None
     while True:
         try:
-            with ControlClient(socket) as service:
+            with ControlClient(socket, timeout=silence) as service:
                 for answer in service.watch():
                     away_since = None
                     yield answer
         except ServiceAway:
             now = time.monotonic()
-            away_since = away_since or now
+            if away_since is None:
+                away_since = now
+                yield None
             if now - away_since >= patience:
                 raise
         time.sleep(_RETRY_SECONDS)

@@ -20,6 +20,7 @@ from telephony.pbx.ami_types import LoginRejected, QueueMemberAdded, QueueMember
 from telephony.pbx.ami_types import Message as AmiMessage
 from telephony.pbx.ari import AriClient, AriError, Connected, Disconnected, Message, Problem, Replaced, RequestFailed
 from telephony.pbx.ari.events import Event
+from telephony.pbx.contacts import Contacts
 from telephony.pbx.lamps import Lamps
 from telephony.pbx.mirror import PREFIX, Foreign, Mirror
 from telephony.pbx.perform import Performer, holding_bridge
@@ -67,9 +68,10 @@ class AsteriskPbx:
         self._mirror = Mirror(ami, self._past_us)
         self._seats = Seats(ami)
         self._lamps = Lamps(lambda device, state: self._ari.device_states.set(device, state))
-        self._phones = {phone.name for phone in plan.phones}
-        self._unreachable: set[str] = set()
-        self._contacts_read = False
+        self._contacts = Contacts(ami, [phone.name for phone in plan.phones], self._phone_is)
+        self._picturing = asyncio.Lock()
+        self._pictured = False
+        """The first picture has been told: from then on news of phones are understood."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections = 0
         self._acting = True
@@ -185,19 +187,27 @@ class AsteriskPbx:
     async def _take_picture(self, why: Why) -> None:
         """A picture that cannot be had because the line is lost is asked for again after the reconnect."""
         try:
-            if why != "audit":
-                await self._make_holding_bridges()
-                await self._read_contacts()
-            await self._ari.asterisk.set_variable(LOOKED_VARIABLE, str(int(time.time())))
-            picture = await snapshot.take(self._ari, self._translator, why, tuple(sorted(self._unreachable)))
-            self._deliver(picture)
-            if why != "audit":
-                self._deliver(await snapshot.holds(self._ari, picture))
+            async with self._picturing:
+                await self._tell_picture(why)
         except AriError as error:
             log.warning("no picture of the PBX", why=why, error=str(error))
             if self._ari.connected and why != "audit":
                 await asyncio.sleep(PICTURE_PAUSE)
                 self.take_picture(why)
+            return
+        if self._ami.connected and not self._contacts.known:
+            await self._contacts.compare()
+
+    async def _tell_picture(self, why: Why) -> None:
+        if why != "audit":
+            await self._make_holding_bridges()
+            await self._contacts.read()
+        await self._ari.asterisk.set_variable(LOOKED_VARIABLE, str(int(time.time())))
+        picture = await snapshot.take(self._ari, self._translator, why, self._contacts)
+        self._deliver(picture)
+        self._pictured = True
+        if why != "audit":
+            self._deliver(await snapshot.holds(self._ari, picture))
 
     async def _make_holding_bridges(self) -> None:
         for music in {"default", *(queue.music for queue in self._plan.queues)}:
@@ -219,9 +229,10 @@ class AsteriskPbx:
         elif isinstance(message, AmiDisconnected):
             log.warning("AMI lost", reason=message.reason)
             self._seats.lost()
+            self._contacts.lost()
             self._mirror.lost(datetime.now(UTC))
-        elif isinstance(message, ContactStatus) and message.aor in self._phones:
-            self._phone_is(message.aor, reachable=message.contact_status not in GONE)
+        elif isinstance(message, ContactStatus):
+            self._contacts.heard(message.aor, message.contact_status)
         else:
             self._queues_heard(message)
 
@@ -262,35 +273,13 @@ class AsteriskPbx:
     async def _ami_found(self) -> None:
         try:
             await self._mirror.found()
-            if self._contacts_read:
-                await self._compare_contacts()
         except OSError as error:  # the next AmiConnected tries again
             log.warning("AMI was lost again", error=str(error))
+        if self._pictured:
+            await self._contacts.compare()
 
-    async def _read_contacts(self) -> None:
-        """Which phones can be reached, before the first decision; without AMI all are taken to be."""
-        try:
-            async with asyncio.timeout(AMI_PATIENCE):
-                await self._ami.ready()
-                self._unreachable = await self._absent_phones()
-                self._contacts_read = True
-        except (OSError, TimeoutError) as error:
-            log.warning("phones' contacts unknown", error=str(error) or "AMI is away")
-
-    async def _absent_phones(self) -> set[str]:
-        rows = await self._ami.contacts()
-        here = {row.get("Endpoint", "") for row in rows if row.get("Status") not in GONE}
-        return self._phones - here
-
-    async def _compare_contacts(self) -> None:
-        absent = await self._absent_phones()
-        for phone in absent ^ self._unreachable:
-            self._phone_is(phone, reachable=phone not in absent)
-
-    def _phone_is(self, phone: str, *, reachable: bool) -> None:
-        if reachable != (phone not in self._unreachable):
-            self._unreachable ^= {phone}
-            self._deliver(PhoneChanged(phone=phone, reachable=reachable))
+    def _phone_is(self, phone: str, reachable: bool) -> None:
+        self._deliver(PhoneChanged(phone=phone, reachable=reachable))
 
     def _take_back(self, effect: TakeBack) -> None:
         self._spawn(self._redirect(effect), "take-back")
@@ -305,9 +294,6 @@ class AsteriskPbx:
             log.info("caller not taken back", call=effect.call, error=str(error))
 
 
-GONE = frozenset({"Unreachable", "Removed", "Unavail", "Unavailable"})
-"""What AMI calls a contact that cannot be rung (events and listings differ in their words)."""
-AMI_PATIENCE = 1.0
 AMI_REFUSED_PAUSE = 10.0
 """Seconds until a manager who refused our name or password is asked again."""
 PICTURE_PAUSE = 0.5

@@ -10,6 +10,7 @@ from telephony.core.events import HoldsSeen, PictureTaken
 from telephony.core.picture import SeenBridge
 from telephony.pbx.ari import AriClient, RequestFailed
 from telephony.pbx.ari.models import Bridge
+from telephony.pbx.contacts import Contacts
 from telephony.pbx.translate import Translator
 
 HOLD = "CHANNEL(rtp,hold)"
@@ -21,9 +22,9 @@ async def take(
     ari: AriClient,
     translator: Translator,
     why: Literal["start", "reconnect", "overflow", "audit"],
-    unreachable_phones: tuple[str, ...],
+    contacts: Contacts,
 ) -> PictureTaken:
-    """Ask for channels, bridges and the PBX's start time. Raises AriError.
+    """Ask for channels, bridges and the PBX's start time; one picture at a time. Raises AriError.
 
     Events that are heard before the answers are in the inbox before the picture. A channel that went after Asterisk
     had counted it, but was heard to go before we saw the count, is struck out: else it would rise from the dead.
@@ -46,7 +47,7 @@ async def take(
         why=why,
         channels=seen,
         bridges=tuple(_seen_bridge(bridge, gone) for bridge in bridges),
-        unreachable_phones=unreachable_phones,
+        unreachable_phones=contacts.unreachable,
         pbx_started=None if info.status is None else info.status.startup_time,
     )
 

@@ -104,3 +104,69 @@ async def line(max_pending: int = 100) -> AsyncIterator[Line]:
         connection.close("the test is over")
         server.close()
         await server.wait_closed()
+
+
+SYSTEM = {"system": {"version": "22.10.0", "entity_id": "00:00:5e:00:53:01"}}
+BORN = {"status": {"startup_time": "2026-03-02T08:00:00.000+1100", "last_reload_time": "2026-03-02T08:00:00.000+1100"}}
+APPLICATION = {
+    "name": "gudok", "channel_ids": [], "bridge_ids": [], "endpoint_ids": [], "device_names": [],
+    "events_allowed": [], "events_disallowed": [],
+}  # fmt: skip
+HOLDING = {
+    "id": "h", "technology": "holding_bridge", "bridge_type": "holding", "bridge_class": "base", "creator": "Stasis",
+    "name": "h", "channels": [], "creationtime": "2026-03-02T10:11:12.345+1100",
+}  # fmt: skip
+
+
+class LivingAsterisk(ScriptedAsterisk):
+    """Answers by itself. It counts its channels when it is asked for them, and tells the count at once, or, while it
+    is `slow`, when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channels: dict[str, dict[str, Any]] = {}
+        self.slow = False
+        self.counted: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
+        """Each tells one count that was held back."""
+
+    def meet(self, request: picows.WSUpgradeRequest) -> picows.WSUpgradeResponseWithListener | LivingAsterisk:
+        if not request.path.startswith(b"/ari/asterisk/info"):
+            return self
+        found = picows.WSUpgradeResponse.create_ok_response(msgspec.json.encode(SYSTEM))
+        return picows.WSUpgradeResponseWithListener(found, None)
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        super().on_ws_frame(transport, frame)
+        if frame.msg_type is picows.WSMsgType.TEXT:
+            self._answer(self.requests[-1])
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        asked = request["request_id"]
+        match request["method"], request["uri"].split("/"):
+            case "GET", ["channels"] if self.slow:
+                count = list(self.channels.values())
+                self.counted.put_nowait(lambda: self.answer(asked, body=count))
+            case "GET", ["channels"]:
+                self.answer(asked, body=list(self.channels.values()))
+            case "GET", ["bridges"]:
+                self.answer(asked, body=[])
+            case "GET", ["asterisk", "info"]:
+                self.answer(asked, body=BORN)
+            case "POST", ["bridges"]:
+                self.answer(asked, body=HOLDING)
+            case "PUT", ["applications", *_]:
+                self.answer(asked, body=APPLICATION)
+            case _:
+                self.answer(asked, 204)
+
+
+@asynccontextmanager
+async def living_asterisk() -> AsyncIterator[tuple[LivingAsterisk, str]]:
+    """One that listens, and its URL."""
+    asterisk = LivingAsterisk()
+    server = await picows.ws_create_server(asterisk.meet, "127.0.0.1", 0)
+    try:
+        yield asterisk, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await server.wait_closed()

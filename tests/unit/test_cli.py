@@ -348,6 +348,27 @@ def test_watch_without_a_terminal_is_a_line_for_each_change() -> None:
     ]
 
 
+def test_watch_says_that_what_it_shows_is_old(capsys: Captured) -> None:
+    """None is for a service that does not answer any more; the whole comes when it does."""
+    whole = wire.WatchAnswer(id=1, whole=True, picture=Snapshot(totals=Totals(since=1000), queues=[], operators=[]))
+    watch.print_lines([whole, None, whole])
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.endswith(" THE SERVICE DOES NOT ANSWER")
+
+    view = watch.View()
+    console = Console(width=110, record=True, file=io.StringIO())
+
+    def drawn() -> str:
+        console.print(watch.render(view, now=1110))
+        return console.export_text()
+
+    view.apply(whole)
+    view.lose(now=1100)
+    assert "THE SERVICE DOES NOT ANSWER since 00:18:20: what is shown is old" in drawn()
+    view.apply(whole)
+    assert "DOES NOT ANSWER" not in drawn()
+
+
 def test_what_a_senior_should_look_at_stands_out() -> None:
     until = datetime(2026, 3, 2, 10, 15, tzinfo=ZoneInfo("Asia/Sakhalin")).timestamp()
     shown = Snapshot(

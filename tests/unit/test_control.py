@@ -28,6 +28,7 @@ from telephony.core.events import Started
 from telephony.core.plan import Plan, Queue
 from telephony.core.staff import Operator
 from telephony.logs import mask
+from telephony.testing.patience import PATIENCE
 
 EIGHT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
@@ -35,14 +36,20 @@ EIGHT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 class Service:
     """A control socket over a board, with answers the test decides on."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, pulse: float = PATIENCE) -> None:
         self.path = path
         self.board = Board(now=EIGHT.timestamp())
         self.board.start(Started(plan=Plan(queues=(Queue(name="main", label="Регистратура"),))))
         self.asked: list[AnyCommand] = []
         self.late = False
         self.control = Control(
-            path, board=self.board, ask=self.ask, reload=self.reload, status=self.status, coalesce=0.001
+            path,
+            board=self.board,
+            ask=self.ask,
+            reload=self.reload,
+            status=self.status,
+            coalesce=0.001,
+            pulse=pulse,
         )
 
     async def ask(self, command: AnyCommand) -> Reply:
@@ -153,6 +160,36 @@ async def test_the_client_watches(service: Service) -> None:
     await watching
 
 
+async def test_who_watches_is_told_also_that_nothing_has_changed(tmp_path: Path) -> None:
+    service = Service(tmp_path / "control.sock", pulse=0.01)
+    service.work("anna")
+    await service.control.open()
+
+    def watch() -> list[wire.WatchAnswer]:
+        with ControlClient(service.path) as client:
+            return list(itertools.islice(client.watch(), 4))
+
+    whole, *changes = await asyncio.to_thread(watch)
+    assert [row.login for row in whole.picture.operators] == ["anna"]
+    assert [change.whole for change in changes] == [False] * 3
+    assert changes[-1].picture.operators == []
+    await service.control.close()
+
+
+async def test_a_service_that_stands_still_is_noticed_by_who_watches(service: Service) -> None:
+    """The fixture's tells of changes alone: without one it is as silent as if it stood still."""
+
+    def watch() -> list[wire.WatchAnswer | None]:
+        return list(itertools.islice(watched(service.path, patience=PATIENCE, silence=0.05), 3))
+
+    before, silence, after = await asyncio.to_thread(watch)
+    assert silence is None
+    assert before is not None
+    assert before.whole
+    assert after is not None
+    assert after.whole, "it moves again"
+
+
 @pytest.mark.parametrize(
     ("body", "asked"),
     [
@@ -231,21 +268,25 @@ async def test_a_peer_too_many_is_turned_away_with_a_line(service: Service) -> N
 
 async def test_a_watch_goes_on_from_one_life_of_the_router_to_the_next(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
-    seen: asyncio.Queue[wire.WatchAnswer] = asyncio.Queue()
+    seen: asyncio.Queue[wire.WatchAnswer | None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
     def watch() -> None:
-        for answer in itertools.islice(watched(path, patience=20), 2):
+        for answer in itertools.islice(watched(path, patience=20, silence=PATIENCE), 3):
             loop.call_soon_threadsafe(seen.put_nowait, answer)
 
     first, second = Service(path), Service(path)
     second.work("boris")
     await first.control.open()
     watching = asyncio.create_task(asyncio.to_thread(watch))
-    assert (await seen.get()).picture.operators == []
+    answer = await seen.get()
+    assert answer is not None
+    assert answer.picture.operators == []
     await first.control.close()
+    assert await seen.get() is None, "nobody tells anything"
     await second.control.open()
     answer = await seen.get()
+    assert answer is not None
     assert answer.whole
     assert [row.login for row in answer.picture.operators] == ["boris"]
     await watching
