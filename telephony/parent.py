@@ -47,10 +47,9 @@ class Parent:
     """Keeps one router alive. `router` is its command line, to which `--beat FD` is added.
 
     The very first one also gets `--first`: only then does a mistake that the roster brings to light keep it from
-    starting. `rescue` hands the callers who wait to the PBX's own fallback queue and returns how many; it may raise
-    OSError or TimeoutError when the PBX cannot be reached. `mistakes` reads the configuration again and
-    returns what is wrong with it, a line each: a restart that was asked for (SIGHUP) is refused while there
-    is any.
+    starting. `rescue` hands the callers who wait to the PBX's own fallback queue and returns how many. `mistakes` reads
+    the configuration again and returns what is wrong with it, a line each: a restart that was asked for (SIGHUP) is
+    refused while there is any. Whatever the two raise is told in the log: a later try may succeed.
     """
 
     def __init__(
@@ -82,10 +81,10 @@ class Parent:
         try:
             status = await self._keep_alive()
         finally:
-            for task in filter(None, (guard, self._checking)):
+            helpers = [*filter(None, (guard, self._checking))]
+            for task in helpers:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*helpers, return_exceptions=True)
             await self._standby.discard()
         if status == Exit.OK:
             await self._save_callers("the service stops")
@@ -206,6 +205,8 @@ class Parent:
                 count = await self._rescue()
         except OSError as error:  # TimeoutError is one
             log.error("callers not handed over", why=why, reason=str(error) or type(error).__name__)
-            return
-        self.rescued += count
-        log.warning("callers handed to the fallback queue", why=why, callers=count)
+        except Exception:
+            log.exception("callers not handed over", why=why)  # whatever it was, the guard must try again
+        else:
+            self.rescued += count
+            log.warning("callers handed to the fallback queue", why=why, callers=count)

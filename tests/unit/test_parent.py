@@ -110,7 +110,7 @@ class Rescue:
     def __init__(self) -> None:
         self.calls = 0
         self.called = asyncio.Event()
-        self.error: OSError | None = None
+        self.error: Exception | None = None
 
     async def __call__(self) -> int:
         self.calls += 1
@@ -277,10 +277,11 @@ async def test_callers_are_handed_over_while_a_mistake_keeps_every_router_from_s
     assert await running == Exit.OK
 
 
+@pytest.mark.parametrize("error", [ConnectionRefusedError("no PBX"), KeyError("Application")])
 async def test_callers_without_a_router_are_handed_over_though_the_first_try_fails(
-    story: Story, rescue: Rescue
+    story: Story, rescue: Rescue, error: Exception
 ) -> None:
-    rescue.error = ConnectionRefusedError("no PBX")
+    rescue.error = error
     rhythm = Rhythm(start=5.0, guard=0.2, stop=0.4, pauses=(0.0, 0.05))
     parent = make(story.child("exit-70"), rescue, rhythm)
     running = asyncio.create_task(parent.run())
@@ -294,6 +295,17 @@ async def test_callers_without_a_router_are_handed_over_though_the_first_try_fai
     assert await running == Exit.OK
     assert parent.starts > 1
     assert parent.rescued >= 3
+
+
+async def test_a_hand_over_that_fails_at_the_end_keeps_nobody_from_ending_in_order(story: Story, rescue: Rescue) -> None:
+    rescue.error = KeyError("Application")
+    parent = make(story.child("beat"), rescue, READY)
+    running = asyncio.create_task(parent.run())
+    await story.expect("beat", "beating")
+    standby = await story.expect("standby")
+    parent.stop()
+    assert await running == Exit.OK
+    assert gone(standby)
 
 
 async def test_callers_of_a_router_that_never_gets_ready_are_handed_over(story: Story, rescue: Rescue) -> None:
