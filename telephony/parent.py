@@ -101,7 +101,11 @@ class Parent:
             self._checking = asyncio.create_task(self._restart(), name="restart")
 
     async def _restart(self) -> None:
-        mistakes = await self._mistakes()
+        try:
+            mistakes = await self._mistakes()
+        except Exception:
+            log.exception("not restarted: the configuration could not be checked")
+            return
         if mistakes:
             log.error("not restarted: the configuration has mistakes", mistakes=mistakes)
             return
@@ -141,8 +145,13 @@ class Parent:
         return status in _FINAL and not (status == Exit.MISTAKE and self._ever_alive)
 
     async def _one_life(self) -> int:
-        """Start a router and stay with it to its end. Returns its exit status, -9 if it had to be killed."""
-        self._router = router = self._standby.take() or await self._start_router()
+        """Start a router and stay with it to its end. Returns its exit status, -9 if it had to be killed. One that
+        cannot be started has ended at once: without a process to be had now, there may be one later."""
+        try:
+            self._router = router = self._standby.take() or await self._start_router()
+        except Exception:
+            log.exception("router not started")
+            return Exit.UNAVAILABLE
         self.starts += 1
         try:
             if self._stopping.is_set() or self._asked_restart:
