@@ -22,7 +22,7 @@ from telephony.core.effects import Alarm
 from telephony.core.events import AnyEvent, PictureTaken
 from telephony.exits import Exit
 from telephony.guard import rescue
-from telephony.parts import Parts, why_ended
+from telephony.parts import Parts
 from telephony.pbx.agi import AgiProblem, AgiServer
 from telephony.pbx.ami import Ami, ContactStatus, QueueMemberPause
 from telephony.pbx.ami_types import QueueMemberAdded, QueueMemberRemoved, QueueMemberRinginuse
@@ -100,8 +100,14 @@ class Service:
         self._router = router = self._make_router(self._pbx, last + 1)
         self._run = started.run
         self._board.start(started)
+        self._parts.start("router", router.run())
+        self._parts.watch("journal", self._journal.ended)
+        self._parts.watch("pbx", self._pbx.ended)
         router.deliver(started)
-        await router.settled()
+        settled = router.settled()
+        await self._parts.wait(settled, self.end)
+        if self.end.done() or not settled.done():  # it need not live, or cannot: `live` tells why
+            return
         await self._open_doors(router, self._pbx)
         log.info("router started", run=started.run, after_seconds=self._age())
 
@@ -145,7 +151,6 @@ class Service:
     async def _open_doors(self, router: Router[Center], pbx: AsteriskPbx) -> None:
         """Everything through which events come in; the control socket last, as its status tells of all the others."""
         config, stack = self._settings, self.stack
-        self._parts.start("router", router.run())
         self._codes = PhoneCodes(
             ask=router.ask,
             verify=lambda extension, pin: verify_pin(self._database, extension, pin),
@@ -162,8 +167,7 @@ class Service:
         stack.push_async_callback(pbx.close)
         self._parts.start("beats", self._beat_into_pbx())
         self._parts.start("days", roster.follow_days())
-        self._counting = asyncio.create_task(add_earlier(self._board, self._database, config.plan), name="today")
-        stack.callback(self._counting.cancel)
+        self._parts.start_aside("today", add_earlier(self._board, self._database, config.plan))
         self._control = Control(
             config.control_socket,
             board=self._board,
@@ -185,11 +189,8 @@ class Service:
 
     async def live(self) -> Exit:
         """Until the end, whatever brings it."""
-        assert self._pbx is not None
-        done = await self._parts.first_ended(self._pbx.ended, self.end)
-        if self.end in done:
-            return self.end.result()
-        return max(why_ended(part) for part in done)
+        await self._parts.wait(self.end)
+        return self.end.result() if self.end.done() else self._parts.why_ended()
 
     async def close(self) -> None:
         """End all parts in the opposite order. An orphan's callers are handed over once nothing acts any more."""
