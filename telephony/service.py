@@ -24,7 +24,7 @@ from telephony.exits import Exit
 from telephony.guard import rescue
 from telephony.parts import Parts
 from telephony.pbx.agi import AgiProblem, AgiServer
-from telephony.pbx.ami import Ami, ContactStatus, QueueMemberPause
+from telephony.pbx.ami import Ami, AmiProblem, ContactStatus, QueueMemberPause
 from telephony.pbx.ami_types import QueueMemberAdded, QueueMemberRemoved, QueueMemberRinginuse
 from telephony.pbx.edge import AsteriskPbx
 from telephony.phone_codes import PhoneCodes
@@ -115,7 +115,8 @@ class Service:
         config = self._settings
         secrets = config.secrets
         heard = (ContactStatus, QueueMemberAdded, QueueMemberPause, QueueMemberRemoved, QueueMemberRinginuse)
-        self._ami = Ami(config.ami_host, config.ami_port, config.ami_user, secrets.ami_password, events=heard)
+        where = config.ami_host, config.ami_port, config.ami_user
+        self._ami = Ami(*where, secrets.ami_password, events=heard, on_problem=_ami_problem)
         return AsteriskPbx(
             ari_url=config.ari_url,
             ari_user=config.ari_user,
@@ -297,3 +298,7 @@ class Service:
 def _agi_problem(problem: AgiProblem) -> None:
     error = problem.error if problem.kind == "handler" else None  # what a peer did wrong needs no traceback
     log.warning("FastAGI", problem=problem.kind, detail=problem.detail, exc_info=error)
+
+
+def _ami_problem(problem: AmiProblem) -> None:
+    log.warning("AMI", problem=problem.kind, detail=problem.detail, exc_info=problem.error)

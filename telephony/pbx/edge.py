@@ -165,7 +165,8 @@ class AsteriskPbx:
             self._replaced()
 
     def _problem(self, problem: Problem) -> None:
-        log.warning("ARI", problem=problem.kind, detail=problem.detail)
+        error = problem.error if problem.kind == "callback" else None  # what the PBX said needs no traceback
+        log.warning("ARI", problem=problem.kind, detail=problem.detail, exc_info=error)
 
     async def _take_picture(self, why: Why) -> None:
         """A picture that cannot be had because the line is lost is asked for again after the reconnect."""

@@ -97,3 +97,13 @@ async def test_a_journal_that_can_go_on_no_more_ends_the_router(
             assert await service.live() == Exit.FAILED
             monkeypatch.undo()
     assert [line["part"] for line in told if line["event"] == "a part of the router has ended"] == ["journal"]
+
+
+async def test_lines_that_cannot_be_had_are_told(tmp_path: Path) -> None:
+    with capture_logs() as told:
+        async with opened(settings_on_free_ports(tmp_path)) as service:
+            lines: set[str] = set()
+            while lines != {"AMI", "ARI"}:
+                await asyncio.sleep(0)
+                lines = {line["event"] for line in told if line.get("problem") == "connect"}
+            assert not service.serving
