@@ -17,6 +17,7 @@ import structlog
 
 from telephony.child import RouterProcess, Standby
 from telephony.exits import Exit
+from telephony.guard import save_callers
 
 log = structlog.get_logger(__name__)
 
@@ -209,13 +210,4 @@ class Parent:
             saved_at = self._loop.time()
 
     async def _save_callers(self, why: str) -> None:
-        try:
-            async with asyncio.timeout(self._rhythm.guard):
-                count = await self._rescue()
-        except OSError as error:  # TimeoutError is one
-            log.error("callers not handed over", why=why, reason=str(error) or type(error).__name__)
-        except Exception:
-            log.exception("callers not handed over", why=why)  # whatever it was, the guard must try again
-        else:
-            self.rescued += count
-            log.warning("callers handed to the fallback queue", why=why, callers=count)
+        self.rescued += await save_callers(self._rescue, why, self._rhythm.guard)

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from telephony.core.center import Center
 from telephony.core.effects import Alarm
 from telephony.core.events import AnyEvent, PictureTaken
 from telephony.exits import Exit
-from telephony.guard import rescue
+from telephony.guard import rescue, save_callers
 from telephony.parts import Parts
 from telephony.pbx.agi import AgiProblem, AgiServer
 from telephony.pbx.ami import Ami, AmiProblem, ContactStatus, QueueMemberPause
@@ -198,17 +199,8 @@ class Service:
         self._serving = False
         if self.orphaned and self._pbx is not None:
             await self._pbx.close()
-            await self._rescue()
+            await save_callers(partial(rescue, self._settings), "the parent has died", RESCUE_SECONDS)
         await self.stack.aclose()
-
-    async def _rescue(self) -> None:
-        try:
-            async with asyncio.timeout(RESCUE_SECONDS):
-                count = await rescue(self._settings)
-        except OSError as error:
-            log.error("callers not handed over", reason=str(error) or "no answer in time")
-        else:
-            log.warning("callers handed to the fallback queue", why="the parent has died", callers=count)
 
     def leave(self, status: Exit) -> None:
         if not self.end.done():

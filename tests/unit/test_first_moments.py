@@ -107,3 +107,15 @@ async def test_lines_that_cannot_be_had_are_told(tmp_path: Path) -> None:
                 await asyncio.sleep(0)
                 lines = {line["event"] for line in told if line.get("problem") == "connect"}
             assert not service.serving
+
+
+async def test_an_orphan_whose_callers_cannot_be_handed_over_ends_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telephony.service.rescue", fail)
+    settings = settings_on_free_ports(tmp_path)
+    with capture_logs() as told:
+        async with opened(settings) as service:
+            service.orphan()
+    assert [line["event"] for line in told if "callers" in line["event"]] == ["callers not handed over"]
+    assert not settings.control_socket.exists()
