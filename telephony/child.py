@@ -118,14 +118,22 @@ class Standby:
             self._preparing = asyncio.create_task(self._prepare(), name="standby")
 
     async def _prepare(self) -> None:
-        if self._waiting is not None:  # it has died: whatever it was, do not make one after the other
-            self._pause = self._delay * 30
+        if self._waiting is not None:  # it has died
+            self._has_failed()
             await self._drop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._pause):
                 await self._given_up.wait()
                 return
-        self._waiting = await RouterProcess.start(self._command, self._serves)
+        try:
+            self._waiting = await RouterProcess.start(self._command, self._serves)
+        except Exception:
+            log.exception("no standby")  # the router at work goes on without
+            self._has_failed()
+
+    def _has_failed(self) -> None:
+        """Whatever it was, do not make one after the other."""
+        self._pause = self._delay * 30
 
     def take(self) -> RouterProcess | None:
         """The one that waits, sent off to work; None when there is none."""
@@ -139,11 +147,13 @@ class Standby:
 
     async def discard(self) -> None:
         """It is not wanted any more: the code or the configuration it has loaded is old, or the service ends."""
-        self._given_up.set()  # a start that is under way is not cancelled: its process would be forgotten
-        if self._preparing is not None:
-            await self._preparing
-        await self._drop()
-        self._given_up.clear()
+        self._given_up.set()
+        try:
+            if self._preparing is not None:  # not cancelled with us: a process that it starts would be forgotten
+                await asyncio.wait((self._preparing,))
+            await self._drop()
+        finally:
+            self._given_up.clear()
 
     async def _drop(self) -> None:
         router, self._waiting = self._waiting, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -138,6 +138,22 @@ async def _hang_up(pbx: Switchboard, channel: Channel) -> None:
         await pbx.hang_up(channel["Channel"])
     except OSError as error:
         log.info("channel already gone", channel=channel["Uniqueid"], reason=str(error))
+
+
+async def save_callers(rescue: Callable[[], Awaitable[int]], why: str, within: float) -> int:
+    """Have `rescue` hand them over within so many seconds; how many went. Whatever goes wrong is told in the log and no
+    more: whoever guards callers must live to try again, or to end in order."""
+    try:
+        async with asyncio.timeout(within):
+            count = await rescue()
+    except OSError as error:  # TimeoutError is one
+        log.error("callers not handed over", why=why, reason=str(error) or type(error).__name__)
+    except Exception:
+        log.exception("callers not handed over", why=why)
+    else:
+        log.warning("callers handed to the fallback queue", why=why, callers=count)
+        return count
+    return 0
 
 
 async def rescue(settings: Settings) -> int:

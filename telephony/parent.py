@@ -17,6 +17,7 @@ import structlog
 
 from telephony.child import RouterProcess, Standby
 from telephony.exits import Exit
+from telephony.guard import save_callers
 
 log = structlog.get_logger(__name__)
 
@@ -47,10 +48,9 @@ class Parent:
     """Keeps one router alive. `router` is its command line, to which `--beat FD` is added.
 
     The very first one also gets `--first`: only then does a mistake that the roster brings to light keep it from
-    starting. `rescue` hands the callers who wait to the PBX's own fallback queue and returns how many; it may raise
-    OSError or TimeoutError when the PBX cannot be reached. `mistakes` reads the configuration again and
-    returns what is wrong with it, a line each: a restart that was asked for (SIGHUP) is refused while there
-    is any.
+    starting. `rescue` hands the callers who wait to the PBX's own fallback queue and returns how many. `mistakes` reads
+    the configuration again and returns what is wrong with it, a line each: a restart that was asked for (SIGHUP) is
+    refused while there is any. Whatever the two raise is told in the log: a later try may succeed.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class Parent:
         try:
             status = await self._keep_alive()
         finally:
-            for task in filter(None, (guard, self._checking)):
+            helpers = [*filter(None, (guard, self._checking))]
+            for task in helpers:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*helpers, return_exceptions=True)
             await self._standby.discard()
         if status == Exit.OK:
             await self._save_callers("the service stops")
@@ -102,7 +102,11 @@ class Parent:
             self._checking = asyncio.create_task(self._restart(), name="restart")
 
     async def _restart(self) -> None:
-        mistakes = await self._mistakes()
+        try:
+            mistakes = await self._mistakes()
+        except Exception:
+            log.exception("not restarted: the configuration could not be checked")
+            return
         if mistakes:
             log.error("not restarted: the configuration has mistakes", mistakes=mistakes)
             return
@@ -142,8 +146,13 @@ class Parent:
         return status in _FINAL and not (status == Exit.MISTAKE and self._ever_alive)
 
     async def _one_life(self) -> int:
-        """Start a router and stay with it to its end. Returns its exit status, -9 if it had to be killed."""
-        self._router = router = self._standby.take() or await self._start_router()
+        """Start a router and stay with it to its end. Returns its exit status, -9 if it had to be killed. One that
+        cannot be started has ended at once: without a process to be had now, there may be one later."""
+        try:
+            self._router = router = self._standby.take() or await self._start_router()
+        except Exception:
+            log.exception("router not started")
+            return Exit.UNAVAILABLE
         self.starts += 1
         try:
             if self._stopping.is_set() or self._asked_restart:
@@ -201,11 +210,4 @@ class Parent:
             saved_at = self._loop.time()
 
     async def _save_callers(self, why: str) -> None:
-        try:
-            async with asyncio.timeout(self._rhythm.guard):
-                count = await self._rescue()
-        except OSError as error:  # TimeoutError is one
-            log.error("callers not handed over", why=why, reason=str(error) or type(error).__name__)
-            return
-        self.rescued += count
-        log.warning("callers handed to the fallback queue", why=why, callers=count)
+        self.rescued += await save_callers(self._rescue, why, self._rhythm.guard)

@@ -17,37 +17,47 @@ log = structlog.get_logger(__name__)
 
 
 class Parts:
-    """Tasks that are ended with `stack`, in the opposite order. The end of one is the router's."""
+    """Tasks that are ended with `stack`, in the opposite order. The end of one by itself is the router's."""
 
     def __init__(self, stack: contextlib.AsyncExitStack) -> None:
         self._stack = stack
-        self._tasks: list[asyncio.Task[None]] = []
+        self._names: dict[asyncio.Future[Any], str] = {}
+        """Of the parts whose end has not been told."""
 
     def start(self, name: str, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name=name)
-        self._tasks.append(task)
-        self._stack.push_async_callback(_end_task, task)
+        self._names[task] = name
+        self._stack.push_async_callback(self._end, task)
 
-    async def first_ended(self, *others: asyncio.Future[Any]) -> set[asyncio.Future[Any]]:
-        """Wait for the end of a part or of one of `others`: those that have ended."""
-        waited: set[asyncio.Future[Any]] = {*self._tasks, *others}
-        done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        return done
+    def watch(self, name: str, ended: asyncio.Future[None]) -> None:
+        """A part that somebody else ends; `ended` fails when it ends by itself."""
+        self._names[ended] = name
 
+    def start_aside(self, name: str, work: Coroutine[None, None, None]) -> None:
+        """What may come to its end, or fail, without the router."""
+        task = asyncio.create_task(work, name=name)
+        self._stack.push_async_callback(self._end, task)
 
-async def _end_task(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, HandlerError):
-        await task
+    async def wait(self, *others: asyncio.Future[Any]) -> None:
+        """Until one of `others` is done, or a part has ended by itself."""
+        await asyncio.wait({*self._names, *others}, return_when=asyncio.FIRST_COMPLETED)
 
+    def why_ended(self) -> Exit:
+        """Why parts have ended by themselves, told in the log."""
+        return max(self._tell(part) for part in [*self._names] if part.done())
 
-def why_ended(part: asyncio.Future[Any]) -> Exit:
-    """Why a part has ended by itself, told in the log."""
-    error = part.exception()
-    if isinstance(error, HandlerError):
-        return Exit.HANDLER
-    if isinstance(error, AriError | OSError):
-        log.error("the PBX will not have us", reason=str(error))
-        return Exit.UNAVAILABLE
-    log.error("a part of the router has ended", exc_info=error)
-    return Exit.FAILED
+    async def _end(self, task: asyncio.Task[None]) -> None:
+        task.cancel()
+        await asyncio.wait((task,))
+        if task in self._names and not task.cancelled():  # it has failed while the others were being ended
+            self._tell(task)
+
+    def _tell(self, part: asyncio.Future[Any]) -> Exit:
+        name, error = self._names.pop(part), part.exception()
+        if isinstance(error, HandlerError):  # the router has told of it
+            return Exit.HANDLER
+        if isinstance(error, AriError | OSError):
+            log.error("a part of the router has ended", part=name, reason=str(error))
+            return Exit.UNAVAILABLE
+        log.error("a part of the router has ended", part=name, exc_info=error)
+        return Exit.FAILED

@@ -139,8 +139,11 @@ class RecordFollower:
         records = self._backlog + self._reader.read(_CHUNK)
         self._backlog = []
         if (problems := self._reader.problems) != self._told:
-            log.warning("the PBX's record of calls is not whole", **problems)
+            reason = {"reason": self._reader.trouble} if self._reader.trouble else {}
+            log.warning("the PBX's record of calls is not whole", **problems, **reason)
             self._told = problems
+        if self._reader.trouble:  # what it would tell of the calls that go on is not known
+            return records
         if self._reader.caught_up and self._pbx_started != self._cut_at and self._pbx_started is not None:
             records += self._reader.cut_off(self._pbx_started)
             self._cut_at = self._pbx_started

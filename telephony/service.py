@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from msgspec.structs import replace
@@ -21,10 +22,10 @@ from telephony.core.center import Center
 from telephony.core.effects import Alarm
 from telephony.core.events import AnyEvent, PictureTaken
 from telephony.exits import Exit
-from telephony.guard import rescue
-from telephony.parts import Parts, why_ended
+from telephony.guard import rescue, save_callers
+from telephony.parts import Parts
 from telephony.pbx.agi import AgiProblem, AgiServer
-from telephony.pbx.ami import Ami, ContactStatus, QueueMemberPause
+from telephony.pbx.ami import Ami, AmiProblem, ContactStatus, QueueMemberPause
 from telephony.pbx.ami_types import QueueMemberAdded, QueueMemberRemoved, QueueMemberRinginuse
 from telephony.pbx.edge import AsteriskPbx
 from telephony.phone_codes import PhoneCodes
@@ -100,8 +101,14 @@ class Service:
         self._router = router = self._make_router(self._pbx, last + 1)
         self._run = started.run
         self._board.start(started)
+        self._parts.start("router", router.run())
+        self._parts.watch("journal", self._journal.ended)
+        self._parts.watch("pbx", self._pbx.ended)
         router.deliver(started)
-        await router.settled()
+        settled = router.settled()
+        await self._parts.wait(settled, self.end)
+        if self.end.done() or not settled.done():  # it need not live, or cannot: `live` tells why
+            return
         await self._open_doors(router, self._pbx)
         log.info("router started", run=started.run, after_seconds=self._age())
 
@@ -109,7 +116,8 @@ class Service:
         config = self._settings
         secrets = config.secrets
         heard = (ContactStatus, QueueMemberAdded, QueueMemberPause, QueueMemberRemoved, QueueMemberRinginuse)
-        self._ami = Ami(config.ami_host, config.ami_port, config.ami_user, secrets.ami_password, events=heard)
+        where = config.ami_host, config.ami_port, config.ami_user
+        self._ami = Ami(*where, secrets.ami_password, events=heard, on_problem=_ami_problem)
         return AsteriskPbx(
             ari_url=config.ari_url,
             ari_user=config.ari_user,
@@ -145,7 +153,6 @@ class Service:
     async def _open_doors(self, router: Router[Center], pbx: AsteriskPbx) -> None:
         """Everything through which events come in; the control socket last, as its status tells of all the others."""
         config, stack = self._settings, self.stack
-        self._parts.start("router", router.run())
         self._codes = PhoneCodes(
             ask=router.ask,
             verify=lambda extension, pin: verify_pin(self._database, extension, pin),
@@ -162,8 +169,7 @@ class Service:
         stack.push_async_callback(pbx.close)
         self._parts.start("beats", self._beat_into_pbx())
         self._parts.start("days", roster.follow_days())
-        self._counting = asyncio.create_task(add_earlier(self._board, self._database, config.plan), name="today")
-        stack.callback(self._counting.cancel)
+        self._parts.start_aside("today", add_earlier(self._board, self._database, config.plan))
         self._control = Control(
             config.control_socket,
             board=self._board,
@@ -185,28 +191,16 @@ class Service:
 
     async def live(self) -> Exit:
         """Until the end, whatever brings it."""
-        assert self._pbx is not None
-        done = await self._parts.first_ended(self._pbx.ended, self.end)
-        if self.end in done:
-            return self.end.result()
-        return max(why_ended(part) for part in done)
+        await self._parts.wait(self.end)
+        return self.end.result() if self.end.done() else self._parts.why_ended()
 
     async def close(self) -> None:
         """End all parts in the opposite order. An orphan's callers are handed over once nothing acts any more."""
         self._serving = False
         if self.orphaned and self._pbx is not None:
             await self._pbx.close()
-            await self._rescue()
+            await save_callers(partial(rescue, self._settings), "the parent has died", RESCUE_SECONDS)
         await self.stack.aclose()
-
-    async def _rescue(self) -> None:
-        try:
-            async with asyncio.timeout(RESCUE_SECONDS):
-                count = await rescue(self._settings)
-        except OSError as error:
-            log.error("callers not handed over", reason=str(error) or "no answer in time")
-        else:
-            log.warning("callers handed to the fallback queue", why="the parent has died", callers=count)
 
     def leave(self, status: Exit) -> None:
         if not self.end.done():
@@ -296,3 +290,7 @@ class Service:
 def _agi_problem(problem: AgiProblem) -> None:
     error = problem.error if problem.kind == "handler" else None  # what a peer did wrong needs no traceback
     log.warning("FastAGI", problem=problem.kind, detail=problem.detail, exc_info=error)
+
+
+def _ami_problem(problem: AmiProblem) -> None:
+    log.warning("AMI", problem=problem.kind, detail=problem.detail, exc_info=problem.error)

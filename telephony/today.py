@@ -31,6 +31,8 @@ async def add_earlier(board: Board, database: Database, plan: Plan) -> None:
         board.add_violations(await count_violations(database, plan, before))
     except (SQLAlchemyError, OSError) as error:
         log.warning("today's earlier calls not counted", reason=str(error).partition("\n")[0])
+    except Exception:
+        log.exception("today's earlier calls not counted")
 
 
 async def read_today(database: Database, plan: Plan, before: datetime) -> Mapping[str, Tally]:

@@ -6,10 +6,17 @@ import argparse
 import asyncio
 import signal
 import sys
+from typing import TYPE_CHECKING
 
-from telephony.commands.common import config_dir_of, settings_of
+from telephony.commands.common import Problem, config_dir_of, settings_of
 from telephony.exits import Exit
 from telephony.parent import Parent
+
+if TYPE_CHECKING:
+    from telephony.settings import Settings
+
+CHECK_SECONDS = 30.0
+"""A `gudok check` that takes longer hangs: at a database, or at a file system that does not answer."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,11 +32,23 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Config:
-    """The settings as last read without a mistake."""
+    """The settings as last read without a mistake, with their secrets: a file that is damaged later must not keep
+    callers from being handed over. Raises Problem."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
+    def __init__(self, args: argparse.Namespace, patience: float = CHECK_SECONDS) -> None:
         self._args = args
-        self.settings = settings_of(args)
+        self._patience = patience
+        self.settings = self._read()
+
+    def _read(self) -> Settings:
+        from telephony.secrets import SecretsError
+
+        settings = settings_of(self._args)
+        try:
+            settings.secrets  # noqa: B018 - read here, and kept
+        except (SecretsError, OSError) as error:
+            raise Problem(str(error), Exit.MISTAKE) from error
+        return settings
 
     @property
     def folder(self) -> str:
@@ -38,7 +57,8 @@ class Config:
     async def reload(self) -> list[str]:
         """Read it again; what is wrong with it, a line each, and then the old settings stay.
 
-        `gudok check` does it, in a process of its own: it looks into the database too, which we do not.
+        `gudok check` does it, in a process of its own: it looks into the database too, which we do not. Raises
+        TimeoutError when it does not end, OSError when it cannot be started.
         """
         check = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "telephony.cli", "check", "--config", self.folder),
@@ -46,13 +66,15 @@ class Config:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            _, said = await check.communicate()
+            async with asyncio.timeout(self._patience):
+                _, said = await check.communicate()
         finally:
             if check.returncode is None:
                 check.kill()
+                await check.wait()
         if check.returncode != Exit.OK:
             return said.decode(errors="replace").splitlines()
-        self.settings = settings_of(self._args)
+        self.settings = self._read()
         return []
 
     async def rescue(self) -> int:

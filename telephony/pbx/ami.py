@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -32,8 +33,18 @@ from telephony.pbx.backoff import pause
 
 __all__ = [
     "ActionFailed", "ActionTimeout", "Ami", "AmiConnected", "AmiConnectionLost", "AmiDisconnected", "AmiError",
-    "AmiEvent", "AmiUnreachable", "ContactStatus", "LoginRejected", "Message", "QueueMemberPause", "Row",
+    "AmiEvent", "AmiProblem", "AmiUnreachable", "ContactStatus", "LoginRejected", "Message", "QueueMemberPause", "Row",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AmiProblem:
+    """Something that was counted and survived. `detail` is one line without personal data; `error` is what our own code
+    raised over it."""
+
+    kind: Literal["connect", "malformed", "callback"]
+    detail: str
+    error: Exception | None = None
 
 
 class Ami(AmiActions):
@@ -41,7 +52,7 @@ class Ami(AmiActions):
 
     `listen` before `run`: the callback gets states and events in order, on the event loop, and must return quickly.
     Of all that Asterisk tells only `events` come. Strange messages and a failing callback are counted in `problems`
-    and told to `on_problem` in one line without personal data.
+    and told to `on_problem`.
     """
 
     def __init__(
@@ -52,7 +63,7 @@ class Ami(AmiActions):
         password: str,
         *,
         events: Iterable[type[AmiEvent]],
-        on_problem: Callable[[str, str], None] | None = None,
+        on_problem: Callable[[AmiProblem], None] | None = None,
         action_timeout: float = 5.0,
         keepalive: float = 10.0,
         backoff: tuple[float, float] = (0.1, 5.0),
@@ -120,7 +131,7 @@ class Ami(AmiActions):
             except AmiError as error:
                 if not patient:
                     raise
-                self._report("connect", str(error))
+                self._report(AmiProblem("connect", str(error)))
             patient = True
             await pause(self._closing, attempt, *self._backoff)
             attempt += 1
@@ -205,7 +216,7 @@ class Ami(AmiActions):
         try:
             event = msgspec.convert(row, kind, strict=False)
         except msgspec.ValidationError as error:
-            self._report("malformed", f"an AMI event of type {kind.__name__}: {error}")
+            self._report(AmiProblem("malformed", f"an AMI event of type {kind.__name__}: {error}"))
             return
         if self._up.is_set():
             self._tell(event)
@@ -217,12 +228,13 @@ class Ami(AmiActions):
             try:
                 listener(message)
             except Exception as error:  # noqa: BLE001  whatever the listener raises, the line must go on
-                self._report("callback", f"an AMI listener raised {type(error).__name__}")
+                self._report(AmiProblem("callback", f"an AMI listener raised {type(error).__name__}", error))
 
     def _strange(self, error: Exception) -> None:
-        self._report("malformed", f"an AMI message could not be handled: {type(error).__name__}")
+        detail = f"an AMI message could not be handled: {type(error).__name__}"
+        self._report(AmiProblem("malformed", detail, error))
 
-    def _report(self, kind: str, detail: str) -> None:
-        self.problems[kind] += 1
+    def _report(self, problem: AmiProblem) -> None:
+        self.problems[problem.kind] += 1
         if self._on_problem is not None:
-            self._on_problem(kind, detail)
+            self._on_problem(problem)

@@ -83,7 +83,12 @@ class CelReader:
         """What was not as it should be, counted by kind."""
         tail = self.tail
         lines = Counter(garbage=self.garbage, overlong=tail.overlong, dropped=self.dropped)
-        return +(lines + Counter(lost_files=tail.lost, truncations=tail.truncations))
+        return +(lines + Counter(lost_files=tail.lost, truncations=tail.truncations, unreadable=tail.unreadable))
+
+    @property
+    def trouble(self) -> str:
+        """Why the file cannot be read now, though it is there; empty when it can."""
+        return self.tail.trouble
 
     def read(self, limit: int = 65536) -> list[CallRecorded]:
         """Calls finished in the next `limit` bytes; `caught_up` tells whether there was anything to read."""

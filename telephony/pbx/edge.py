@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -26,6 +25,7 @@ from telephony.pbx.mirror import PREFIX, Foreign, Mirror
 from telephony.pbx.perform import Performer, holding_bridge
 from telephony.pbx.seats import Seats
 from telephony.pbx.translate import HEARD, Translator
+from telephony.tasks import Tasks
 from telephony.tokens import Tokens
 
 log = structlog.get_logger(__name__)
@@ -72,22 +72,21 @@ class AsteriskPbx:
         self._picturing = asyncio.Lock()
         self._pictured = False
         """The first picture has been told: from then on news of phones are understood."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._connections = 0
         self._acting = True
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ended = self._tasks.ended
         """Fails when the PBX will not have us (wrong password, wrong version, replaced)."""
-        self.ended.add_done_callback(_looked_at)  # a life that ends before it waits for this has its own reason
 
     # -- life
 
     async def start(self) -> None:
         """Begin to connect; an absent PBX is waited for. `ended` tells when that has become pointless."""
         self._ami.listen(self._ami_heard)
-        self._spawn(self._mirror.run(), "mirror")
-        self._spawn(self._seats.run(), "seats")
-        self._spawn(self._run_ami(), "ami")
-        self._spawn(self._ari.run(), "ari")
+        self._tasks.start(self._mirror.run(), "mirror")
+        self._tasks.start(self._seats.run(), "seats")
+        self._tasks.start(self._run_ami(), "ami")
+        self._tasks.start(self._ari.run(), "ari")
 
     async def _run_ami(self) -> None:
         """Calls need ARI alone: a manager who refuses us costs phones' states and the mirror, and is asked again."""
@@ -105,10 +104,7 @@ class AsteriskPbx:
         self.stop_acting()
         await self._ari.close()
         await self._ami.close()
-        for task in list(self._tasks):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._tasks.close()
 
     @property
     def connected(self) -> bool:
@@ -118,17 +114,6 @@ class AsteriskPbx:
     def stop_acting(self) -> None:
         """From now on nothing is asked of the PBX and nothing is heard of it."""
         self._acting = False
-
-    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_ended)
-
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not self.ended.done():
-            self.ended.set_exception(error)
 
     def know_extensions(self, extensions: Iterable[str]) -> None:
         """Operators' numbers are the center's own, whatever an outbound rule says of their digits."""
@@ -153,9 +138,9 @@ class AsteriskPbx:
 
     def take_picture(self, why: Why) -> None:
         if self._acting:
-            self._spawn(self._take_picture(why), f"picture-{why}")
+            self._tasks.start(self._take_picture(why), f"picture-{why}")
             if why == "audit":
-                self._spawn(self._audit_queues(), "audit-queues")
+                self._tasks.start(self._audit_queues(), "audit-queues")
 
     def beat(self, epoch: int) -> None:
         if self._ari.connected:
@@ -182,7 +167,8 @@ class AsteriskPbx:
             self._replaced()
 
     def _problem(self, problem: Problem) -> None:
-        log.warning("ARI", problem=problem.kind, detail=problem.detail)
+        error = problem.error if problem.kind == "callback" else None  # what the PBX said needs no traceback
+        log.warning("ARI", problem=problem.kind, detail=problem.detail, exc_info=error)
 
     async def _take_picture(self, why: Why) -> None:
         """A picture that cannot be had because the line is lost is asked for again after the reconnect."""
@@ -225,7 +211,7 @@ class AsteriskPbx:
             return
         if isinstance(message, AmiConnected):
             self._seats.found()
-            self._spawn(self._ami_found(), "ami-found")
+            self._tasks.start(self._ami_found(), "ami-found")
         elif isinstance(message, AmiDisconnected):
             log.warning("AMI lost", reason=message.reason)
             self._seats.lost()
@@ -282,7 +268,7 @@ class AsteriskPbx:
         self._deliver(PhoneChanged(phone=phone, reachable=reachable))
 
     def _take_back(self, effect: TakeBack) -> None:
-        self._spawn(self._redirect(effect), "take-back")
+        self._tasks.start(self._redirect(effect), "take-back")
 
     async def _redirect(self, effect: TakeBack) -> None:
         """Out of the native queue and back to us; one who has just hung up or been answered stays as they are."""

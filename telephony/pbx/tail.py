@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -46,6 +47,11 @@ class Tail:
         self.truncations = 0
         self.lost = 0
         """Times the file that `position` named was gone, or had been packed: its rest is unread."""
+        self.unreadable = 0
+        """Times the file began to refuse itself: a right taken away, a sick disk. Until that is over it counts as
+        absent."""
+        self.trouble = ""
+        """Why it cannot be read now."""
         self.overlong = 0
         """Lines without an end within LONGEST_LINE, and unfinished last lines of rotated files."""
         self.caught_up = False
@@ -63,15 +69,18 @@ class Tail:
         return Position(self._identity, self._offset) if self._handle else self._wanted
 
     def close(self) -> None:
+        self._wanted = self.position
+        self._let_go()
+        self._partial = b""
+
+    def _let_go(self) -> None:
         if self._handle is not None:
-            self._wanted = self.position
             self._handle.close()
             self._handle = None
-        self._partial = b""
 
     def lines(self, limit: int) -> Iterator[tuple[Position, bytes]]:
         """Whole lines in the next `limit` bytes, each with the position where it begins."""
-        data = self._read(limit)
+        data = self._try_to_read(limit)
         self.caught_up = not data
         if not data:
             return
@@ -95,6 +104,16 @@ class Tail:
         self._partial = b""
         self.overlong += not self._skipping
 
+    def _try_to_read(self, limit: int) -> bytes:
+        try:
+            data = self._read(limit)
+        except OSError as error:
+            self.unreadable += not self.trouble
+            self.trouble = error.strerror or type(error).__name__
+            return b""
+        self.trouble = ""
+        return data
+
     def _read(self, limit: int) -> bytes:
         if self._handle is None and not self._open_first():
             return b""
@@ -116,8 +135,10 @@ class Tail:
         wanted = self._wanted
         if wanted is not None:
             for path in self._siblings():
-                if self._open(path, wanted.offset) and wanted.file in (self._identity, self._inode):
-                    return True
+                if self._open(path, wanted.offset):
+                    if wanted.file in (self._identity, self._inode):
+                        return True
+                    self._let_go()
         if not self._open(self.file, 0):
             return False
         self.lost += wanted is not None
@@ -138,23 +159,25 @@ class Tail:
         return self._open(min(later, key=_modified) if later else self.file, 0)
 
     def _open(self, path: Path, offset: int) -> bool:
-        if self._handle is not None:
-            self._handle.close()
-        try:
-            # Stays open between calls: the handle is how a renamed file is read to its end.
-            self._handle = path.open("rb", buffering=0)
-        except FileNotFoundError:
-            self._handle = None
-            return False
-        self._inode, self._identity = os.fstat(self._handle.fileno()).st_ino, identity(self._handle)
-        self._handle.seek(offset)
+        """Go over to this file; where it is not there, or raises OSError, the one before stays."""
+        with contextlib.ExitStack() as undo:
+            try:
+                # Stays open between calls: the handle is how a renamed file is read to its end.
+                handle = undo.enter_context(path.open("rb", buffering=0))
+            except FileNotFoundError:
+                return False
+            inode, known = os.fstat(handle.fileno()).st_ino, identity(handle)
+            handle.seek(offset)
+            undo.pop_all()
+        self._let_go()
+        self._handle, self._inode, self._identity = handle, inode, known
         self._offset, self._partial, self._skipping = offset, b"", False
         return True
 
     def _siblings(self) -> list[Path]:
         """The file and its renamed forerunners that can still be read."""
         found = self.file.parent.glob(f"{self.file.name}*") if self.file.parent.is_dir() else []
-        return [path for path in found if path.suffix not in _PACKED and path.is_file()]
+        return [path for path in found if path.suffix not in _PACKED and path.is_file() and os.access(path, os.R_OK)]
 
 
 def _inode(path: Path) -> int | None:

@@ -30,6 +30,7 @@ from telephony.store.database import Database
 from telephony.store.durability import Durability
 from telephony.store.notes import CelPosition, Notes
 from telephony.store.spool import Spool
+from telephony.tasks import Tasks
 
 GROUP_SECONDS = 0.2
 """The longest that an entry waits for company."""
@@ -78,9 +79,11 @@ class JournalWriter:
         self._online = True
         self._closing = False
         self._committer: asyncio.Task[None] | None = None
-        self._returner: asyncio.Task[None] | None = None
         self._returned = spool.start
         self._told: set[str] = set()
+        self._tasks = Tasks()
+        self.ended = self._tasks.ended
+        """Fails when no entry will be kept any more, by a fault of ours: this life of the router must end."""
         self.counters: Counter[str] = Counter()
         self._durability = Durability(self.counters)
 
@@ -109,7 +112,7 @@ class JournalWriter:
                 await self._return_spool()
             except Exception:  # noqa: BLE001 - the outage in which the earlier life ended goes on
                 self._go_offline()
-        self._committer = asyncio.create_task(self._commit_groups(), name="journal-commit")
+        self._committer = self._tasks.start(self._commit_groups(), "journal-commit")
         return self.durable_seq
 
     async def spooled(self) -> list[Line]:
@@ -157,14 +160,15 @@ class JournalWriter:
         """Commit (or spool) what is buffered, and end. The database stays open."""
         self._closing = True
         self._wake.set()
-        if self._committer is not None:
-            await self._committer
-        if self._returner is not None:
-            self._returner.cancel()
-            await asyncio.gather(self._returner, return_exceptions=True)
-        if self._alarm_clock is not None:
-            self._alarm_clock.cancel()
-        await asyncio.to_thread(self._spool.close)
+        try:
+            if self._committer is not None:
+                await asyncio.wait((self._committer,))  # if it has failed, `ended` has told why
+                await self._keep_last()
+        finally:
+            await self._tasks.close()
+            if self._alarm_clock is not None:
+                self._alarm_clock.cancel()
+            await asyncio.to_thread(self._spool.close)
 
     def _set_alarm_clock(self, seconds: float) -> None:
         if self._alarm_clock is None:
@@ -181,6 +185,8 @@ class JournalWriter:
                 self._alarm_clock = None
             async with self._turn:
                 await self._keep_buffered()
+
+    async def _keep_last(self) -> None:
         async with self._turn:
             await self._keep_buffered()
         if self._buffer:
@@ -189,13 +195,15 @@ class JournalWriter:
     async def _keep_buffered(self) -> None:
         """Make all that was buffered durable; what nothing takes stays buffered and is tried again."""
         buffered, self._buffer = self._buffer, []
-        while buffered or (self._notes and self._online and not self._buffer):
-            group = buffered[:GROUP_ENTRIES]
-            if not await self._keep(group, last=len(group) == len(buffered) and not self._buffer):
-                self._buffer[:0] = buffered
-                self._set_alarm_clock(self._retry_seconds[0])
-                return
-            buffered = buffered[GROUP_ENTRIES:]
+        try:
+            while buffered or (self._notes and self._online and not self._buffer):
+                group = buffered[:GROUP_ENTRIES]
+                if not await self._keep(group, last=len(group) == len(buffered) and not self._buffer):
+                    self._set_alarm_clock(self._retry_seconds[0])
+                    return
+                buffered = buffered[GROUP_ENTRIES:]
+        finally:
+            self._buffer[:0] = buffered
 
     async def _keep(self, group: list[Buffered], *, last: bool) -> bool:
         if self._online:
@@ -236,13 +244,13 @@ class JournalWriter:
         self._online = False
         self._told.clear()
         self.counters["outages"] += 1
-        self._returner = asyncio.create_task(self._come_back(), name="journal-return")
+        self._tasks.start(self._come_back(), "journal-return")
 
     async def _put_by(self, group: list[Buffered]) -> bool:
         """Into the spool. False: not even the spool takes them."""
         try:
             taken = await asyncio.to_thread(self._spool.append, [line for line, _ in group])
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever the reason, the entries must wait in memory
             self._tell("journal_not_durable", f"neither database nor spool take entries: {explain(error)}")
             return False
         self.counters["spooled"] += taken

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from telephony.core import events as ev
+from telephony.core.effects import Alarm
 from telephony.store import queries
 from telephony.store.calllog import Line
 from telephony.store.reader import read_lines
@@ -129,16 +130,19 @@ class FullDisk(Spool):
     """A spool on a disk that takes nothing until there is room again."""
 
     full = True
+    why: Exception = OSError(errno.ENOSPC, "No space left on device")
 
     def append(self, lines: Sequence[Line]) -> int:
         if self.full:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise self.why
         return super().append(lines)
 
 
-async def test_with_nowhere_to_write_entries_wait_in_memory(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("why", [FullDisk.why, MemoryError()], ids=["disk full", "no memory"])
+async def test_with_nowhere_to_write_entries_wait_in_memory(url: str, tmp_path: Path, why: Exception) -> None:
     async with opened(url, tmp_path) as store:
         store.journal._spool = spool = FullDisk(tmp_path / "other.spool", 1_000_000)
+        spool.why = why
         spool.open()
         answered = asyncio.Event()
         with Holder(store):
@@ -151,6 +155,26 @@ async def test_with_nowhere_to_write_entries_wait_in_memory(url: str, tmp_path: 
         await store.alarms.wait_for("journal_back")
         assert await seqs(store) == list(range(1, 7))
         assert store.alarms.codes == ["journal_not_durable", "journal_spooling", "journal_back"]
+
+
+async def test_a_journal_that_can_go_on_no_more_says_so_and_keeps_what_it_had(url: str, tmp_path: Path) -> None:
+    """A fault of ours, such as one in what an alarm sets off, must end this life of the router, not its journal."""
+
+    def fail(alarm: Alarm) -> None:
+        raise KeyError(alarm.code)
+
+    async with opened(url, tmp_path) as store:
+        store.journal._spool = spool = FullDisk(tmp_path / "other.spool", 1_000_000)
+        spool.open()
+        store.journal._alarm = fail
+        with Holder(store):
+            last = store.tell(answered_call(1))
+            with pytest.raises(KeyError, match="journal_not_durable"):
+                await asyncio.wait_for(store.journal.ended, PATIENCE)
+        spool.full = False
+        await store.journal.close()
+        assert store.journal.durable_seq == last
+        assert store.journal.counters["lost"] == 0
 
 
 async def test_room_in_the_spool_makes_waiting_entries_durable(url: str, tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
+from telephony.board import Board
 from telephony.board_rows import Tally
 from telephony.core import facts as that
 from telephony.core.events import PbxLost
 from telephony.core.plan import Plan, Queue, ServiceLevel
-from telephony.today import read_today
+from telephony.today import add_earlier, read_today
 from tests.integration._store import Store, at, opened
 
 PLAN = Plan(
@@ -54,3 +57,16 @@ async def test_the_day_so_far_by_queue(database_url: str, tmp_path: Path) -> Non
         "booking": Tally(answered=3, in_level=2, abandoned=1, sent_away=1),
         "children": Tally(),
     }
+
+
+async def test_a_row_that_cannot_be_understood_is_told_and_no_more(tmp_path: Path) -> None:
+    """Not all that reading raises is the database's own."""
+    board = Board(at(200).timestamp())
+    async with opened(f"sqlite:///{tmp_path}/gudok.db", tmp_path) as store:
+        caller(store, "damaged", 0, answered=20, ended=60, outcome="answered")
+        await store.durable()
+        async with store.database.engine.begin() as connection:
+            await connection.exec_driver_sql("UPDATE calls SET answered = 'nonsense'")
+        with capture_logs() as told:
+            await add_earlier(board, store.database, PLAN)
+    assert [line["event"] for line in told] == ["today's earlier calls not counted"]

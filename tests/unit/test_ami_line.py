@@ -16,6 +16,7 @@ from telephony.pbx.ami import (
     AmiConnected,
     AmiConnectionLost,
     AmiDisconnected,
+    AmiProblem,
     AmiUnreachable,
     LoginRejected,
     Message,
@@ -183,10 +184,11 @@ async def test_an_event_without_an_end_ends_the_line_and_no_memory() -> None:
         await heard.until(lambda: any(isinstance(message, AmiDisconnected) for message in heard))
 
 
-async def test_a_failing_listener_is_counted_and_the_others_still_hear() -> None:
+async def test_a_failing_listener_is_told_and_the_others_still_hear() -> None:
     async with manager() as (_, host, port):
         heard = Heard()
-        ami = Ami(host, port, "user", "secret", events=HEARD)
+        told: list[AmiProblem] = []
+        ami = Ami(host, port, "user", "secret", events=HEARD, on_problem=told.append)
 
         def fail(message: Message) -> None:
             raise KeyError("of the listener's own making")
@@ -198,7 +200,8 @@ async def test_a_failing_listener_is_counted_and_the_others_still_hear() -> None
         await ami.close()
         await running
         assert isinstance(heard[0], AmiConnected)
-        assert ami.problems["callback"] >= 1
+        assert ami.problems["callback"] == len(told) >= 1
+        assert (told[0].kind, type(told[0].error)) == ("callback", KeyError)
 
 
 async def test_a_peer_that_no_longer_answers_pings_is_left() -> None:

@@ -283,6 +283,59 @@ def test_a_file_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
     assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
 
 
+class Refusing:
+    """A file that is there and cannot be read."""
+
+    def __init__(self, file: Path, kind: str) -> None:
+        self._file = file
+        if kind == "not to be opened":
+            file.mkdir()
+        else:
+            file.symlink_to("/proc/self/mem")  # nothing is mapped at its beginning: an input/output error
+
+    def over(self) -> None:
+        self._file.rmdir() if self._file.is_dir() else self._file.unlink()
+
+
+refusing = pytest.mark.parametrize("kind", ["not to be opened", "not to be read"])
+
+
+@refusing
+def test_a_file_that_refuses_to_be_read_is_waited_for(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "cel.csv"
+    refused = Refusing(file, kind)
+    cel = reader(file)
+    assert read_all(cel) == read_all(cel) == []
+    assert cel.trouble
+    refused.over()
+    file.write_bytes(whole_call("gudok-1.1"))
+    assert [call.call for call in read_all(cel)] == ["gudok-1.1"]
+    assert not cel.trouble
+    assert cel.problems == {"unreadable": 1}
+
+
+@refusing
+def test_a_new_file_that_refuses_to_be_read_costs_nothing_of_the_one_before(tmp_path: Path, kind: str) -> None:
+    """As when the rotation makes it without the right for us."""
+    file = tmp_path / "cel.csv"
+    file.write_bytes(whole_call("gudok-1.1"))
+    cel = reader(file)
+    assert len(read_all(cel)) == 1
+    with file.open("ab") as more:
+        more.write(whole_call("gudok-1.2"))
+    file.rename(tmp_path / "cel.csv.1")
+    refused = Refusing(file, kind)
+    assert [call.call for call in read_all(cel)] == ["gudok-1.2"]
+    assert read_all(cel) == []
+    again = reader(file, cel.position)
+    assert read_all(again) == []
+    refused.over()
+    file.write_bytes(whole_call("gudok-1.3"))
+    for one in (cel, again):
+        assert [call.call for call in read_all(one)] == ["gudok-1.3"]
+        assert one.problems == {"unreadable": 1}
+
+
 def test_a_position_in_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
     file = tmp_path / "cel.csv"
     file.write_bytes(whole_call("gudok-1.1"))

@@ -1,17 +1,26 @@
-"""What may be asked of a router before it has met its PBX."""
+"""A router before it has met its PBX: what may be asked of it, and what may end it."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
+import handlers
 from telephony import wire
 from telephony.control_client import ControlClient, ServiceRefused
+from telephony.exits import Exit
 from telephony.service import Service
+from telephony.settings import Settings
+from telephony.store.journal import JournalWriter
+from telephony.testing.patience import PATIENCE
 from tests.integration._gudok_pbx import settings_on_free_ports
 
 
@@ -67,3 +76,71 @@ async def test_what_cannot_be_read_again_is_refused_and_the_conversation_goes_on
         assert (await asyncio.to_thread(talk)).counters["control.refused"] == 1
     finally:
         await service.close()
+
+
+@asynccontextmanager
+async def opened(settings: Settings, told: Exit | None = None) -> AsyncIterator[Service]:
+    """A router, that has been told to leave before where `told` says so."""
+    service = Service(settings, first=True, began=0.0)
+    if told is not None:
+        service.leave(told)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await service.open()
+            yield service
+    finally:
+        await service.close()
+
+
+def fail(*_: Any, **__: Any) -> NoReturn:
+    raise KeyError("a defect")
+
+
+async def test_a_rule_that_fails_at_the_very_start_ends_the_router(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "handle", fail)
+    settings = settings_on_free_ports(tmp_path)
+    async with opened(settings) as service:
+        assert not settings.control_socket.exists()
+        assert await service.live() == Exit.HANDLER
+
+
+async def test_a_router_told_to_leave_while_it_starts_opens_no_doors(tmp_path: Path) -> None:
+    settings = settings_on_free_ports(tmp_path)
+    async with opened(settings, told=Exit.OK) as service:
+        assert not settings.control_socket.exists()
+        assert await service.live() == Exit.OK
+
+
+async def test_a_journal_that_can_go_on_no_more_ends_the_router(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with capture_logs() as told:
+        async with opened(settings_on_free_ports(tmp_path)) as service:
+            monkeypatch.setattr(JournalWriter, "_keep", fail)
+            assert await service.live() == Exit.FAILED
+            monkeypatch.undo()
+    assert [line["part"] for line in told if line["event"] == "a part of the router has ended"] == ["journal"]
+
+
+async def test_lines_that_cannot_be_had_are_told(tmp_path: Path) -> None:
+    with capture_logs() as told:
+        async with opened(settings_on_free_ports(tmp_path)) as service:
+            lines: set[str] = set()
+            while lines != {"AMI", "ARI"}:
+                await asyncio.sleep(0)
+                lines = {line["event"] for line in told if line.get("problem") == "connect"}
+            assert not service.serving
+
+
+async def test_an_orphan_whose_callers_cannot_be_handed_over_ends_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telephony.service.rescue", fail)
+    settings = settings_on_free_ports(tmp_path)
+    with capture_logs() as told:
+        async with opened(settings) as service:
+            service.orphan()
+    assert [line["event"] for line in told if "callers" in line["event"]] == ["callers not handed over"]
+    assert not settings.control_socket.exists()

@@ -11,10 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
+from structlog.types import EventDict
 
 from telephony.exits import Exit
 from telephony.parent import MISTAKEN, Parent, Rhythm
+from telephony.testing.patience import PATIENCE
 
 QUICK = Rhythm(start=5.0, beat=0.3, guard=60.0, stop=0.4, settle=60.0, pauses=(0.0, 0.01))
 READY = Rhythm(start=5.0, beat=0.3, guard=60.0, stop=0.4, settle=0.0, pauses=(0.0,))
@@ -110,7 +113,7 @@ class Rescue:
     def __init__(self) -> None:
         self.calls = 0
         self.called = asyncio.Event()
-        self.error: OSError | None = None
+        self.error: Exception | None = None
 
     async def __call__(self) -> int:
         self.calls += 1
@@ -123,6 +126,47 @@ class Rescue:
 @pytest.fixture
 async def rescue() -> Rescue:
     return Rescue()
+
+
+class Logged:
+    """The log as it is written."""
+
+    def __init__(self) -> None:
+        self._events: asyncio.Queue[str] = asyncio.Queue()
+
+    def __call__(self, logger: object, method: str, entry: EventDict) -> EventDict:
+        self._events.put_nowait(entry["event"])
+        raise structlog.DropEvent
+
+    async def until(self, event: str) -> None:
+        """The next line that tells of `event`."""
+        async with asyncio.timeout(PATIENCE):
+            while await self._events.get() != event:
+                pass
+
+
+@pytest.fixture
+async def logged() -> AsyncIterator[Logged]:
+    logged = Logged()
+    processors = structlog.get_config()["processors"]
+    before = processors.copy()
+    processors[:] = [logged]
+    yield logged
+    processors[:] = before
+
+
+class Program:
+    """A file that runs the command it is given, while it is there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def there(self) -> None:
+        self.path.write_text('#!/bin/sh\nexec "$@"\n')
+        self.path.chmod(0o700)
+
+    def away(self) -> None:
+        self.path.unlink()
 
 
 def make(
@@ -277,10 +321,34 @@ async def test_callers_are_handed_over_while_a_mistake_keeps_every_router_from_s
     assert await running == Exit.OK
 
 
-async def test_callers_without_a_router_are_handed_over_though_the_first_try_fails(
-    story: Story, rescue: Rescue
+async def test_a_program_that_is_away_for_a_while_is_waited_for(
+    story: Story, rescue: Rescue, logged: Logged, tmp_path: Path
 ) -> None:
-    rescue.error = ConnectionRefusedError("no PBX")
+    """As while a new version is being installed: neither a start nor a restart asked for is lost."""
+    program = Program(tmp_path / "program")
+    parent = make([str(program.path), *story.child("beat")], rescue, READY)
+    running = asyncio.create_task(parent.run())
+    await logged.until("router not started")
+    program.there()
+    first = await story.expect("beat", "beating")
+    standby = await story.expect("standby")
+    program.away()
+    os.kill(standby, signal.SIGKILL)
+    await logged.until("no standby")
+    parent.restart()
+    await logged.until("router not started")
+    program.there()
+    assert await story.expect("beat", "beating") != first
+    await story.expect("standby")
+    parent.stop()
+    assert await running == Exit.OK
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError("no PBX"), KeyError("Application")])
+async def test_callers_without_a_router_are_handed_over_though_the_first_try_fails(
+    story: Story, rescue: Rescue, error: Exception
+) -> None:
+    rescue.error = error
     rhythm = Rhythm(start=5.0, guard=0.2, stop=0.4, pauses=(0.0, 0.05))
     parent = make(story.child("exit-70"), rescue, rhythm)
     running = asyncio.create_task(parent.run())
@@ -294,6 +362,17 @@ async def test_callers_without_a_router_are_handed_over_though_the_first_try_fai
     assert await running == Exit.OK
     assert parent.starts > 1
     assert parent.rescued >= 3
+
+
+async def test_a_hand_over_that_fails_at_the_end_ends_in_order(story: Story, rescue: Rescue) -> None:
+    rescue.error = KeyError("Application")
+    parent = make(story.child("beat"), rescue, READY)
+    running = asyncio.create_task(parent.run())
+    await story.expect("beat", "beating")
+    standby = await story.expect("standby")
+    parent.stop()
+    assert await running == Exit.OK
+    assert gone(standby)
 
 
 async def test_callers_of_a_router_that_never_gets_ready_are_handed_over(story: Story, rescue: Rescue) -> None:
@@ -332,6 +411,28 @@ async def test_a_restart_asked_for_is_refused_while_the_configuration_is_wrong(s
     assert rescue.calls == 0
     parent.stop()
     await running
+
+
+async def test_a_check_of_the_configuration_that_fails_is_told_and_the_next_one_is_made(
+    story: Story, rescue: Rescue, logged: Logged
+) -> None:
+    failures = [OSError("no process to be had")]
+
+    async def check() -> list[str]:
+        if failures:
+            raise failures.pop()
+        return []
+
+    parent = make(story.child("beat"), rescue, mistakes=check)
+    running = asyncio.create_task(parent.run())
+    first = await story.expect("beat", "beating")
+    parent.restart()
+    await logged.until("not restarted: the configuration could not be checked")
+    assert not gone(first)
+    parent.restart()
+    assert await story.expect("beat", "beating") != first
+    parent.stop()
+    assert await running == Exit.OK
 
 
 async def test_a_router_learns_that_its_parent_was_killed(story: Story) -> None:

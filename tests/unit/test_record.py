@@ -13,6 +13,7 @@ from telephony.core.facts import CallEnded, Outcome
 from telephony.pbx.cel import CelReader
 from telephony.pbx.tail import Position
 from telephony.record import ClosedCalls, RecordFollower
+from telephony.testing.patience import PATIENCE
 from tests.unit.test_cel import whole_call
 
 
@@ -69,6 +70,40 @@ async def test_what_is_wrong_with_the_record_is_told_in_one_line(tmp_path: Path)
         calls, _ = await follow(file, ClosedCalls())
     assert calls == ["gudok-1.1"]
     assert [entry["garbage"] for entry in told] == [3]
+
+
+async def test_a_record_that_cannot_be_read_ends_nothing_and_is_told(tmp_path: Path) -> None:
+    """Neither the router, nor a call of a PBX that has fallen: what is yet unread says when it ended."""
+    file = tmp_path / "cel.csv"
+    begun, *rest = whole_call("gudok-1.1", at=1_700_000_000.0).splitlines(keepends=True)
+    file.write_bytes(begun)
+    heard: asyncio.Future[AnyEvent] = asyncio.get_running_loop().create_future()
+
+    async def settled() -> None:
+        pass
+
+    reader = CelReader(file, token=str, is_phone=lambda endpoint: False)
+    follower = RecordFollower(reader, deliver=heard.set_result, settled=settled, keep=lambda position: None)
+    follower.so_far()
+    file.rename(tmp_path / "cel.csv.1")
+    file.mkdir()
+    with capture_logs() as told:
+        follower.so_far()
+        follower.pbx_started(datetime.now(UTC))
+        running = asyncio.create_task(follower.run())
+        await asyncio.sleep(0)
+    assert [(line["unreadable"], line["reason"]) for line in told] == [(1, "Is a directory")]
+    assert not running.done()
+    assert not heard.done()
+    file.rmdir()
+    file.write_bytes(b"".join(rest))
+    try:
+        recorded = await asyncio.wait_for(heard, PATIENCE)
+    finally:
+        running.cancel()
+        reader.close()
+    assert isinstance(recorded, CallRecorded)
+    assert (recorded.call, recorded.ended.timestamp()) == ("gudok-1.1", 1_700_000_001.0)
 
 
 def test_a_record_comes_once_and_the_oldest_of_too_many_calls_is_forgotten() -> None:
