@@ -25,7 +25,7 @@ from telephony.guard import rescue
 from telephony.parts import Parts, why_ended
 from telephony.pbx.agi import AgiProblem, AgiServer
 from telephony.pbx.ami import Ami, ContactStatus, QueueMemberPause
-from telephony.pbx.ami_types import QueueMemberAdded, QueueMemberRemoved, QueueMemberRinginuse
+from telephony.pbx.ami_types import QueueMemberAdded, QueueMemberPenalty, QueueMemberRemoved, QueueMemberRinginuse
 from telephony.pbx.edge import AsteriskPbx
 from telephony.phone_codes import PhoneCodes
 from telephony.poison import Poison
@@ -108,8 +108,10 @@ class Service:
     def _make_pbx(self) -> AsteriskPbx:
         config = self._settings
         secrets = config.secrets
-        heard = (ContactStatus, QueueMemberAdded, QueueMemberPause, QueueMemberRemoved, QueueMemberRinginuse)
-        self._ami = Ami(config.ami_host, config.ami_port, config.ami_user, secrets.ami_password, events=heard)
+        members = (QueueMemberAdded, QueueMemberPause, QueueMemberPenalty, QueueMemberRemoved, QueueMemberRinginuse)
+        self._ami = Ami(
+            config.ami_host, config.ami_port, config.ami_user, secrets.ami_password, events=(ContactStatus, *members)
+        )
         return AsteriskPbx(
             ari_url=config.ari_url,
             ari_user=config.ari_user,

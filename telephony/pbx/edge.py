@@ -16,7 +16,13 @@ from telephony.core.events import AnyEvent, NativeMemberSeen, NativePauseSeen, P
 from telephony.core.plan import Plan
 from telephony.pbx import snapshot
 from telephony.pbx.ami import Ami, AmiConnected, AmiDisconnected, ContactStatus, QueueMemberPause
-from telephony.pbx.ami_types import LoginRejected, QueueMemberAdded, QueueMemberRemoved, QueueMemberRinginuse
+from telephony.pbx.ami_types import (
+    LoginRejected,
+    QueueMemberAdded,
+    QueueMemberPenalty,
+    QueueMemberRemoved,
+    QueueMemberRinginuse,
+)
 from telephony.pbx.ami_types import Message as AmiMessage
 from telephony.pbx.ari import AriClient, AriError, Connected, Disconnected, Message, Problem, Replaced, RequestFailed
 from telephony.pbx.ari.events import Event
@@ -229,12 +235,14 @@ class AsteriskPbx:
         match message:
             case QueueMemberPause(queue=queue, interface=interface, paused=paused):
                 self._mirror.heard(queue, interface, message.paused_reason, paused=paused)
-            case QueueMemberAdded(queue=queue, interface=interface, paused=paused):
-                self._mirror.heard_added(queue, interface, message.member_name, paused=paused)
+            case QueueMemberAdded(queue=queue, interface=interface, member_name=name, paused=paused, penalty=penalty):
+                self._mirror.heard_added(queue, interface, name, paused=paused, penalty=penalty)
             case QueueMemberRemoved(queue=queue, interface=interface):
                 self._mirror.heard_removed(queue, interface)
             case QueueMemberRinginuse(queue=queue, interface=interface, ringinuse=on):
-                self._mirror.heard_ring_in_use(queue, interface, on=on)
+                self._mirror.heard_altered(queue, interface, "ring_in_use", on=on)
+            case QueueMemberPenalty(queue=queue, interface=interface, penalty=penalty):
+                self._mirror.heard_altered(queue, interface, "penalty", on=penalty > 0)
 
     def _past_us(self, foreign: Foreign) -> None:
         phone, queue = foreign.interface.removeprefix("PJSIP/"), foreign.queue.removeprefix(PREFIX)

@@ -28,7 +28,9 @@ TRIES = 3
 SLACK = timedelta(seconds=1)
 """The PBX tells times of pauses without their fractions."""
 
-Act = Literal["paused", "unpaused", "removed", "added", "ring_in_use"]
+Alteration = Literal["ring_in_use", "penalty"]
+"""What others may do to how a member is rung, and we never do: also while in a call; only when nobody else is free."""
+Act = Literal["paused", "unpaused", "removed", "added"] | Alteration
 
 
 class Queues(Protocol):
@@ -43,8 +45,11 @@ class Queues(Protocol):
 
     async def queue_ring_in_use(self, queue: str, interface: str, *, on: bool) -> None: ...
 
+    async def queue_penalty(self, queue: str, interface: str, *, penalty: int) -> None: ...
+
     async def queue_members(self) -> list[Mapping[str, str]]:
-        """Rows with Queue, Interface, MemberName, Paused, PausedReason, LastPause (epoch seconds, 0: never)."""
+        """Rows with Queue, Interface, MemberName, Paused, PausedReason, LastPause (epoch seconds, 0: never) and
+        Penalty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +72,12 @@ class Standing:
     could not see: when that was."""
     foreign: bool = False
     """Somebody else has paused or unpaused it."""
-    ring_in_use: bool = False
-    """Rung also while in a call: never our wish."""
+    altered: frozenset[Alteration] = frozenset()
+    """By somebody else: never our wish."""
 
-    def is_as(self, wanted: Standing) -> bool:
-        """Nothing is to be done. The reason counts, so that the PBX knows since when a pause of this kind lasts."""
-        same_reason = not wanted.paused or self.reason == wanted.reason
-        return (self.login, self.paused, self.ring_in_use) == (wanted.login, wanted.paused, False) and same_reason
+    def is_paused_as(self, wanted: Standing) -> bool:
+        """The reason counts, so that the PBX knows since when a pause of this kind lasts."""
+        return self.paused == wanted.paused and (not wanted.paused or self.reason == wanted.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +176,13 @@ class Mirror:
             row, actual = rows.get(member), self._actual.get(member)
             if row is None:
                 self.heard_removed(member.queue, member.interface)
-            elif actual is None:
-                self.heard_added(member.queue, member.interface, row["MemberName"], paused=row["Paused"] == "1")
+                continue
+            paused, penalty = row["Paused"] == "1", int(row["Penalty"])
+            if actual is None:
+                self.heard_added(member.queue, member.interface, row["MemberName"], paused=paused, penalty=penalty)
             else:
-                self.heard(member.queue, member.interface, row.get("PausedReason", ""), paused=row["Paused"] == "1")
+                self.heard(member.queue, member.interface, row.get("PausedReason", ""), paused=paused)
+                self.heard_altered(member.queue, member.interface, "penalty", on=penalty > 0)
         for member in self._tries:
             self._set_right_soon(member)
         self._tries.clear()
@@ -194,12 +201,12 @@ class Mirror:
             self._actual[member] = replace(actual, paused=paused, reason=reason, since=None, foreign=True)
             self._set_right_soon(member)
 
-    def heard_added(self, queue: str, interface: str, name: str, *, paused: bool) -> None:
+    def heard_added(self, queue: str, interface: str, name: str, *, paused: bool, penalty: int) -> None:
         """A member was added."""
         member = Member(queue, interface)
         if not queue.startswith(PREFIX) or self._was_ours(member, "added") or member in self._actual:
             return
-        self._actual[member] = Standing(name, paused, foreign=paused)
+        self._actual[member] = Standing(name, paused, foreign=paused, altered=_alterations(penalty))
         if member not in self._wanted:
             self._intruded(Foreign(queue, interface, "added"))
         self._set_right_soon(member)
@@ -213,15 +220,14 @@ class Mirror:
             self._intruded(Foreign(queue, interface, "removed"))
             self._set_right_soon(member)
 
-    def heard_ring_in_use(self, queue: str, interface: str, *, on: bool) -> None:
-        """A member shall be rung also while in a call, or shall not any more."""
+    def heard_altered(self, queue: str, interface: str, what: Alteration, *, on: bool) -> None:
+        """A member is rung otherwise than we wish, or (not on) is not any more."""
         member = Member(queue, interface)
+        self._touched.add(member)
         actual = self._actual.get(member)
-        if actual is not None and on != actual.ring_in_use:
-            self._actual[member] = replace(actual, ring_in_use=on)
-            if on:
-                self._intruded(Foreign(queue, interface, "ring_in_use"))
-                self._set_right_soon(member)
+        if actual is not None and on != (what in actual.altered):
+            self._actual[member] = replace(actual, altered=actual.altered ^ {what})
+            self._set_right_soon(member)
 
     def _was_ours(self, member: Member, act: Act) -> bool:
         self._touched.add(member)
@@ -289,13 +295,21 @@ class Mirror:
             )
             return
         self._actual[member] = wanted
-        if not replace(actual, ring_in_use=False).is_as(wanted):
+        if not actual.is_paused_as(wanted):
             if actual.foreign and actual.paused != wanted.paused:
                 act, found = _act(actual.paused), actual.since is not None
                 self._intruded(Foreign(member.queue, member.interface, act, actual.reason, actual.since, stands=found))
             self._ask(member, _act(wanted.paused))
             await self._ami.queue_pause(member.queue, member.interface, paused=wanted.paused, reason=wanted.reason)
-        if actual.ring_in_use:
+        for what in actual.altered:
+            self._intruded(Foreign(member.queue, member.interface, what))
+            await self._undo(member, what)
+
+    async def _undo(self, member: Member, what: Alteration) -> None:
+        self._touched.add(member)
+        if what == "penalty":
+            await self._ami.queue_penalty(member.queue, member.interface, penalty=0)
+        else:
             await self._ami.queue_ring_in_use(member.queue, member.interface, on=False)
 
     def _ask(self, member: Member, act: Act) -> None:
@@ -305,6 +319,11 @@ class Mirror:
 
 def _act(paused: bool) -> Act:
     return "paused" if paused else "unpaused"
+
+
+def _alterations(penalty: int) -> frozenset[Alteration]:
+    """Those that a listing shows."""
+    return frozenset({"penalty"} if penalty else ())
 
 
 def _last_pause(row: Mapping[str, str]) -> datetime:
@@ -320,4 +339,5 @@ def _found(row: Mapping[str, str], known: Standing | None) -> Standing:
     if known is not None and known.paused != paused:
         foreign = known.since is None or last + SLACK >= known.since
     since = last if foreign and paused else None
-    return Standing(row["MemberName"], paused, row.get("PausedReason", ""), since, foreign)
+    altered = _alterations(int(row["Penalty"]))
+    return Standing(row["MemberName"], paused, row.get("PausedReason", ""), since, foreign, altered)
