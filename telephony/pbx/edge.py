@@ -27,7 +27,8 @@ from telephony.pbx.ami_types import Message as AmiMessage
 from telephony.pbx.ari import AriClient, AriError, Connected, Disconnected, Message, Problem, Replaced, RequestFailed
 from telephony.pbx.ari.events import Event
 from telephony.pbx.lamps import Lamps
-from telephony.pbx.mirror import PREFIX, Foreign, Mirror
+from telephony.pbx.membership import Foreign
+from telephony.pbx.mirror import PREFIX, Mirror
 from telephony.pbx.perform import Performer, holding_bridge
 from telephony.pbx.seats import Seats
 from telephony.pbx.translate import HEARD, Translator

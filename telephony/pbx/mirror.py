@@ -10,14 +10,25 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
 
 import structlog
 
 from telephony.core.effects import MirrorMember
 from telephony.pbx.ami_types import ActionFailed
+from telephony.pbx.membership import (
+    Act,
+    Alteration,
+    Foreign,
+    Member,
+    Standing,
+    act_of,
+    alterations,
+    last_pause,
+    standing_of,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -25,12 +36,6 @@ PREFIX = "gudok-"
 """Native queues are named after ours with this before it."""
 TRIES = 3
 """A wish that is refused so often waits for the next audit, or for the next wish."""
-SLACK = timedelta(seconds=1)
-"""The PBX tells times of pauses without their fractions."""
-
-Alteration = Literal["ring_in_use", "penalty"]
-"""What others may do to how a member is rung, and we never do: also while in a call; only when nobody else is free."""
-Act = Literal["paused", "unpaused", "removed", "added"] | Alteration
 
 
 class Queues(Protocol):
@@ -50,48 +55,6 @@ class Queues(Protocol):
     async def queue_members(self) -> list[Mapping[str, str]]:
         """Rows with Queue, Interface, MemberName, Paused, PausedReason, LastPause (epoch seconds, 0: never) and
         Penalty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One membership: of one operator's phone in one native queue."""
-
-    queue: str
-    interface: str
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a member stands in a queue."""
-
-    login: str
-    paused: bool
-    reason: str = ""
-    since: datetime | None = None
-    """Of a wish: when the operator came into the state that it shows. Of a pause that somebody else has set while we
-    could not see: when that was."""
-    foreign: bool = False
-    """Somebody else has paused or unpaused it."""
-    altered: frozenset[Alteration] = frozenset()
-    """By somebody else: never our wish."""
-
-    def is_paused_as(self, wanted: Standing) -> bool:
-        """The reason counts, so that the PBX knows since when a pause of this kind lasts."""
-        return self.paused == wanted.paused and (not wanted.paused or self.reason == wanted.reason)
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """What somebody did to a membership past us; it is undone."""
-
-    queue: str
-    interface: str
-    act: Act
-    reason: str = ""
-    at: datetime | None = None
-    """Of a pause that began while we could not see: when."""
-    stands: bool = False
-    """Of such a pause: it is set still."""
 
 
 class Mirror:
@@ -147,7 +110,7 @@ class Mirror:
         before, self._actual = self._actual, {}
         for member, row in rows.items():
             known = None if self._asked.get(member) else before.get(member)  # what was under way may have failed
-            self._actual[member] = _found(row, known)
+            self._actual[member] = standing_of(row, known)
             if known is not None and not known.paused and self._blind_since is not None:
                 self._tell_what_is_over(member, row, self._blind_since)
         self._asked.clear()
@@ -159,7 +122,7 @@ class Mirror:
 
     def _tell_what_is_over(self, member: Member, row: Mapping[str, str], blind_since: datetime) -> None:
         """A pause that began while nobody saw it, of an operator who was free, and that has ended again."""
-        last = _last_pause(row)
+        last = last_pause(row)
         if row["Paused"] != "1" and last > blind_since:
             self._intruded(Foreign(member.queue, member.interface, "paused", at=last))
 
@@ -197,7 +160,7 @@ class Mirror:
         """A member was paused or unpaused."""
         member = Member(queue, interface)
         actual = self._actual.get(member)
-        if not self._was_ours(member, _act(paused)) and actual is not None and actual.paused != paused:
+        if not self._was_ours(member, act_of(paused)) and actual is not None and actual.paused != paused:
             self._actual[member] = replace(actual, paused=paused, reason=reason, since=None, foreign=True)
             self._set_right_soon(member)
 
@@ -206,7 +169,7 @@ class Mirror:
         member = Member(queue, interface)
         if not queue.startswith(PREFIX) or self._was_ours(member, "added") or member in self._actual:
             return
-        self._actual[member] = Standing(name, paused, foreign=paused, altered=_alterations(penalty))
+        self._actual[member] = Standing(name, paused, foreign=paused, altered=alterations(penalty))
         if member not in self._wanted:
             self._intruded(Foreign(queue, interface, "added"))
         self._set_right_soon(member)
@@ -271,7 +234,7 @@ class Mirror:
         self._asked.pop(member, None)
         self._actual.pop(member, None)
         if row is not None:
-            self._actual[member] = _found(row, None)
+            self._actual[member] = standing_of(row, None)
         if self._tries[member] < TRIES:
             self._dirty[member] = None
         else:
@@ -297,9 +260,9 @@ class Mirror:
         self._actual[member] = wanted
         if not actual.is_paused_as(wanted):
             if actual.foreign and actual.paused != wanted.paused:
-                act, found = _act(actual.paused), actual.since is not None
+                act, found = act_of(actual.paused), actual.since is not None
                 self._intruded(Foreign(member.queue, member.interface, act, actual.reason, actual.since, stands=found))
-            self._ask(member, _act(wanted.paused))
+            self._ask(member, act_of(wanted.paused))
             await self._ami.queue_pause(member.queue, member.interface, paused=wanted.paused, reason=wanted.reason)
         for what in actual.altered:
             self._intruded(Foreign(member.queue, member.interface, what))
@@ -315,29 +278,3 @@ class Mirror:
     def _ask(self, member: Member, act: Act) -> None:
         self._touched.add(member)
         self._asked.setdefault(member, []).append(act)
-
-
-def _act(paused: bool) -> Act:
-    return "paused" if paused else "unpaused"
-
-
-def _alterations(penalty: int) -> frozenset[Alteration]:
-    """Those that a listing shows."""
-    return frozenset({"penalty"} if penalty else ())
-
-
-def _last_pause(row: Mapping[str, str]) -> datetime:
-    return datetime.fromtimestamp(int(row.get("LastPause") or 0), UTC)
-
-
-def _found(row: Mapping[str, str], known: Standing | None) -> Standing:
-    """A member as it stands after a time in which we could not see, when `known` is how it should have stood. The time
-    of its last pause tells others' doing from a wish of ours that has not reached the PBX: a pause is others' if it was
-    set after the operator was free, its end if the pause had been set."""
-    paused, last = row["Paused"] == "1", _last_pause(row)
-    foreign = False
-    if known is not None and known.paused != paused:
-        foreign = known.since is None or last + SLACK >= known.since
-    since = last if foreign and paused else None
-    altered = _alterations(int(row["Penalty"]))
-    return Standing(row["MemberName"], paused, row.get("PausedReason", ""), since, foreign, altered)

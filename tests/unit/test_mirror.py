@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from telephony.core.effects import MirrorMember
 from telephony.pbx.ami_types import ActionFailed, AmiConnectionLost
-from telephony.pbx.mirror import TRIES, Foreign, Member, Mirror
+from telephony.pbx.membership import Foreign, Member
+from telephony.pbx.mirror import TRIES, Mirror
 
 PHONE = "PJSIP/phone01"
 BOOKING = "gudok-booking"
