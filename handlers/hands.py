@@ -144,7 +144,8 @@ def lower_unless_talking(turn: Turn, call: Call) -> None:
 def remember(turn: Turn, hands: tuple[OpenHand, ...]) -> None:
     """Those that were up when the last life ended."""
     for hand in hands:
-        turn.center.hands[hand.hand] = Hand(hand.hand, hand.login, hand.call, hand.at)
+        known = Hand(hand.hand, hand.login, hand.call, hand.at, heads_told=hand.heads_told)
+        turn.center.hands[known.id] = known
 
 
 def resume(turn: Turn) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from telephony.core.break_answers import why
 from telephony.core.break_facts import Verdict
 from telephony.core.breaks import Decision
 from telephony.core.plan import Plan
@@ -47,30 +48,8 @@ def answer(plan: Plan, decision: Decision, until: datetime | None, now: datetime
     return (code,) if decision.next_slot is None else (code, "next-slot-at", *_ahead(plan, decision.next_slot, now))
 
 
-REFUSALS = {
-    "not-logged-in": "the operator is not logged in",
-    "not-in-shift": "the roster has no shift for them now",
-    "not-in-slot": "no planned break begins now",
-    "slot-used": "the planned break was taken already",
-    "cap": "too many are on a break",
-    "no-order": "no order names them",
-    "no-reason": "an emergency needs a reason of the list",
-    "ringing": "a caller waits at their phone",
-    "already": "they have a break, or one begins after their call, or when a place is free",
-    "unknown-operator": "nobody has this login",
-    "not-allowed": "only seniors and heads may do this",
-    "order-over": "the order would be over already",
-    "own-order": "nobody orders a pause for themselves",
-    "nobody": "the order names nobody",
-    "no-such-order": "no order of this name holds",
-    "no-such-pause": "no emergency of this name waits for its review",
-    "own-pause": "nobody reviews an emergency of their own",
-}
-"""Why it is refused, in words: a request, an order, its withdrawal, or a review."""
-
-
 def refusal(reason: str) -> str:
-    return f"refused: {REFUSALS.get(reason, reason)}"
+    return f"refused: {why(Verdict.REFUSED, reason)}"
 
 
 def text(plan: Plan, decision: Decision, until: datetime | None) -> str:
@@ -78,7 +57,7 @@ def text(plan: Plan, decision: Decision, until: datetime | None) -> str:
     if decision.verdict is Verdict.GRANTED:
         return "granted" if until is None else f"granted until {_clock(plan, until)}"
     if decision.verdict is Verdict.DEFERRED:
-        return "begins when a place is free" if decision.reason == "cap" else "begins after the call"
+        return why(decision.verdict, decision.reason)
     ahead = "no planned break is ahead"
     if decision.next_slot is not None:
         ahead = f"the next planned break begins at {_clock(plan, decision.next_slot)}"

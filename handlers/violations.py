@@ -31,7 +31,12 @@ LASTING = {
     OVERRUN: ViolationKind.OVERRUN,
 }
 """Reasons of UNREACHABLE that are a violation as long as they last."""
-ACTS = {"removed": "removed from", "added": "added to", "ring_in_use": "rung in calls in"}
+ACTS = {
+    "removed": "removed from",
+    "added": "added to",
+    "ring_in_use": "rung in calls in",
+    "penalty": "given a penalty in",
+}
 RINGS: dict[str, ViolationKind] = {
     AttemptResult.NO_ANSWER: ViolationKind.NO_ANSWER,
     AttemptResult.BUSY: ViolationKind.REJECTED,

@@ -26,7 +26,7 @@ from telephony.guard import rescue, save_callers
 from telephony.parts import Parts
 from telephony.pbx.agi import AgiProblem, AgiServer
 from telephony.pbx.ami import Ami, AmiProblem, ContactStatus, QueueMemberPause
-from telephony.pbx.ami_types import QueueMemberAdded, QueueMemberRemoved, QueueMemberRinginuse
+from telephony.pbx.ami_types import QueueMemberAdded, QueueMemberPenalty, QueueMemberRemoved, QueueMemberRinginuse
 from telephony.pbx.edge import AsteriskPbx
 from telephony.phone_codes import PhoneCodes
 from telephony.poison import Poison
@@ -115,8 +115,9 @@ class Service:
     def _make_pbx(self) -> AsteriskPbx:
         config = self._settings
         secrets = config.secrets
-        heard = (ContactStatus, QueueMemberAdded, QueueMemberPause, QueueMemberRemoved, QueueMemberRinginuse)
+        members = (QueueMemberAdded, QueueMemberPause, QueueMemberPenalty, QueueMemberRemoved, QueueMemberRinginuse)
         where = config.ami_host, config.ami_port, config.ami_user
+        heard = (ContactStatus, *members)
         self._ami = Ami(*where, secrets.ami_password, events=heard, on_problem=_ami_problem)
         return AsteriskPbx(
             ari_url=config.ari_url,

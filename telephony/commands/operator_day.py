@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from telephony.commands.common import Problem, duration, settings_of, table, with_database
 from telephony.commands.days import Days, clock_beside, local_day
 from telephony.commands.operator_figures import percent
+from telephony.core.break_answers import why
 from telephony.core.roster import Shift, SlotKind
 from telephony.core.roster_versions import Standing
 from telephony.exits import Exit
@@ -157,11 +158,10 @@ def _lines(day: OperatorDay, zone: ZoneInfo, now: datetime) -> Iterator[Line]:
         until = clock_beside(order.until, day.days.begin, zone)
         yield order.given, 0, "", f"order {order.id} of {order.given_by}, until {until}: {order.why}{state}"
     for request in day.requests:
-        why = f" ({request.reason})" if request.reason else ""
+        answer = why(request.verdict, request.reason)
         following = f", next break {clock_beside(request.next_slot, request.at, zone)}" if request.next_slot else ""
         asked = DECISIONS.get(request.door, f"asked for {request.kind} by {request.door}")
-        what = f"{asked}: {request.verdict}{why}{following}"
-        yield request.at, 1, "", what
+        yield request.at, 1, "", f"{asked}: {request.verdict}{f' ({answer})' if answer else ''}{following}"
     yield from _waiting(day, clock, now)
     by_id = {one.id: one for one in day.permissions}
     for row in day.states:

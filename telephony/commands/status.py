@@ -66,11 +66,11 @@ def _attention(picture: Snapshot, now: float) -> list[str]:
     """What a senior should look at, where there is anything."""
     totals = picture.totals
     counts = (
-        ("hands up", totals.hands),
-        ("emergencies to review", totals.to_review),
-        ("violations", totals.violations),
+        (totals.hands, "hand up", "hands up"),
+        (totals.to_review, "emergency to review", "emergencies to review"),
+        (totals.violations, "violation", "violations"),
     )
-    found = ", ".join(f"{count} {name}" for name, count in counts if count)
+    found = ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
     return [line for line in (found, locks_told(picture.locked, picture.timezone, now)) if line]
 
 

@@ -87,11 +87,12 @@ class NativePauseSeen(Event, frozen=True, kw_only=True):
 
 
 class NativeMemberSeen(Event, frozen=True, kw_only=True):
-    """Somebody has removed a member of the mirrored native queue past us, added one, or let one be rung in a call."""
+    """Somebody has removed a member of the mirrored native queue past us, added one, let one be rung in a call, or
+    put one behind the others by a penalty."""
 
     phone: str
     queue: str
-    act: Literal["removed", "added", "ring_in_use"]
+    act: Literal["removed", "added", "ring_in_use", "penalty"]
 
 
 class PictureTaken(Event, frozen=True, kw_only=True):

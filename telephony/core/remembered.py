@@ -139,6 +139,7 @@ class OpenHand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     login: str
     call: CallId
     at: datetime
+    heads_told: bool = False
 
 
 class OpenViolation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -40,12 +40,17 @@ class AmiActions(ABC):
         fields: Fields = {"Interface": interface, "RingInUse": "yes" if on else "no", "Queue": queue}
         await self.action("QueueMemberRingInUse", fields)
 
+    async def queue_penalty(self, queue: str | None, interface: str, *, penalty: int) -> None:
+        """A member is rung only when nobody with a smaller penalty is free; in one queue or (None) in all."""
+        await self.action("QueuePenalty", {"Interface": interface, "Penalty": penalty, "Queue": queue})
+
     async def queue_status(self, queue: str | None = None) -> list[Row]:
         """Rows with Event QueueParams, QueueMember or QueueEntry, of one native queue or of all."""
         return _rows(await self.action("QueueStatus", {"Queue": queue}))
 
     async def queue_members(self, queue: str | None = None) -> list[Row]:
-        """The members of native queues: Queue, Interface, MemberName, Paused ("0", "1"), PausedReason, LastPause, …"""
+        """The members of native queues: Queue, Interface, MemberName, Paused ("0", "1"), PausedReason, LastPause,
+        Penalty, …"""
         rows = await self.queue_status(queue)
         return [
             {**row, "Interface": row["Location"], "MemberName": row["Name"]}

@@ -88,6 +88,10 @@ class QueueMemberPause(_Member, frozen=True, kw_only=True):
     """A member was paused or unpaused (also told when nothing changed). It does not say by whom: see the reason."""
 
 
+class QueueMemberPenalty(_Member, frozen=True, kw_only=True):
+    """A member's penalty has changed."""
+
+
 class QueueMemberRinginuse(_Member, frozen=True, kw_only=True):
     """A member is rung also while in a call, or not any more."""
 

@@ -15,13 +15,20 @@ from telephony.core.events import AnyEvent, NativeMemberSeen, NativePauseSeen, P
 from telephony.core.plan import Plan
 from telephony.pbx import snapshot
 from telephony.pbx.ami import Ami, AmiConnected, AmiDisconnected, ContactStatus, QueueMemberPause
-from telephony.pbx.ami_types import LoginRejected, QueueMemberAdded, QueueMemberRemoved, QueueMemberRinginuse
+from telephony.pbx.ami_types import (
+    LoginRejected,
+    QueueMemberAdded,
+    QueueMemberPenalty,
+    QueueMemberRemoved,
+    QueueMemberRinginuse,
+)
 from telephony.pbx.ami_types import Message as AmiMessage
 from telephony.pbx.ari import AriClient, AriError, Connected, Disconnected, Message, Problem, Replaced, RequestFailed
 from telephony.pbx.ari.events import Event
 from telephony.pbx.contacts import Contacts
 from telephony.pbx.lamps import Lamps
-from telephony.pbx.mirror import PREFIX, Foreign, Mirror
+from telephony.pbx.membership import Foreign
+from telephony.pbx.mirror import PREFIX, Mirror
 from telephony.pbx.perform import Performer, holding_bridge
 from telephony.pbx.seats import Seats
 from telephony.pbx.translate import HEARD, Translator
@@ -226,12 +233,14 @@ class AsteriskPbx:
         match message:
             case QueueMemberPause(queue=queue, interface=interface, paused=paused):
                 self._mirror.heard(queue, interface, message.paused_reason, paused=paused)
-            case QueueMemberAdded(queue=queue, interface=interface, paused=paused):
-                self._mirror.heard_added(queue, interface, message.member_name, paused=paused)
+            case QueueMemberAdded(queue=queue, interface=interface, member_name=name, paused=paused, penalty=penalty):
+                self._mirror.heard_added(queue, interface, name, paused=paused, penalty=penalty)
             case QueueMemberRemoved(queue=queue, interface=interface):
                 self._mirror.heard_removed(queue, interface)
             case QueueMemberRinginuse(queue=queue, interface=interface, ringinuse=on):
-                self._mirror.heard_ring_in_use(queue, interface, on=on)
+                self._mirror.heard_altered(queue, interface, "ring_in_use", on=on)
+            case QueueMemberPenalty(queue=queue, interface=interface, penalty=penalty):
+                self._mirror.heard_altered(queue, interface, "penalty", on=penalty > 0)
 
     def _past_us(self, foreign: Foreign) -> None:
         phone, queue = foreign.interface.removeprefix("PJSIP/"), foreign.queue.removeprefix(PREFIX)

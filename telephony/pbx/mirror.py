@@ -10,14 +10,25 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
 
 import structlog
 
 from telephony.core.effects import MirrorMember
 from telephony.pbx.ami_types import ActionFailed
+from telephony.pbx.membership import (
+    Act,
+    Alteration,
+    Foreign,
+    Member,
+    Standing,
+    act_of,
+    alterations,
+    last_pause,
+    standing_of,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -25,10 +36,6 @@ PREFIX = "gudok-"
 """Native queues are named after ours with this before it."""
 TRIES = 3
 """A wish that is refused so often waits for the next audit, or for the next wish."""
-SLACK = timedelta(seconds=1)
-"""The PBX tells times of pauses without their fractions."""
-
-Act = Literal["paused", "unpaused", "removed", "added", "ring_in_use"]
 
 
 class Queues(Protocol):
@@ -43,51 +50,11 @@ class Queues(Protocol):
 
     async def queue_ring_in_use(self, queue: str, interface: str, *, on: bool) -> None: ...
 
+    async def queue_penalty(self, queue: str, interface: str, *, penalty: int) -> None: ...
+
     async def queue_members(self) -> list[Mapping[str, str]]:
-        """Rows with Queue, Interface, MemberName, Paused, PausedReason, LastPause (epoch seconds, 0: never)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One membership: of one operator's phone in one native queue."""
-
-    queue: str
-    interface: str
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a member stands in a queue."""
-
-    login: str
-    paused: bool
-    reason: str = ""
-    since: datetime | None = None
-    """Of a wish: when the operator came into the state that it shows. Of a pause that somebody else has set while we
-    could not see: when that was."""
-    foreign: bool = False
-    """Somebody else has paused or unpaused it."""
-    ring_in_use: bool = False
-    """Rung also while in a call: never our wish."""
-
-    def is_as(self, wanted: Standing) -> bool:
-        """Nothing is to be done. The reason counts, so that the PBX knows since when a pause of this kind lasts."""
-        same_reason = not wanted.paused or self.reason == wanted.reason
-        return (self.login, self.paused, self.ring_in_use) == (wanted.login, wanted.paused, False) and same_reason
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """What somebody did to a membership past us; it is undone."""
-
-    queue: str
-    interface: str
-    act: Act
-    reason: str = ""
-    at: datetime | None = None
-    """Of a pause that began while we could not see: when."""
-    stands: bool = False
-    """Of such a pause: it is set still."""
+        """Rows with Queue, Interface, MemberName, Paused, PausedReason, LastPause (epoch seconds, 0: never) and
+        Penalty."""
 
 
 class Mirror:
@@ -143,7 +110,7 @@ class Mirror:
         before, self._actual = self._actual, {}
         for member, row in rows.items():
             known = None if self._asked.get(member) else before.get(member)  # what was under way may have failed
-            self._actual[member] = _found(row, known)
+            self._actual[member] = standing_of(row, known)
             if known is not None and not known.paused and self._blind_since is not None:
                 self._tell_what_is_over(member, row, self._blind_since)
         self._asked.clear()
@@ -155,7 +122,7 @@ class Mirror:
 
     def _tell_what_is_over(self, member: Member, row: Mapping[str, str], blind_since: datetime) -> None:
         """A pause that began while nobody saw it, of an operator who was free, and that has ended again."""
-        last = _last_pause(row)
+        last = last_pause(row)
         if row["Paused"] != "1" and last > blind_since:
             self._intruded(Foreign(member.queue, member.interface, "paused", at=last))
 
@@ -172,10 +139,13 @@ class Mirror:
             row, actual = rows.get(member), self._actual.get(member)
             if row is None:
                 self.heard_removed(member.queue, member.interface)
-            elif actual is None:
-                self.heard_added(member.queue, member.interface, row["MemberName"], paused=row["Paused"] == "1")
+                continue
+            paused, penalty = row["Paused"] == "1", int(row["Penalty"])
+            if actual is None:
+                self.heard_added(member.queue, member.interface, row["MemberName"], paused=paused, penalty=penalty)
             else:
-                self.heard(member.queue, member.interface, row.get("PausedReason", ""), paused=row["Paused"] == "1")
+                self.heard(member.queue, member.interface, row.get("PausedReason", ""), paused=paused)
+                self.heard_altered(member.queue, member.interface, "penalty", on=penalty > 0)
         for member in self._tries:
             self._set_right_soon(member)
         self._tries.clear()
@@ -190,16 +160,16 @@ class Mirror:
         """A member was paused or unpaused."""
         member = Member(queue, interface)
         actual = self._actual.get(member)
-        if not self._was_ours(member, _act(paused)) and actual is not None and actual.paused != paused:
+        if not self._was_ours(member, act_of(paused)) and actual is not None and actual.paused != paused:
             self._actual[member] = replace(actual, paused=paused, reason=reason, since=None, foreign=True)
             self._set_right_soon(member)
 
-    def heard_added(self, queue: str, interface: str, name: str, *, paused: bool) -> None:
+    def heard_added(self, queue: str, interface: str, name: str, *, paused: bool, penalty: int) -> None:
         """A member was added."""
         member = Member(queue, interface)
         if not queue.startswith(PREFIX) or self._was_ours(member, "added") or member in self._actual:
             return
-        self._actual[member] = Standing(name, paused, foreign=paused)
+        self._actual[member] = Standing(name, paused, foreign=paused, altered=alterations(penalty))
         if member not in self._wanted:
             self._intruded(Foreign(queue, interface, "added"))
         self._set_right_soon(member)
@@ -213,15 +183,14 @@ class Mirror:
             self._intruded(Foreign(queue, interface, "removed"))
             self._set_right_soon(member)
 
-    def heard_ring_in_use(self, queue: str, interface: str, *, on: bool) -> None:
-        """A member shall be rung also while in a call, or shall not any more."""
+    def heard_altered(self, queue: str, interface: str, what: Alteration, *, on: bool) -> None:
+        """A member is rung otherwise than we wish, or (not on) is not any more."""
         member = Member(queue, interface)
+        self._touched.add(member)
         actual = self._actual.get(member)
-        if actual is not None and on != actual.ring_in_use:
-            self._actual[member] = replace(actual, ring_in_use=on)
-            if on:
-                self._intruded(Foreign(queue, interface, "ring_in_use"))
-                self._set_right_soon(member)
+        if actual is not None and on != (what in actual.altered):
+            self._actual[member] = replace(actual, altered=actual.altered ^ {what})
+            self._set_right_soon(member)
 
     def _was_ours(self, member: Member, act: Act) -> bool:
         self._touched.add(member)
@@ -265,7 +234,7 @@ class Mirror:
         self._asked.pop(member, None)
         self._actual.pop(member, None)
         if row is not None:
-            self._actual[member] = _found(row, None)
+            self._actual[member] = standing_of(row, None)
         if self._tries[member] < TRIES:
             self._dirty[member] = None
         else:
@@ -289,35 +258,23 @@ class Mirror:
             )
             return
         self._actual[member] = wanted
-        if not replace(actual, ring_in_use=False).is_as(wanted):
+        if not actual.is_paused_as(wanted):
             if actual.foreign and actual.paused != wanted.paused:
-                act, found = _act(actual.paused), actual.since is not None
+                act, found = act_of(actual.paused), actual.since is not None
                 self._intruded(Foreign(member.queue, member.interface, act, actual.reason, actual.since, stands=found))
-            self._ask(member, _act(wanted.paused))
+            self._ask(member, act_of(wanted.paused))
             await self._ami.queue_pause(member.queue, member.interface, paused=wanted.paused, reason=wanted.reason)
-        if actual.ring_in_use:
+        for what in actual.altered:
+            self._intruded(Foreign(member.queue, member.interface, what))
+            await self._undo(member, what)
+
+    async def _undo(self, member: Member, what: Alteration) -> None:
+        self._touched.add(member)
+        if what == "penalty":
+            await self._ami.queue_penalty(member.queue, member.interface, penalty=0)
+        else:
             await self._ami.queue_ring_in_use(member.queue, member.interface, on=False)
 
     def _ask(self, member: Member, act: Act) -> None:
         self._touched.add(member)
         self._asked.setdefault(member, []).append(act)
-
-
-def _act(paused: bool) -> Act:
-    return "paused" if paused else "unpaused"
-
-
-def _last_pause(row: Mapping[str, str]) -> datetime:
-    return datetime.fromtimestamp(int(row.get("LastPause") or 0), UTC)
-
-
-def _found(row: Mapping[str, str], known: Standing | None) -> Standing:
-    """A member as it stands after a time in which we could not see, when `known` is how it should have stood. The time
-    of its last pause tells others' doing from a wish of ours that has not reached the PBX: a pause is others' if it was
-    set after the operator was free, its end if the pause had been set."""
-    paused, last = row["Paused"] == "1", _last_pause(row)
-    foreign = False
-    if known is not None and known.paused != paused:
-        foreign = known.since is None or last + SLACK >= known.since
-    since = last if foreign and paused else None
-    return Standing(row["MemberName"], paused, row.get("PausedReason", ""), since, foreign)

@@ -67,9 +67,13 @@ OPEN_VIOLATIONS = sa.select(
     violations.id.label("violation"), violations.login, violations.kind, violations.seen.label("at")
 ).where(violations.ended.is_(None))
 OPEN_CLAIMS = sa.select(claims.id.label("claim"), claims.login, claims.slot).where(claims.ended.is_(None))
-OPEN_HANDS = sa.select(hands.id.label("hand"), hands.login, hands.call, hands.raised.label("at")).where(
-    hands.ended.is_(None)
-)
+OPEN_HANDS = sa.select(
+    hands.id.label("hand"),
+    hands.login,
+    hands.call,
+    hands.raised.label("at"),
+    hands.escalated.is_not(None).label("heads_told"),
+).where(hands.ended.is_(None))
 
 
 async def open_permissions(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from telephony.core import facts
-from telephony.core.break_facts import AnyBreakFact, HandLowered, HandRaised, LogInLocked
+from telephony.core.break_facts import AnyBreakFact, HandEscalated, HandLowered, HandRaised, LogInLocked
 from telephony.core.facts import AttemptResult, CallKind
 from telephony.core.operators import State
 from telephony.core.remembered import FailedLogIn, LastTalk, LockedLogIn, OpenAttempt, OpenCall, OpenHand
@@ -111,6 +113,8 @@ class CallLog:
         for one in self.breaks.facts:
             if isinstance(one, HandRaised):
                 up[one.hand] = OpenHand(hand=one.hand, login=one.login, call=one.call, at=one.at)
+            elif isinstance(one, HandEscalated) and one.hand in up:
+                up[one.hand] = replace(up[one.hand], heads_told=True)
             elif isinstance(one, HandLowered):
                 up.pop(one.hand, None)
         return tuple(up.values())

@@ -24,7 +24,9 @@ from telephony.testing.phones.softphone import Softphone
 from tests.integration._gudok_pbx import CENTER
 from tests.integration.test_hands import OPERATORS
 
-AT_BACK_DOORS = {"vera": "phone06", "galya": "phone07", "dasha": "phone08", "zoya": "phone09", "inna": "phone10"}
+AT_BACK_DOORS = {
+    "vera": "phone06", "galya": "phone07", "dasha": "phone08", "zoya": "phone09", "inna": "phone10", "rita": "phone11",
+}  # fmt: skip
 """For each act another operator, with their phone: one's acts within some seconds count as one."""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -38,7 +40,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
     _change(
         config / "pbx.yaml",
         "  phone01..phone65: {}",
-        "  phone01..phone04: {}\n  phone05: {auto_answer: true}\n  phone06..phone10: {}",
+        "  phone01..phone04: {}\n  phone05: {auto_answer: true}\n  phone06..phone11: {}",
     )
     _change(
         config / "queues.yaml", "    require: {children: 1}\n", "    require: {children: 1}\n    auto_answer: true\n"
@@ -189,7 +191,7 @@ async def test_a_membership_begun_past_us_is_set_right_within_a_second(world: Wo
     name = AT_BACK_DOORS["zoya"]
     async with at_work(world, "zoya", name):
         await ami.queue_add("gudok-children", f"PJSIP/{name}")
-        await members(ami, name, lambda rows: queues_of(rows) == {"gudok-booking", "gudok-closing"})
+        await members(ami, name, in_both_queues)
         assert [row.detail for row in await back_doors(world, "zoya")] == ["added to children"]
 
 
@@ -205,6 +207,24 @@ async def test_a_member_to_be_rung_in_calls_is_set_right(world: World, ami: Ami)
         assert "(ringinuse disabled)" in str(told)
 
 
+async def test_a_member_put_behind_the_others_is_set_right_within_a_second(world: World, ami: Ami) -> None:
+    """Unpaused, but never rung in the fallback as long as somebody without a penalty is free."""
+    name = AT_BACK_DOORS["rita"]
+    async with at_work(world, "rita", name):
+        await members(ami, name, in_both_queues)
+        await ami.queue_penalty("gudok-booking", f"PJSIP/{name}", penalty=1000)
+        await members(ami, name, without_penalty)
+        assert [row.detail for row in await back_doors(world, "rita")] == ["given a penalty in booking"]
+
+
+def in_both_queues(rows: list[Row]) -> bool:
+    return queues_of(rows) == {"gudok-booking", "gudok-closing"}
+
+
+def without_penalty(rows: list[Row]) -> bool:
+    return {row["Penalty"] for row in rows} == {"0"}
+
+
 def queues_of(rows: list[Row]) -> set[str]:
     return {row["Queue"] for row in rows}
 
@@ -216,7 +236,7 @@ async def members(ami: Ami, phone: str, until: Callable[[list[Row]], bool], *, w
         if until(rows):
             return
         await asyncio.sleep(0.02)  # as in `paused`
-    raise AssertionError(f"after {within} s it is in {queues_of(rows)}")
+    raise AssertionError(f"after {within} s it is in {queues_of(rows)}: {rows}")
 
 
 async def in_a_later_second(ami: Ami, act: Callable[[], Awaitable[object]], after: datetime) -> None:
@@ -296,6 +316,24 @@ async def test_a_pause_ended_while_gudok_was_away_is_set_again(world: World, olg
     assert len(await back_doors(world)) == before + 1
     await dial(olga, "*13")
     await paused(ami, until=no)
+
+
+async def test_a_penalty_given_while_gudok_was_away_is_undone_when_it_is_back(
+    world: World, olga: Softphone, ami: Ami
+) -> None:
+    await members(ami, "phone01", in_both_queues)
+    before = len(await back_doors(world))
+    await world.stop_service()
+    await ami.queue_penalty(None, "PJSIP/phone01", penalty=1000)
+    await members(ami, "phone01", lambda rows: not without_penalty(rows))
+    await world.start_service()
+    await members(ami, "phone01", without_penalty, within=PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        while len(await back_doors(world)) == before:  # noqa: ASYNC110  (a database gives no event)
+            await asyncio.sleep(0.1)
+    (violation,) = (await back_doors(world))[before:]
+    assert violation.detail.startswith("given a penalty in ")
+    assert violation.ended == violation.seen, "the PBX keeps no time of it"
 
 
 async def back_doors(world: World, login: str = "olga") -> list[ViolationRow]:

@@ -95,6 +95,8 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
         tell(store, order("past", 100), order("holds", 900), order("withdrawn", 900))
         tell(store, pause.OrderWithdrawn(order="withdrawn", by="head", at=at(50)))
         tell(store, pause.HandRaised(hand="up", login="ivanova", call="c1", at=at(10)))
+        tell(store, pause.HandRaised(hand="told", login="sidorova", call="c3", at=at(11)))
+        tell(store, pause.HandEscalated(hand="told", to="heads", at=at(41)))
         tell(store, pause.HandRaised(hand="down", login="petrova", call="c2", at=at(11)))
         tell(store, pause.HandLowered(hand="down", how="call_ended", at=at(12)))
         tell(
@@ -108,7 +110,10 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
         assert await break_queries.open_orders(engine, at(500)) == (
             OpenOrder(order="holds", by="head", logins=("ivanova", "petrova"), begins=at(0), until=at(900), why="!"),
         )
-        assert await break_queries.open_hands(engine) == (OpenHand(hand="up", login="ivanova", call="c1", at=at(10)),)
+        assert await break_queries.open_hands(engine) == (
+            OpenHand(hand="up", login="ivanova", call="c1", at=at(10)),
+            OpenHand(hand="told", login="sidorova", call="c3", at=at(11), heads_told=True),
+        )
         assert await break_queries.open_violations(engine) == (
             OpenViolation(violation="late", login="ivanova", kind=pause.ViolationKind.OVERRUN, at=at(5)),
         )
@@ -155,7 +160,7 @@ async def test_the_time_to_help_and_who_helped_how(database_url: str, tmp_path: 
     async with opened(database_url, tmp_path) as store:
         tell(store, pause.HandRaised(hand="h", login="ivanova", call="c1", at=at(0)))
         tell(store, pause.HandEscalated(hand="h", to="heads", at=at(30)))
-        tell(store, pause.HandEscalated(hand="h", to="heads", at=at(35)))  # after a restart
+        tell(store, pause.HandEscalated(hand="h", to="heads", at=at(35)))  # by an older version, after a restart
         tell(store, pause.HandTaken(hand="h", by="senior", mode="listen", at=at(40)))
         tell(store, pause.HandTaken(hand="h", by="senior", mode="join", at=at(50)))
         tell(store, pause.HandLowered(hand="h", how="helped", at=at(90)))

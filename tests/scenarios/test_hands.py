@@ -123,6 +123,16 @@ def test_the_heads_are_told_at_once_when_no_senior_is_free_else_after_a_while_th
     assert [(alarm.code, alarm.subject) for alarm in story.life.alarms] == [("hand_waits", "anna")]
 
 
+def test_heads_who_were_told_are_told_still_by_the_next_router(story: Story, anna: Operator, caller: Caller) -> None:
+    head = story.operator("head")
+    head.logs_in("phone03")
+    anna.presses("**")
+    story.restart_router()
+    assert lamp(story, "hand", head) == "blinking"
+    story.passes(60)
+    assert len(said(story, HandEscalated)) == 1, "and on record once"
+
+
 def test_a_senior_listens_whispers_and_joins(story: Story, senior: Operator, anna: Operator, caller: Caller) -> None:
     anna.presses("**")
     channel = senior.helps("listen")

@@ -350,9 +350,9 @@ def test_who_pauses_again_and_again_is_not_forgotten(story: Story) -> None:
     assert len(violations(story, "anna")) == 3  # within five seconds it is one act
 
 
-@pytest.mark.parametrize("act", ["removed", "added", "ring_in_use"])
+@pytest.mark.parametrize("act", ["removed", "added", "ring_in_use", "penalty"])
 def test_a_membership_changed_by_the_back_door_is_on_record(
-    story: Story, act: Literal["removed", "added", "ring_in_use"]
+    story: Story, act: Literal["removed", "added", "ring_in_use", "penalty"]
 ) -> None:
     anna = anna_at_work(story)
     story.tell(NativeMemberSeen(phone=anna.phone.name, queue="booking", act=act))

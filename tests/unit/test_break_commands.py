@@ -137,7 +137,7 @@ DAY: list[that.AnyFact] = [
     ),
     pause.ViolationEnded(violation="v0", at=at("0:10")),
     state("ready", "9:15", "logged_in"),
-    asked("9:30", pause.Verdict.REFUSED, "not_in_slot", next_slot=at("10:00")),
+    asked("9:30", pause.Verdict.REFUSED, "not-in-slot", next_slot=at("10:00")),
     asked("10:00", pause.Verdict.GRANTED, permission="p1"),
     may("p1", TECHNICAL, "10:00", "10:15", slot=at("10:00")),
     state("break", "10:00", "technical", "p1"),
@@ -194,9 +194,13 @@ def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
     lines = [" ".join(line.split()) for line in told]
     for line in (
         "09:15:00 45:00 ready (logged in)",
-        "09:30:00 asked for technical by phone: refused (not_in_slot), next break 10:00",
-        "11:35:00 asked for technical by phone: refused (already), next break 03.03.2026 10:00",
-        "11:55:00 wanted to review a pause: refused (not-allowed)",
+        "09:30:00 asked for technical by phone: refused (no planned break begins now), next break 10:00",
+        (
+            "11:35:00 asked for technical by phone: refused (they have a break, or one begins after their call, or "
+            "when a place is free), next break 03.03.2026 10:00"
+        ),
+        "11:40:00 asked for technical by phone: deferred (begins when a place is free)",
+        "11:55:00 wanted to review a pause: refused (only seniors and heads may do this)",
         "10:00:00 asked for technical by phone: granted",
         "10:00:00 15:00 break (technical): permission p1, 10:00-10:15, planned for 10:00",
         "10:30:00 order o1 of head, until 10:45: совещание",
@@ -215,9 +219,8 @@ def test_a_day_as_a_timeline(recorded: Path, capsys: Captured) -> None:
         "adherence 58.3 %, conformance 87.5 %",
     ):
         assert line in lines, line
-    assert lines.index("09:30:00 asked for technical by phone: refused (not_in_slot), next break 10:00") < lines.index(
-        "10:00:00 asked for technical by phone: granted"
-    )
+    refused = "09:30:00 asked for technical by phone: refused (no planned break begins now), next break 10:00"
+    assert lines.index(refused) < lines.index("10:00:00 asked for technical by phone: granted")
 
 
 @pytest.mark.parametrize(
@@ -286,7 +289,7 @@ def test_the_list_of_a_day(recorded: Path, capsys: Captured) -> None:
         "anna technical 11:40 cap",
         "p3 anna 02.03.2026 11:30 плохо",
         "o1 head anna 10:45 совещание over",
-        "09:30 anna technical phone refused not_in_slot 10:00",
+        "09:30 anna technical phone refused not-in-slot 10:00",
         "11:35 anna technical phone refused already 03.03.2026 10:00",
         "11:50 nobody at phone07 technical phone refused not-logged-in -",
         "10:46 anna overrun 2:00 late",

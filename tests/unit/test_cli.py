@@ -395,7 +395,14 @@ def test_what_a_senior_should_look_at_stands_out() -> None:
         assert "18 until" not in said
         assert "management break after the call, RAISED HAND" in said
         assert "helped by anna" in said
-    assert "1 hands up, 2 emergencies to review, 7 violations" in describe(answer, now=1100)
+    assert "1 hand up, 2 emergencies to review, 7 violations" in describe(answer, now=1100)
+
+
+def test_one_of_a_kind_is_told_in_the_singular() -> None:
+    totals = Totals(since=1000, hands=2, to_review=1, violations=1)
+    shown = Snapshot(totals=totals, queues=[], operators=[], timezone="Asia/Sakhalin")
+    answer = wire.StatusAnswer(id=1, pid=7, run="r1", handled=1, inbox=0, picture=shown, counters={}, latency={})
+    assert "2 hands up, 1 emergency to review, 1 violation\n" in describe(answer, now=1100)
 
 
 @pytest.mark.parametrize(

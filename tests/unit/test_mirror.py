@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from telephony.core.effects import MirrorMember
 from telephony.pbx.ami_types import ActionFailed, AmiConnectionLost
-from telephony.pbx.mirror import TRIES, Foreign, Member, Mirror
+from telephony.pbx.membership import Foreign, Member
+from telephony.pbx.mirror import TRIES, Mirror
 
 PHONE = "PJSIP/phone01"
 BOOKING = "gudok-booking"
@@ -27,6 +28,7 @@ class Row:
     reason: str = ""
     last_pause: int = 0
     ring_in_use: bool = False
+    penalty: int = 0
 
 
 class Queues:
@@ -62,6 +64,10 @@ class Queues:
         self._meet()
         self.somebody_lets_ring_in_use(queue, interface, on=on)
 
+    async def queue_penalty(self, queue: str, interface: str, *, penalty: int) -> None:
+        self._meet()
+        self.somebody_sets_penalty(queue, interface, penalty=penalty)
+
     def _meet(self) -> None:
         self.asked += 1
         if self.refuses:
@@ -70,7 +76,7 @@ class Queues:
     def somebody_adds(self, queue: str, interface: str, row: Row) -> None:
         self.members[Member(queue, interface)] = row
         if self.tells:
-            self.mirror.heard_added(queue, interface, row.name, paused=row.paused)
+            self.mirror.heard_added(queue, interface, row.name, paused=row.paused, penalty=row.penalty)
 
     def somebody_removes(self, queue: str = BOOKING, interface: str = PHONE) -> None:
         del self.members[Member(queue, interface)]
@@ -87,19 +93,28 @@ class Queues:
 
     def somebody_lets_ring_in_use(self, queue: str = BOOKING, interface: str = PHONE, *, on: bool) -> None:
         self.members[Member(queue, interface)].ring_in_use = on
-        self.mirror.heard_ring_in_use(queue, interface, on=on)
+        self.mirror.heard_altered(queue, interface, "ring_in_use", on=on)
+
+    def somebody_sets_penalty(self, queue: str = BOOKING, interface: str = PHONE, *, penalty: int) -> None:
+        self.members[Member(queue, interface)].penalty = penalty
+        if self.tells:
+            self.mirror.heard_altered(queue, interface, "penalty", on=penalty > 0)
 
     async def queue_members(self) -> list[Mapping[str, str]]:
         return [
             {
                 "Queue": member.queue, "Interface": member.interface, "MemberName": row.name,
                 "Paused": str(int(row.paused)), "PausedReason": row.reason, "LastPause": str(row.last_pause),
+                "Penalty": str(row.penalty),
             }
             for member, row in self.members.items()
         ]  # fmt: skip
 
     def paused(self) -> list[bool]:
         return [row.paused for row in self.members.values()]
+
+    def penalties(self) -> list[int]:
+        return [row.penalty for row in self.members.values()]
 
     def acts(self) -> list[str]:
         return [foreign.act for foreign in self.intruders]
@@ -198,18 +213,47 @@ async def test_nobody_is_rung_in_a_call(queues: Queues) -> None:
     assert queues.acts() == ["ring_in_use"]
 
 
+async def test_nobody_is_put_behind_the_others(queues: Queues) -> None:
+    """Who has a penalty is not rung as long as somebody without one is free: a pause in all but name."""
+    queues.somebody_sets_penalty(penalty=1000)
+    await settle()
+    assert queues.penalties() == [0]
+    assert queues.acts() == ["penalty"]
+    queues.somebody_sets_penalty(penalty=0)
+    await settle()
+    assert queues.acts() == ["penalty"]
+
+
+async def test_who_is_taken_out_and_put_back_behind_the_others_is_set_right(queues: Queues) -> None:
+    queues.somebody_removes()
+    queues.somebody_adds(BOOKING, PHONE, Row("anna", paused=False, penalty=1000))
+    await settle()
+    assert queues.penalties() == [0]
+    assert queues.acts() == ["removed", "penalty"]
+
+
+async def test_who_is_paused_may_not_be_put_behind_the_others_either(queues: Queues) -> None:
+    await queues.show(paused=True)
+    queues.somebody_sets_penalty(penalty=1)
+    await settle()
+    assert (queues.paused(), queues.penalties()) == ([True], [0])
+    assert queues.acts() == ["penalty"]
+
+
 async def test_what_no_event_told_is_found_by_the_audit(queues: Queues) -> None:
     queues.tells = False
     queues.somebody_pauses(paused=True)
+    queues.somebody_sets_penalty(penalty=5)
     queues.somebody_adds("gudok-children", PHONE, Row("", paused=False))
     queues.tells = True
     await queues.mirror.audit()
     await settle()
     assert [*queues.members] == [Member(BOOKING, PHONE)]
-    assert queues.paused() == [False]
-    assert sorted(queues.acts()) == ["added", "paused"]
+    assert (queues.paused(), queues.penalties()) == ([False], [0])
+    assert sorted(queues.acts()) == ["added", "paused", "penalty"]
     await queues.mirror.audit()
-    assert len(queues.intruders) == 2
+    await settle()
+    assert len(queues.intruders) == 3
 
 
 # -- refusals
@@ -295,6 +339,30 @@ async def test_a_pause_that_came_and_went_while_ami_was_away_is_told_once(queues
     await queues.mirror.found()
     assert len(queues.intruders) == 1
     assert queues.paused() == [False]
+
+
+async def test_a_penalty_set_while_ami_was_away_is_found(queues: Queues) -> None:
+    queues.mirror.lost(queues.now)
+    queues.tells = False
+    queues.somebody_sets_penalty(penalty=1000)
+    queues.tells = True
+    await queues.mirror.found()
+    await settle()
+    assert queues.penalties() == [0]
+    assert queues.acts() == ["penalty"]
+
+
+async def test_a_new_router_finds_a_penalty_and_blames_only_who_is_at_the_phone() -> None:
+    queues = Queues()
+    queues.members[Member(BOOKING, PHONE)] = Row("anna", paused=False, penalty=1000)
+    queues.members[Member(BOOKING, "PJSIP/phone02")] = Row("boris", paused=False, penalty=1000)
+    running = asyncio.create_task(queues.mirror.run())
+    queues.wish(paused=False)
+    await queues.mirror.found()
+    await settle()
+    assert queues.intruders == [Foreign(BOOKING, PHONE, "penalty")]
+    assert queues.penalties() == [0], "boris is not at work, and no member any more"
+    running.cancel()
 
 
 @pytest.mark.parametrize(("last_pause", "told"), [(30, ["paused"]), (-30, [])], ids=["after", "before"])
