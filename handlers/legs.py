@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import agents, announcements, bridging, helping, own_calls, scripts, transfers, violations, waiting
+from handlers import agents, announcements, bridging, helping, own_calls, scripts, talks, transfers, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.effects import Alarm, DialLeg, Dissolve, HangUp
@@ -24,7 +24,7 @@ from telephony.core.facts import (
     AttemptResult,
     CallKind,
 )
-from telephony.core.operators import PHONE_LOST, Agent, State
+from telephony.core.operators import PHONE_LOST, Agent
 
 # Q.850 causes and SIP statuses of a ring that failed, as measured: docs/asterisk-facts.md, "The operator's leg".
 BUSY_CAUSES = frozenset({17})
@@ -78,18 +78,20 @@ def channel_answered(turn: Turn, event: ChannelAnswered) -> None:
 
 
 def channel_held(turn: Turn, event: ChannelHeld) -> None:
-    _talking(turn, event.channel, State.TALKING, State.ON_HOLD)
+    agent = _at(turn, event.channel)
+    if agent is not None:
+        talks.held(turn, agent, event.channel)
 
 
 def channel_resumed(turn: Turn, event: ChannelResumed) -> None:
-    _talking(turn, event.channel, State.ON_HOLD, State.TALKING)
+    agent = _at(turn, event.channel)
+    if agent is not None:
+        talks.resumed(turn, agent, event.channel)
 
 
-def _talking(turn: Turn, channel: ChannelId, before: State, after: State) -> None:
+def _at(turn: Turn, channel: ChannelId) -> Agent | None:
     call = turn.center.channels.get(channel)
-    agent = None if call is None else agent_on(turn, call, channel)
-    if call is not None and agent is not None and agent.state is before:
-        agents.set_state(turn, agent, after, reason=agent.reason, call=agent.call)
+    return None if call is None else agent_on(turn, call, channel)
 
 
 def agent_on(turn: Turn, call: Call, channel: ChannelId) -> Agent | None:
