@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import announcements, breaks, lamps, orders, own_calls, slots, violations, waiting
+from handlers import announcements, breaks, lamps, orders, own_calls, slots, talks, violations, waiting
 from handlers.turn import Turn
 from telephony.core.break_facts import ViolationKind
 from telephony.core.effects import LampState, MirrorMember, Watch
@@ -39,11 +39,12 @@ def set_state(
     before, shown = agent.state, lamps.break_light(agent)
     if before is State.WRAP_UP:
         turn.forget_timer(WRAP_UP_TIMER + agent.login)
-    if state is State.RINGING and before in (State.WRAP_UP, State.RINGING):
-        until = agent.until  # should nobody be talked to, the wrap-up goes on
-    elif state is State.BREAK and agent.permission is not None:
-        until = agent.permission.until
+    wrap_up_until = agent.until if before in (State.WRAP_UP, State.RINGING, *IN_CALL) else None
     agent.state, agent.since, agent.reason, agent.call, agent.until = state, at, reason, call, until
+    if state is State.RINGING or (state in IN_CALL and not talks.with_caller(turn, agent)):
+        agent.until = until or wrap_up_until  # it goes on meanwhile
+    elif state is State.BREAK and agent.permission is not None:
+        agent.until = agent.permission.until
     agent.warned = agent.call_back_due = False
     if state in IN_CALL:
         agent.idle_since = None
@@ -52,6 +53,8 @@ def set_state(
     slots.follow_calls(turn, agent, at)
     turn.do(_as_it_is(agent, at))
     violations.follow(turn, agent, at)
+    if agent.tail is not None and state in IN_CALL and before not in IN_CALL:
+        violations.expect_end(turn, agent, max(agent.until or at, at))
     _show(turn, agent, before, shown)
 
 
@@ -119,14 +122,17 @@ def occupy(turn: Turn, agent: Agent, channel: ChannelId, *, watch: bool) -> None
 def release(turn: Turn, agent: Agent, channel: ChannelId) -> None:
     """The PBX has reported one of the operator's channels gone."""
     agent.channels.discard(channel)
+    agent.held.discard(channel)
     if agent.channels:
         own_calls.look_again(turn, agent)
+        talks.follow(turn, agent)
     settle(turn, agent)
 
 
 def settle(turn: Turn, agent: Agent) -> None:
-    """With the last channel gone: log out, pause, wrap up, or take the next caller."""
-    if agent.channels or not agent.at_work:
+    """With the last channel gone, or the last call but for a code on another line: log out, pause, wrap up, or take the
+    next caller."""
+    if not agent.at_work or (agent.channels and not _call_is_over(turn, agent)):
         return
     if not agent.person.enabled:
         leave(turn, agent, "disabled")
@@ -137,7 +143,7 @@ def settle(turn: Turn, agent: Agent) -> None:
         set_state(turn, agent, State.UNREACHABLE, reason=reason)
     elif agent.state in IN_CALL and agent.wrap_up > 0:
         _wrap_up(turn, agent, turn.now + timedelta(seconds=agent.wrap_up))
-    elif agent.state is State.RINGING and agent.until is not None and agent.until > turn.now:
+    elif agent.state in (State.RINGING, *IN_CALL) and agent.until is not None and agent.until > turn.now:
         _wrap_up(turn, agent, agent.until)
     elif agent.state in (State.RINGING, *IN_CALL):
         make_ready(turn, agent)
@@ -145,6 +151,10 @@ def settle(turn: Turn, agent: Agent) -> None:
         agent.state is State.READY and not _phone_is_lost(turn, agent) and not announcements.call_back_late(turn, agent)
     ):
         waiting.next_for(turn, agent)
+
+
+def _call_is_over(turn: Turn, agent: Agent) -> bool:
+    return agent.state in IN_CALL and talks.find(turn, agent) is None
 
 
 def _wrap_up(turn: Turn, agent: Agent, until: datetime) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, announcements, claims, lamps, operators, orders, slots, spoken
+from handlers import agents, announcements, claims, lamps, operators, orders, slots, spoken, talks
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, PermissionEnded, PermissionGiven, Verdict
 from telephony.core.breaks import Decision, Grant, Request, decide, lapsed
@@ -286,12 +286,9 @@ def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
     """To work: READY, or to the call of their own in which they are; but to the next break, if one waits."""
     if _called_in(turn, agent):
         return
-    calls = [turn.center.channels[channel] for channel in sorted(agent.channels) if channel in turn.center.channels]
-    own = next((call for call in calls if call.origin == agent.login), None)
-    if own is not None:
-        agents.set_state(turn, agent, State.TALKING, reason=own.own_reason, call=own.id, at=at)
-    elif agent.channels & turn.center.native_talks:
-        agents.set_state(turn, agent, State.TALKING, reason="native_call", at=at)
+    talk = talks.find(turn, agent)
+    if talk is not None:
+        talks.enter(turn, agent, talk, at)
     else:
         agents.make_ready(turn, agent, reason, at)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from handlers import agents, helping, own_calls, scripts, transfers, waiting
+from handlers import agents, helping, own_calls, scripts, talks, transfers, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Connecting, Leg, LegState, Role
 from telephony.core.effects import Connect, Dissolve
@@ -35,12 +35,11 @@ def connect(turn: Turn, call: Call, leg: Leg) -> None:
         turn.do(Dissolve(call=call.id, bridge=call.bridge))
         call.in_bridge.clear()
     bridge_with(turn, call, leg)
+    if call.origin is not None:
+        talks.follow(turn, turn.center.agents[call.origin])
     if leg.login is not None:
         agent = turn.center.agents[leg.login]
         agents.set_state(turn, agent, State.TALKING, call=call.id)
-    origin = turn.center.agents[call.origin] if call.origin is not None else None
-    if origin is not None and origin.state is not State.BREAK:  # a call of one's own does not end a break
-        agents.set_state(turn, origin, State.TALKING, reason="own_call", call=call.id)
 
 
 def bridge_with(turn: Turn, call: Call, leg: Leg) -> None:

@@ -6,7 +6,7 @@ what the senior hears comes from a snoop channel beside it, and only joining bri
 
 from __future__ import annotations
 
-from handlers import hands, own_calls, scripts
+from handlers import hands, own_calls, scripts, talks
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.break_facts import HandTaken
@@ -54,13 +54,19 @@ def _whom(turn: Turn, event: HelperArrived, helper: Agent | None) -> tuple[Agent
         return "help-not-allowed"
     waiting = [hand for hand in center.hands.values() if hand.taken_by is None and hand.login != helper.login]
     if event.extension:
-        agent = next((one for one in center.at_phone.values() if one.person.extension == event.extension), None)
+        asked = [one for one in center.at_phone.values() if one.person.extension == event.extension]
     else:
-        agent = next((center.agents[hand.login] for hand in waiting), None)
-    call = None if agent is None or agent is helper else hands.conversation(turn, agent)
-    if agent is None or call is None or call.bridge is None or hands.channel_of(call, agent.login) is None:
-        return "help-nobody"
-    return agent, call, next((hand for hand in waiting if hand.login == agent.login), None)
+        asked = [center.agents[hand.login] for hand in waiting]
+    for agent in asked:
+        hand = next((hand for hand in waiting if hand.login == agent.login), None)
+        call = hands.conversation(turn, agent) if hand is None else center.calls.get(hand.call)
+        if agent is not helper and call is not None and _can_be_heard(call, agent):
+            return agent, call, hand
+    return "help-nobody"
+
+
+def _can_be_heard(call: Call, agent: Agent) -> bool:
+    return call.bridge is not None and hands.channel_of(call, agent.login) is not None
 
 
 def _enter(turn: Turn, helping: Help, mode: Mode) -> None:
@@ -117,6 +123,7 @@ def let_in(turn: Turn, event: Bridged) -> None:
     if helping.begun is None:
         helping.begun = call.answered = turn.now
         turn.do(CallBridged(call=call.id, operator=helping.helper, at=turn.now))
+        talks.follow(turn, center.agents[helping.helper])
     if helping.hand is not None and helping.hand in center.hands:
         turn.do(HandTaken(hand=helping.hand, by=helping.helper, mode=helping.mode, at=turn.now))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import agents, announcements, bridging, helping, own_calls, scripts, transfers, violations, waiting
+from handlers import agents, announcements, bridging, helping, own_calls, scripts, talks, transfers, violations, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.effects import Alarm, DialLeg, Dissolve, HangUp
@@ -24,7 +24,7 @@ from telephony.core.facts import (
     AttemptResult,
     CallKind,
 )
-from telephony.core.operators import PHONE_LOST, Agent, State
+from telephony.core.operators import PHONE_LOST, Agent
 
 # Q.850 causes and SIP statuses of a ring that failed, as measured: docs/asterisk-facts.md, "The operator's leg".
 BUSY_CAUSES = frozenset({17})
@@ -78,17 +78,15 @@ def channel_answered(turn: Turn, event: ChannelAnswered) -> None:
 
 
 def channel_held(turn: Turn, event: ChannelHeld) -> None:
-    _talking(turn, event.channel, State.TALKING, State.ON_HOLD)
+    agent = turn.center.agent_on(event.channel)
+    if agent is not None:
+        talks.held(turn, agent, event.channel)
 
 
 def channel_resumed(turn: Turn, event: ChannelResumed) -> None:
-    _talking(turn, event.channel, State.ON_HOLD, State.TALKING)
-
-
-def _talking(turn: Turn, channel: ChannelId, before: State, after: State) -> None:
-    agent = turn.center.agent_on(channel)
-    if agent is not None and agent.state is before:
-        agents.set_state(turn, agent, after, reason=agent.reason, call=agent.call)
+    agent = turn.center.agent_on(event.channel)
+    if agent is not None:
+        talks.resumed(turn, agent, event.channel)
 
 
 def _leg(turn: Turn, channel: ChannelId) -> Leg | None:

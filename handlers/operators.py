@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from handlers import agents, announcements, breaks, claims, lamps, logins, own_calls, reseating, spoken, violations
 from handlers.turn import Turn
-from telephony.core.calls import Call
 from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
 from telephony.core.effects import Reply
 from telephony.core.event import ChannelId
@@ -42,10 +41,9 @@ def log_in(turn: Turn, event: LogIn) -> None:
         agents.leave(turn, before, "phone_taken_over")
     center.seat(agent, event.phone)
     busy_with_code(turn, agent, event.channel)
-    calls = _take_over_calls(turn, agent, event.phone)
+    _take_over_calls(turn, agent, event.phone)
     agents.make_ready(turn, agent, "logged_in")
-    for call in calls[:1]:
-        reseating.settle_busy(turn, agent, call)
+    reseating.settle_busy(turn, agent)
     agents.mirror(turn, agent)
     violations.logged_in(turn, agent)
     answer(turn, event.command, "logged-in")
@@ -66,10 +64,9 @@ def _why_not(turn: Turn, agent: Agent | None, phone: str) -> str | None:
     return None
 
 
-def _take_over_calls(turn: Turn, agent: Agent, phone: str) -> list[Call]:
+def _take_over_calls(turn: Turn, agent: Agent, phone: str) -> None:
     """What goes on at the phone already is this operator's from now on: it must not ring before that has ended."""
-    found = turn.center.calls_at(phone)
-    for call, leg in found:
+    for call, leg in turn.center.calls_at(phone):
         channel, before = (call.party, call.origin) if leg is None else (leg.channel, leg.login)
         if leg is None:
             call.origin = agent.login
@@ -78,7 +75,6 @@ def _take_over_calls(turn: Turn, agent: Agent, phone: str) -> list[Call]:
         _take_over(turn, agent, channel, turn.center.agents.get(before or ""), watch=False)
     _take_over_natives(turn, agent, phone)
     own_calls.look_again(turn, agent)
-    return [call for call, _ in found]
 
 
 def _take_over_natives(turn: Turn, agent: Agent, phone: str) -> None:

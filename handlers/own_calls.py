@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from handlers import agents, attempts, scripts, violations, waiting
+from handlers import agents, attempts, scripts, talks, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, Role
 from telephony.core.center import Target
@@ -63,8 +63,6 @@ def open_call(turn: Turn, channel: ChannelId, phone: str, number: str, reason: s
             refuse(turn, call, HangUpReason.BUSY)
             return None
         agent.keep_rona()
-        if agent.state is State.WRAP_UP and agent.until is not None:
-            violations.expect_end(turn, agent, agent.until)
         if agent.state in (State.READY, State.WRAP_UP, State.UNREACHABLE):
             agents.set_state(turn, agent, State.TALKING, reason=reason, call=call.id)
     return call
@@ -89,7 +87,7 @@ def turned_back(turn: Turn, call: Call) -> bool:
     whoever is rung for it too. They may with a caller on hold, to ask a colleague, whoever is free."""
     center = turn.center
     agent = center.agents.get(call.origin or "")
-    if agent is None or not center.pbx_up or not _serves(agent, call.queue) or _has_caller(turn, agent):
+    if agent is None or not center.pbx_up or not _serves(agent, call.queue) or talks.has_caller(turn, agent):
         return False
     waiting.stop_waiting(turn, call)
     if call.offer is not None:
@@ -101,12 +99,6 @@ def turned_back(turn: Turn, call: Call) -> bool:
 
 def _serves(agent: Agent, queue: str | None) -> bool:
     return any(lane.queue.name == queue for lane in agent.lanes)
-
-
-def _has_caller(turn: Turn, agent: Agent) -> bool:
-    """Whether a caller is on their phone; what we do not know there may be one, from the time when we were away."""
-    calls = (turn.center.channels.get(channel) for channel in agent.channels)
-    return any(call is None or call.kind is CallKind.INBOUND for call in calls)
 
 
 def look_again(turn: Turn, agent: Agent) -> None:

@@ -15,7 +15,7 @@ from telephony.core.calls import Call, LegState
 from telephony.core.events import PbxLost, PhoneChanged, PictureTaken, Started
 from telephony.core.facts import CallKind, OperatorChanged, Repaired
 from telephony.core.logins import LogIns
-from telephony.core.operators import ENGAGED, NO_CALLER, Agent, State
+from telephony.core.operators import ENGAGED, IN_CALL, NO_CALLER, Agent, State
 from telephony.core.remembered import OpenCall, OpenOperator
 
 SETTLED = timedelta(seconds=records.SETTLED)
@@ -66,7 +66,8 @@ def _restore(agent: Agent, row: OpenOperator, own_calls: Set[str]) -> None:
     agent.idle_since, agent.until, agent.call = row.idle_since, row.until, row.call
     with_caller = agent.state in ENGAGED and agent.reason not in NO_CALLER and agent.call not in own_calls
     agent.engaged_since = (row.free_until or row.since) if with_caller else None
-    agent.tail = ViolationKind.LONG_WRAP_UP if agent.state is State.WRAP_UP else None
+    after_caller = agent.state is State.WRAP_UP or (agent.state in IN_CALL and agent.until is not None)
+    agent.tail = ViolationKind.LONG_WRAP_UP if after_caller else None
     agent.talked, agent.calls = row.talked, row.calls
 
 

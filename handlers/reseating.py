@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from handlers import agents, resumption
+from handlers import agents, resumption, talks, violations
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call
@@ -17,56 +17,49 @@ def settle_all(turn: Turn, picture: Picture) -> None:
     for agent in list(turn.center.agents.values()):
         if not agent.at_work:
             continue
-        held = sorted(agent.channels)
-        call = next((turn.center.channels[channel] for channel in held if channel in turn.center.channels), None)
-        if call is not None:
-            settle_busy(turn, agent, call)
-        elif talks := agent.channels & turn.center.native_talks:
-            _settle_native(turn, agent, own=all(picture.dialed(channel) for channel in talks))
-        elif not held:
+        outside = agent.channels & turn.center.native_talks
+        dialed = bool(outside) and all(picture.dialed(channel) for channel in outside)
+        if not settle_busy(turn, agent, dialed=dialed) and not agent.channels:
             _settle_free(turn, agent)
         if agent.state is State.WRAP_UP:
             _wrap_up_on(turn, agent)
+        elif agent.tail is not None and agent.state in IN_CALL:
+            violations.expect_end(turn, agent, agent.until or turn.now)
         if picture.starting:
             agents.mirror(turn, agent)
 
 
-def settle_busy(turn: Turn, agent: Agent, call: Call) -> None:
-    """They are in this call: it rings at their phone, or they talk."""
-    if agent.call not in turn.center.calls:
-        agent.call = call.id
-    rings = any(resumption.unanswered(leg) for leg in call.legs.values() if leg.login == agent.login)
-    if rings:
+def settle_busy(turn: Turn, agent: Agent, *, dialed: bool = False) -> bool:
+    """Whether a call is on their phone: it rings there, or they talk. `dialed`: they made the one that is not ours. Who
+    holds whom is not known yet: a talk that goes on is left as it is."""
+    ringing, talk = _ringing(turn, agent), talks.find(turn, agent)
+    if ringing is not None:
         if agent.state is not State.RINGING:
-            agents.set_state(turn, agent, State.RINGING, call=call.id)
-    elif agent.state is State.BREAK and call.origin == agent.login:
-        return  # a call of one's own does not end a break
-    elif agent.state not in IN_CALL:
-        agent.keep_rona()
-        reason = call.own_reason if call.origin == agent.login else ""
-        agents.set_state(turn, agent, State.TALKING, reason=reason, call=call.id)
-
-
-def _settle_native(turn: Turn, agent: Agent, *, own: bool) -> None:
-    """They talk in a call that is not ours: one they made themselves (`own`), or that rang at their phone."""
+            agents.set_state(turn, agent, State.RINGING, call=ringing.id)
+        return True
+    if talk is None:
+        return False
+    own = dialed if talk.call is None else turn.center.calls[talk.call].origin == agent.login
     if agent.state is State.BREAK and own:
-        return  # as above
-    agent.keep_rona()
-    if agent.state is not State.TALKING:
-        agents.set_state(turn, agent, State.TALKING, reason="native_call")
+        return True  # a call of one's own does not end a break
+    if agent.state not in IN_CALL or agent.call != talk.call:
+        agent.keep_rona()
+        talks.enter(turn, agent, talk)
+    return True
+
+
+def _ringing(turn: Turn, agent: Agent) -> Call | None:
+    known = turn.center.channels
+    calls = [known[channel] for channel in sorted(agent.channels) if channel in known]
+    mine = ((call, leg) for call in calls for leg in call.legs.values() if leg.login == agent.login)
+    return next((call for call, leg in mine if resumption.unanswered(leg)), None)
 
 
 def holds_seen(turn: Turn, event: HoldsSeen) -> None:
-    """Who has put their caller on hold, or taken them back, while nobody looked. Who holds one and talks with another
-    talks."""
-    center, held = turn.center, set(event.channels)
-    for agent in center.agents.values():
-        calls = {channel: center.channels[channel] for channel in agent.channels if channel in center.channels}
-        talks = {channel for channel, call in calls.items() if channel in call.in_bridge}
-        if agent.state in IN_CALL and talks:
-            state = State.ON_HOLD if talks <= held else State.TALKING
-            if agent.state is not state:
-                agents.set_state(turn, agent, state, reason=agent.reason, call=agent.call)
+    """Who has put their caller on hold, or taken them back, while nobody looked."""
+    for agent in turn.center.agents.values():
+        agent.held = agent.channels.intersection(event.channels)
+        talks.follow(turn, agent)
 
 
 def _settle_free(turn: Turn, agent: Agent) -> None:

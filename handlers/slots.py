@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from handlers import claims
+from handlers import claims, talks
 from handlers.turn import Turn
 from telephony.core.breaks import missed_slots
 from telephony.core.events import RosterChanged, Started
-from telephony.core.facts import CallKind
-from telephony.core.operators import ENGAGED, NO_CALLER, Agent
+from telephony.core.operators import ENGAGED, Agent
 from telephony.core.permissions import Permission
 from telephony.core.remembered import OpenPermission
 from telephony.core.roster import Roster
@@ -24,7 +23,7 @@ REMEMBERED = timedelta(days=2)
 def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
     """A slot of whose time callers take a part moves to right after that. A call of their own, or a colleague's, moves
     none."""
-    if agent.state in ENGAGED and with_caller(turn, agent):
+    if agent.state in ENGAGED and talks.with_caller(turn, agent):
         agent.engaged_since = agent.engaged_since or at
     elif agent.engaged_since is not None:
         _move_slots(turn, agent.login, (agent.engaged_since, at))
@@ -63,16 +62,6 @@ def _move_slots(turn: Turn, login: str, span: Span) -> None:
     begun, ended = span
     until = ended + timedelta(seconds=center.plan.breaks.tolerance)
     center.moved_slots.update({(login, slot): until for slot in missed_slots(center, login, begun, ended)})
-
-
-def with_caller(turn: Turn, agent: Agent) -> bool:
-    """Whether a call is a caller's, who may be on hold while a colleague is asked; in an ENGAGED state."""
-    center = turn.center
-    call = center.calls.get(agent.call or "")
-    if call is None:
-        return agent.reason not in NO_CALLER
-    held = (center.channels.get(channel) for channel in agent.channels)
-    return any(one is not None and one.kind is CallKind.INBOUND for one in (call, *held))
 
 
 def roster_changed(turn: Turn, event: RosterChanged) -> None:

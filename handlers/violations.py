@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import agents
+from handlers import agents, talks
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, Verdict, ViolationEnded, ViolationKind, ViolationSeen
 from telephony.core.breaks import next_slot, shift_at
@@ -79,7 +79,7 @@ def follow(turn: Turn, agent: Agent, at: datetime) -> None:
         in_use(turn, agent)
     elif agent.state is not State.UNREACHABLE and not (agent.tail or agent.rona or agent.violation):
         return
-    if agent.tail is not None and agent.state is not State.WRAP_UP and not _tail_lasts(agent):
+    if agent.tail is not None and agent.state is not State.WRAP_UP and not _tail_lasts(turn, agent):
         agent.tail = None
         if agent.channels:
             turn.forget_timer(TAIL_TIMER + agent.login)
@@ -103,10 +103,11 @@ def resume(agent: Agent, lasting: OpenViolation) -> None:
         agent.rona = lasting.kind.value
 
 
-def _tail_lasts(agent: Agent) -> bool:
-    """Not free yet: with a phone that is not on the hook, or, after a call, in one of their own."""
-    own_call = agent.state in IN_CALL and agent.reason == "own_call" and agent.tail is ViolationKind.LONG_WRAP_UP
-    return agent.tail is not None and (own_call or (agent.state is State.READY and bool(agent.channels)))
+def _tail_lasts(turn: Turn, agent: Agent) -> bool:
+    """Not free yet: with a phone that is not on the hook, or, after a caller, in a call that is for none."""
+    if agent.state in (State.RINGING, *IN_CALL):
+        return agent.tail is ViolationKind.LONG_WRAP_UP and not talks.for_caller(turn, agent)
+    return agent.tail is not None and agent.state is State.READY and bool(agent.channels)
 
 
 def ring_failed(turn: Turn, agent: Agent, call: CallId, result: AttemptResult) -> None:
@@ -132,7 +133,7 @@ def expect_end(turn: Turn, agent: Agent, due: datetime) -> None:
 
 def tail_too_long(turn: Turn, event: TimerFired) -> None:
     agent = turn.center.agents.get(event.key.removeprefix(TAIL_TIMER))
-    if agent is None or agent.generation != event.generation or not _tail_lasts(agent):
+    if agent is None or agent.generation != event.generation or not _tail_lasts(turn, agent):
         return
     if agent.tail is ViolationKind.PHONE_BUSY and agent.channels & turn.center.natives.keys():
         in_use(turn, agent)  # it may be a caller of the fallback queue

@@ -168,22 +168,31 @@ def _tolerance(center: Center) -> timedelta:
 
 def _is_open(center: Center, agent: Agent, slot: Slot, now: datetime) -> bool:
     """Whether a break may begin in this slot: around its begin, or right after what took its time."""
-    tolerance = _tolerance(center)
-    if now < slot.begin - tolerance:
+    if now < slot.begin - _tolerance(center):
         return False
-    deadline = center.moved_slots.get((agent.login, slot.begin), slot.begin + tolerance)
-    return now <= deadline or (agent.engaged_since is not None and agent.engaged_since <= deadline)
+    return not _has_passed(center, agent, slot.begin, now)
+
+
+def _deadline(center: Center, login: str, slot: datetime) -> datetime:
+    """Until when the break planned for `slot` may begin, but for a call with a caller that goes on."""
+    return center.moved_slots.get((login, slot), slot + _tolerance(center))
+
+
+def _has_passed(center: Center, agent: Agent, slot: datetime, now: datetime) -> bool:
+    deadline = _deadline(center, agent.login, slot)
+    return now > deadline and (agent.engaged_since is None or agent.engaged_since > deadline)
 
 
 def missed_slots(center: Center, login: str, begun: datetime, ended: datetime) -> list[datetime]:
     """Slots, by their begin, of whose time a part or all was taken by callers, or by a break that came late, between
     these times."""
-    tolerance = _tolerance(center)
+    agent = center.agents.get(login)
+    held = None if agent is None or agent.permission is None or agent.permission.begun else agent.permission.slot
     found = []
     for shift in center.roster.shifts(login):
         for slot in shift.slots:
-            deadline = center.moved_slots.get((login, slot.begin), slot.begin + tolerance)
-            if slot.begin <= ended and begun <= deadline and slot.begin not in used_in(center, shift):
+            free = slot.begin == held or slot.begin not in used_in(center, shift)
+            if slot.begin <= ended and begun <= _deadline(center, login, slot.begin) and free:
                 found.append(slot.begin)
     return found
 
@@ -207,14 +216,18 @@ def next_slot(center: Center, login: str, now: datetime) -> datetime | None:
 
 def lapsed(center: Center, permission: Permission, now: datetime) -> bool:
     """Whether there is nothing left of it: the break itself, the order's time, or the shift is over, or the shift has
-    been taken back and there is no other now."""
+    been taken back and there is no other now; or a call of their own has outlasted the time of the planned break. That
+    time does not count where their turn was kept: it was given after it."""
     if permission.begun or permission.length is None:
         return now >= permission.until
     if permission.slot is None:
         return False
-    login = permission.login
-    shift = shift_at(center, login, permission.slot) or shift_at(center, login, now)
-    return shift is None or now >= shift.end
+    login, slot = permission.login, permission.slot
+    shift = shift_at(center, login, slot) or shift_at(center, login, now)
+    if shift is None or now >= shift.end:
+        return True
+    in_turn = permission.begins > _deadline(center, login, slot)
+    return not in_turn and _has_passed(center, center.agents[login], slot, now)
 
 
 def cap(center: Center, queue: str) -> int:

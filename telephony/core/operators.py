@@ -40,6 +40,10 @@ OVERRUN = "overrun"
 IN_CALL = frozenset({State.TALKING, State.ON_HOLD})
 ENGAGED = frozenset({State.RINGING, State.TALKING, State.ON_HOLD, State.WRAP_UP})
 """With a caller, from the first ring to the end of the wrap-up, unless the call is their own or a colleague's."""
+CONSULTING = "consulting"
+"""The reason of TALKING when a caller is on hold and somebody is asked on another line: the call is the caller's."""
+NATIVE_CALL = "native_call"
+"""That of a call which is not ours, from a time when no router lived."""
 NO_CALLER = frozenset({"own_call", "helping"})
 """Reasons of a call without a caller of their own: no planned break moves for it."""
 PAUSED = frozenset({State.BREAK, State.UNREACHABLE})
@@ -58,8 +62,10 @@ class Agent:
     idle_since: datetime | None = None
     reason: str = ""
     call: CallId | None = None
-    """The call that rings at, or is talked by, this operator."""
+    """The call that rings at, or is talked by, this operator: a caller's, as long as there is one on the phone."""
     channels: set[ChannelId] = field(default_factory=set)
+    held: set[ChannelId] = field(default_factory=set)
+    """Those of them that the operator has put on hold."""
     lanes: tuple[Lane, ...] = ()
     calls: int = 0
     """Answered in this shift."""
@@ -70,7 +76,7 @@ class Agent:
     generation: int = 0
     """Of the wrap-up timer."""
     until: datetime | None = None
-    """End of the wrap-up, also while a ring interrupts it, or of the break."""
+    """End of the wrap-up, also while a ring or a call of their own interrupts it, or of the break."""
     permission: Permission | None = None
     """Of the break they are on, or, in another state, of one that begins after the call."""
     breaks: int = 0

@@ -94,6 +94,8 @@ class BreakPromises:
                 assert given.until - given.begins == before.until - before.begins
                 here = any(one.begin <= given.begins < one.end for one in story.shifts if one.login == given.login)
                 assert here, f"I4: the break of {given.login} begins after the shift"
+                if given.slot is not None and self._stated.served.get(given.login) != (given.slot, before.at):
+                    self._check_in_time(story, given.login, given.slot, given.begins)
         return False
 
     def _check_order(self, given: PermissionGiven) -> None:

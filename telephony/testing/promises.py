@@ -28,6 +28,7 @@ from telephony.testing import calllog
 from telephony.testing.break_promises import BreakPromises, check_breaks_covered, check_worked_time
 from telephony.testing.record import Truth
 from telephony.testing.story import Handle, Story
+from telephony.testing.tail_promises import AfterCallers
 from telephony.testing.waiting_promises import (
     PassedOver,
     check_nobody_waits_for_themselves,
@@ -50,6 +51,7 @@ class Promises:
         self._handle = handle
         self._breaks = BreakPromises()
         self._passed_over = PassedOver()
+        self._after_callers = AfterCallers()
 
     # -- at every event
 
@@ -64,6 +66,7 @@ class Promises:
         check_operators(story)
         check_indexes(center)
         self._breaks.watch(story, event, effects)
+        self._after_callers.watch(story, event, effects)
         for effect in effects:
             if isinstance(effect, OperatorChanged):
                 agent = center.agents.get(effect.login)

@@ -38,9 +38,8 @@ class WithCallers:
     def _note(self, login: str, state: State, reason: str, call: str | None, at: datetime) -> None:
         spans = self._spans.setdefault(login, [])
         open_now = bool(spans) and spans[-1][1] is None
-        asks_a_colleague = open_now and state in IN_CALL and reason == "own_call"  # the caller is on hold meanwhile
         caller = call is None or self._kinds.get(call) is not CallKind.OWN
-        busy = state is State.WRAP_UP or (state in (State.RINGING, *IN_CALL) and (caller or asks_a_colleague))
+        busy = state is State.WRAP_UP or (state in (State.RINGING, *IN_CALL) and caller)
         if busy and not open_now:
             spans.append((at, None))
         elif open_now and not busy:

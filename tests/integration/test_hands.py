@@ -25,7 +25,7 @@ olga,Ольга,3001,booking:1,1234
 anna,Анна,3002,booking:3;senior:1,2345
 boris,Борис,3003,children:2,3456
 """
-OLGA, ANNA, CALLER = 300, 500, 800
+OLGA, ANNA, BORIS, CALLER = 300, 500, 650, 800
 """Hertz of the tone that each phone sends."""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -123,6 +123,31 @@ async def test_keys_raise_a_hand_and_the_caller_hears_nothing_of_it(
     assert caller.keys_heard() == ""
     await olga.send_digits("**", talk)
     await keys.shows("hand-3002", "off")
+
+
+async def test_who_has_asked_somebody_on_the_second_line_can_be_helped(
+    world: World, olga: Softphone, caller: Softphone, anna: Softphone, talk: Dialog, keys: LampKeys
+) -> None:
+    async for boris in at_work(world, "boris", "phone03", BORIS):
+        await olga.hold(talk)
+        await world.operator("olga", "on_hold")
+        consultation = await olga.dial("3003")
+        answered = await boris.answer()
+        await boris.hears_tone(OLGA)
+        await world.operator("olga", "talking")
+        await boris.hang_up(answered)
+        await olga.closed(consultation)
+        await world.operator("olga", "on_hold")
+    await olga.resume(talk)
+    await world.operator("olga", "talking")
+    await olga.send_digits("**", talk)
+    await keys.shows("hand-3002", "blinking")
+    helping = await anna.dial("*25")
+    await keys.shows("hand-3002", "on")
+    await hears(anna, OLGA, CALLER)
+    await anna.hang_up(helping)
+    await keys.shows("hand-3002", "off")
+    await hears(caller, OLGA)
 
 
 async def test_keys_pressed_in_a_call_of_ones_own_reach_whoever_was_called(world: World, olga: Softphone) -> None:

@@ -6,7 +6,14 @@ import pytest
 
 from telephony.testing.people import Operator
 from telephony.testing.story import Story
-from tests.scenarios.break_center import BREAK_PLAN, anna_at_work, anna_stays_for_boris, anna_waits_for_a_place, it_is
+from tests.scenarios.break_center import (
+    BREAK_PLAN,
+    anna_at_work,
+    anna_stays_for_boris,
+    anna_waits_for_a_place,
+    how_it_ended,
+    it_is,
+)
 from tests.scenarios.small_center import NewStory
 
 
@@ -124,4 +131,53 @@ def test_a_break_after_a_call_that_reaches_into_the_next_shift_is_not_lost(story
     assert anna.asks_break() == "break-deferred"
     it_is(story, "1:02")
     caller.hangs_up()
+    assert anna.state == "break"
+
+
+def in_a_call_of_her_own(story: Story) -> Operator:
+    """Asks in it for the break at 0:10."""
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    assert anna.asks_break() == "break-deferred"
+    return anna
+
+
+@pytest.mark.parametrize(("until", "state"), [("0:11", "break"), ("0:13", "ready")])
+def test_a_call_of_ones_own_puts_off_no_break(story: Story, until: str, state: str) -> None:
+    anna = in_a_call_of_her_own(story)
+    it_is(story, until)
+    anna.hangs_up()
+    assert anna.state == state
+    assert how_it_ended(story) == ([] if state == "break" else ["unused"])
+
+
+def test_nor_what_the_operator_goes_on_with_when_the_caller_has_left(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:11")
+    assert anna.asks_break() == "break-deferred"
+    anna.consults("201")
+    story.telephone("doctor01").answers()
+    it_is(story, "0:20")
+    caller.hangs_up()
+    it_is(story, "0:23")
+    anna.hangs_up()
+    assert anna.state == "ready"
+
+
+def test_who_ends_that_soon_after_the_caller_has_it_then(story: Story) -> None:
+    anna = anna_at_work(story)
+    caller = story.calls("1302")
+    anna.answers()
+    it_is(story, "0:11")
+    assert anna.asks_break() == "break-deferred"
+    anna.consults("201")
+    story.telephone("doctor01").answers()
+    it_is(story, "0:20")
+    caller.hangs_up()
+    it_is(story, "0:21")
+    anna.hangs_up()
     assert anna.state == "break"
