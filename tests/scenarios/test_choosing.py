@@ -82,6 +82,27 @@ def test_skill_level_rings_the_best(new_story: NewStory) -> None:
     assert anna.rings_for(story.calls("1300"))
 
 
+def test_skill_level_rings_the_best_in_what_an_overflow_step_asks_for(new_story: NewStory) -> None:
+    queues = tuple(replace(q, strategy=Strategy.SKILL_LEVEL) for q in PLAN.queues)
+    story = new_story(replace(PLAN, queues=queues))
+    anna, boris, senior = (
+        story.operator("anna", booking=3),
+        story.operator("boris", booking=9),
+        story.operator("vera", senior=9),
+    )
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    senior.logs_in("phone03")
+    caller = story.calls("1301")
+    story.passes(31)
+    assert boris.rings_for(caller)
+    boris.rejects()
+    assert anna.rings_for(caller)
+    anna.rejects()
+    story.passes(30)
+    assert senior.rings_for(caller), "whom a group adds"
+
+
 def test_round_robin_goes_round(new_story: NewStory) -> None:
     story = new_story(with_strategy(Strategy.ROUND_ROBIN))
     people = [story.operator(login, booking=1) for login in ("anna", "boris", "vera")]
