@@ -421,6 +421,23 @@ def test_when_the_last_one_leaves_those_who_wait_are_told(story: Story) -> None:
     assert waiting_too.record.outcome == "sent_away"
 
 
+def test_when_the_last_one_loses_the_skill_those_who_wait_are_told(story: Story) -> None:
+    anna, boris = story.operator("anna", paid=1, booking=1), story.operator("boris", paid=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    anna.dials("201")
+    boris.dials("201")
+    waiting, in_booking = story.calls("1304"), story.calls("1300")
+    story.operator("anna", booking=1)
+    assert waiting.hears == "music", "boris may take them, sooner or later"
+    story.operator("boris", paid=1)
+    assert waiting.hears == "music"
+    story.operator("boris")
+    story.passes(4)
+    assert waiting.record.outcome == "sent_away"
+    assert in_booking.hears == "music"
+
+
 def test_a_queue_that_says_nothing_about_it_lets_callers_wait(story: Story) -> None:
     caller = story.calls("1300")
     story.passes(300)
