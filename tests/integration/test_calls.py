@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from telephony.store.rows import CallRow
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.sip import Dialog
 from telephony.testing.phones.softphone import Softphone
+from telephony.tokens import LENGTH
 
 CENTER = Path(__file__).parent.parent / "fixtures" / "small_center"
 OPERATORS = """login,name,extension,skills,pin
@@ -320,6 +322,15 @@ async def test_a_number_nobody_serves_is_told_so_and_logged(world: World, caller
     await caller.closed(call)
     row = await finished(world)
     assert (row.number, row.outcome) == ("1399", "unknown_number")
+
+
+async def test_a_whole_telephone_number_that_nobody_serves_stands_as_its_token(world: World, caller: Softphone) -> None:
+    """Whose it is we cannot know."""
+    call = await caller.dial("74240000000" + "0" * 300)
+    await caller.closed(call)
+    row = await finished(world)
+    assert row.outcome == "unknown_number"
+    assert re.fullmatch(f"[a-z2-7]{{{LENGTH}}}", row.number)
 
 
 async def test_a_name_dialed_instead_of_a_number_is_told_so_and_logged(world: World, caller: Softphone) -> None:
