@@ -366,6 +366,26 @@ async def test_a_killed_router_loses_nobody(world: World, anna: Softphone, calle
     assert [row.outcome for row in rows] == ["answered", "answered"]
 
 
+async def test_a_transfer_picked_up_while_the_router_hangs_is_carried_out_by_the_next(
+    world: World, anna: Softphone, boris: Softphone, caller: Softphone
+) -> None:
+    call = await caller.dial("1300")
+    talk = await anna.answer()
+    await in_conversation(world)
+    await anna.transfer("3002", talk)
+    await boris.ringing()
+    await world.operator("boris", "ringing")
+    before = await world.kill_router(signal.SIGSTOP)
+    await boris.answer()
+    assert await anna.transferred(talk) == 200
+    await world.operator("boris", "talking")
+    assert (await world.status()).pid != before
+    await in_conversation(world)
+    await caller.hang_up(call)
+    row = await finished(world)
+    assert (row.outcome, row.answered_by, row.last_operator, row.transfers) == ("answered", "anna", "boris", 1)
+
+
 async def test_holds_that_nobody_saw_are_seen_by_the_next_router(
     world: World, anna: Softphone, caller: Softphone
 ) -> None:
