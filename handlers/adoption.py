@@ -29,10 +29,8 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
     unknown = [seen for seen in picture.unknown(center) if only is None or seen.channel in only]
     unknown = _without_snoops(turn, unknown, picture)
     parties = {seen.channel: seen for seen in _parties(unknown).values()}
-    opened = {}
-    for seen in parties.values():
-        known = _adopt_party(turn, seen, picture)
-        opened[known.call] = list(known.open_attempts)
+    taken_over = [_adopt_party(turn, seen, picture) for seen in parties.values()]
+    opened = {known.call: list(known.open_attempts) for known in taken_over}
     for seen in unknown:
         if seen.channel not in parties:
             _adopt_leg(turn, seen, picture, opened)
@@ -44,6 +42,9 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
         bridging.expect_no_answers(turn, calls)
     for call in calls:
         resumption.note_talk(turn, call, picture)
+    for known in taken_over:
+        call = center.calls[known.call]
+        resumption.take_up(call, picture.alive[call.party], known.open_attempts, picture)
     center.pbx_up = True
     reseating.settle_all(turn, picture)
     for call in calls:

@@ -188,7 +188,7 @@ def leave(turn: Turn, agent: Agent, reason: str) -> None:
     """The operator's shift ends here."""
     breaks.leave(turn, agent)
     phone = agent.phone
-    queues = {lane.queue.name for lane in agent.lanes}
+    queues = agent.queues
     turn.center.unseat(agent)
     agent.idle_since = None
     set_state(turn, agent, State.OFFLINE, reason=reason)

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from handlers import agents, announcements, breaks, claims, lamps, logins, own_calls, reseating, spoken, violations
+from handlers import (
+    agents,
+    announcements,
+    breaks,
+    claims,
+    lamps,
+    logins,
+    own_calls,
+    reseating,
+    spoken,
+    violations,
+    waiting,
+)
 from handlers.turn import Turn
 from telephony.core.commands import ComeBack, LogIn, LogOut, TellState
 from telephony.core.effects import Reply
@@ -172,8 +184,10 @@ def asked_by(turn: Turn, phone: str | None, login: str | None) -> Agent | None:
 
 
 def operators_changed(turn: Turn, event: OperatorsChanged) -> None:
-    """New skills count from the next match on; who was disabled leaves when no call is with them."""
+    """New skills count from the next match on; who was disabled leaves when no call is with them. Callers may wait for
+    somebody who has lost the skill."""
     center = turn.center
+    left: set[str] = set()
     extensions = {login: agent.person.extension for login, agent in center.agents.items() if agent.at_work}
     center.set_persons(event.operators)
     for login, extension in extensions.items():
@@ -183,11 +197,13 @@ def operators_changed(turn: Turn, event: OperatorsChanged) -> None:
         if not agent.at_work:
             continue
         center.matcher.remove_operator(agent.login)
+        left |= agent.queues
         center.serve(agent)
         agents.mirror(turn, agent)
         own_calls.look_again(turn, agent)
         if not agent.channels:
             agents.settle(turn, agent)
+    waiting.check_staff(turn, left)
 
 
 def phone_changed(turn: Turn, event: PhoneChanged) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from handlers import bridging, helping, scripts, waiting
+from handlers import bridging, helping, scripts, transfers, waiting
 from handlers.picture import Picture
 from handlers.turn import Turn
-from telephony.core.calls import Call, Leg, LegState
+from telephony.core.calls import Call, Leg, LegState, Transfer
 from telephony.core.effects import Answer
 from telephony.core.facts import AttemptResult, CallBridged, CallKind, Outcome
+from telephony.core.picture import SeenChannel
+from telephony.core.remembered import OpenAttempt
 from telephony.core.script import Enqueue, farewell, welcome
 
 
@@ -33,6 +35,33 @@ def note_talk(turn: Turn, call: Call, picture: Picture) -> None:
             turn.do(CallBridged(call=call.id, operator=talking.login, at=turn.now))
 
 
+def take_up(call: Call, seen: SeenChannel, attempts: tuple[OpenAttempt, ...], picture: Picture) -> None:
+    """A former life was carrying out the transfer that is noted on the party's channel; it goes on, unless its end is
+    on record: then the attempt at its target has ended, or was answered."""
+    match seen.variables.get("GUDOK_TRANSFER", "").split(","):
+        case ["blind" | "attended" as kind, login, by, leg, to]:
+            known = next((attempt for attempt in attempts if attempt.channel == leg), None)
+            if (known is None and leg not in call.legs) or (known is not None and known.answered is not None):
+                return
+            call.transfer = Transfer(by, login or None, "blind" if kind == "blind" else "attended", to, leg)
+            if call.bridge is None and by in picture.together:
+                call.bridge = picture.together[by].bridge  # the transferring phone waits there
+
+
+def _transfer(turn: Turn, call: Call, transfer: Transfer) -> None:
+    """The target has failed, has picked up, or rings; or the two have met, and that is all that was left to say."""
+    target = call.legs.get(transfer.leg)
+    if target is None:
+        transfers.lost_leg(turn, call, transfer.leg)
+    elif target.channel in call.in_bridge:
+        transfers.target_answered(turn, call)
+    elif target.state is LegState.UP:
+        bridging.connect(turn, call, target)
+    else:
+        call.in_bridge.discard(call.party)
+        waiting.hold(turn, call)
+
+
 def _talks_with(call: Call) -> Leg | None:
     return next((leg for leg in call.legs.values() if leg.channel in call.in_bridge), None)
 
@@ -50,11 +79,9 @@ def go_on(turn: Turn, call: Call, picture: Picture) -> None:
     if picture.alive[call.party].state != "up" and _must_be_answered(call):
         turn.do(Answer(call=call.id, channel=call.party))
     live = [leg for leg in call.legs.values() if leg.result is None]
-    up = next((leg for leg in live if leg.state is LegState.UP), None)
+    up = max((leg for leg in live if leg.state is LegState.UP), key=lambda leg: leg.n, default=None)
     if call.transfer is not None:
-        target = call.legs.get(call.transfer.leg)
-        if target is not None and target.state is LegState.UP:
-            bridging.connect(turn, call, target)
+        _transfer(turn, call, call.transfer)
     elif _talks_with(call) is not None:
         return
     elif call.ended_by == "center":
@@ -89,7 +116,7 @@ def _note_leg(turn: Turn, call: Call, leg: Leg, picture: Picture) -> None:
 
 
 def _cancel(turn: Turn, call: Call, leg: Leg) -> None:
-    leg.result = AttemptResult.CANCELLED
+    leg.result = AttemptResult.ANSWERED if leg.state is LegState.UP else AttemptResult.CANCELLED
     turn.hang_up(call, leg.channel)
 
 

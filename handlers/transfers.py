@@ -110,9 +110,16 @@ def _let_ring(turn: Turn, call: Call, transfer: Transfer) -> None:
     target answers, the native queue counts from now."""
     call.transfer = transfer
     call.in_bridge.discard(call.party)
-    _report(turn, call, transfer.by, "progress")
+    if transfer.by != NOBODY:
+        _report(turn, call, transfer.by, "progress")
+    turn.do(SetVariables(call=call.id, channel=call.party, variables={"GUDOK_TRANSFER": noted(transfer)}))
     waiting.tell_wait(turn, call, turn.now)
     waiting.hold(turn, call)
+
+
+def noted(transfer: Transfer) -> str:
+    """As it stands on the party's channel, for the next life of the router: see `resumption.take_up`."""
+    return ",".join((transfer.kind, transfer.login or "", transfer.by, transfer.leg, transfer.to))
 
 
 def _takes_calls(turn: Turn, target: Target, phone: str | None) -> bool:
@@ -177,9 +184,7 @@ def handed_over(turn: Turn, call: Call, event: CallerArrived, queue: Queue | Non
         waiting.enter(turn, call, target.queue, "transfer")
     elif target is not None and _takes_calls(turn, target, call.phone):
         leg = own_calls.ring_target(turn, call, target, "transfer")
-        call.transfer = Transfer(NOBODY, None, "blind", to, leg.channel)
-        waiting.tell_wait(turn, call, turn.now)
-        waiting.hold(turn, call)
+        _let_ring(turn, call, Transfer(NOBODY, None, "blind", to, leg.channel))
     else:
         _state(turn, call, None, "blind", to, done=False)
         if queue is not None:

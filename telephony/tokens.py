@@ -12,6 +12,8 @@ from collections.abc import Callable
 LENGTH = 16
 """Letters of a token: 80 bits, so that a billion numbers share none."""
 OURS = "7"
+LONGEST = 32
+"""Digits that are kept of a number: E.164 has 15 at most, a prefix or an extension may be dialed with it."""
 
 
 def normalise(number: str) -> str:
@@ -21,7 +23,7 @@ def normalise(number: str) -> str:
     Russian writing is understood: 8 900 ..., +7 900 ..., 900 ... (10 digits) are one number; so is 810 before a
     foreign one.
     """
-    digits = re.sub(r"\D", "", number)
+    digits = re.sub(r"\D", "", number)[:LONGEST]
     if number.lstrip().startswith("+"):
         return digits
     if len(digits) == 11 and digits[0] == "8":

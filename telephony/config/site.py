@@ -11,6 +11,7 @@ from msgspec import Meta
 from telephony.config.mistakes import Mistake
 from telephony.config.values import Places
 from telephony.core.plan import Name, Record
+from telephony.database_url import wrong_with
 
 Port = Annotated[int, Meta(ge=1, le=65_535, description="a port, 1 to 65535")]
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z", description="a host name or an IP address")]
@@ -73,8 +74,10 @@ class Site(Record, frozen=True):
 
 
 def check_site(site: Site, places: Places) -> list[Mistake]:
-    """Addresses, networks and ports that cannot be."""
+    """Addresses, networks and ports that cannot be, and a database that cannot be used."""
     found: list[Mistake] = []
+    if site.database_url and (wrong := wrong_with(site.database_url)):
+        found.append(Mistake(places.at("database_url"), f"database_url: {wrong}"))
     for key in ("http_bind", "ami_bind", "agi_bind", "sip_bind"):
         try:
             ipaddress.ip_address(getattr(site, key))

@@ -200,7 +200,7 @@ class Center:
         agent.calls = agent.wrap_up = 0
 
     def _count_staff(self, agent: Agent, change: int) -> None:
-        for queue in {lane.queue.name for lane in agent.lanes}:
+        for queue in agent.queues:
             self.staff[queue] += change
         for queue in first_queues(agent):
             self.serving[queue] += change

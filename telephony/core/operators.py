@@ -114,6 +114,11 @@ class Agent:
         return self.person.login
 
     @property
+    def queues(self) -> set[str]:
+        """Those that this operator could serve, sooner or later."""
+        return {lane.queue.name for lane in self.lanes}
+
+    @property
     def at_work(self) -> bool:
         return self.state is not State.OFFLINE
 

@@ -94,7 +94,8 @@ class Requirement(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """One queue at one overflow step: `accepts` lists the alternatives, any of which an operator must meet."""
+    """One queue at one overflow step: `accepts` lists the alternatives, any of which an operator must meet: the
+    skills required there, by which they are ranked too, then those of the groups that were added."""
 
     queue: Queue
     step: int
@@ -199,7 +200,7 @@ class Matcher:
         self.remove_operator(operator.login)
         self._idle[operator.login] = Idle(lanes, since)
         for lane in lanes:
-            lane.operators.add(operator.login, Merit(self._rank(operator, lane.queue, calls), since, operator.login))
+            lane.operators.add(operator.login, Merit(self._rank(operator, lane, calls), since, operator.login))
 
     def remove_operator(self, login: str) -> None:
         idle = self._idle.pop(login, None)
@@ -223,14 +224,14 @@ class Matcher:
         self._last_turn[queue] = turn = self._last_turn.get(queue, 0) + 1
         self._turns[queue, login] = turn
 
-    def _rank(self, operator: Operator, queue: Queue, calls: int) -> int:
-        match queue.strategy:
+    def _rank(self, operator: Operator, lane: Lane, calls: int) -> int:
+        match lane.queue.strategy:
             case Strategy.LONGEST_IDLE:
                 return 0
             case Strategy.SKILL_LEVEL:
-                return -min((operator.skills.get(skill, 0) for skill in queue.require), default=0)
+                return -min((operator.skills.get(skill, 0) for skill in lane.accepts[0].skills), default=0)
             case Strategy.ROUND_ROBIN:
-                return self._turns.get((queue.name, operator.login), 0)
+                return self._turns.get((lane.queue.name, operator.login), 0)
             case Strategy.FEWEST_CALLS:
                 return calls
 

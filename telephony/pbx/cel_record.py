@@ -30,8 +30,8 @@ _BRIDGE = re.compile(r'"bridge_id":"([^"]+)","bridge_technology":"([^"]*)"')
 
 class Naming(msgspec.Struct, frozen=True):
     """What stands for what the record names: `token` for a caller's number, `is_phone` tells operators' phones from
-    trunks by the name of the PJSIP endpoint, `dialed` gives what stands for a number dialed by a phone: itself, or its
-    token where it leads outside."""
+    trunks by the name of the PJSIP endpoint, `dialed` gives what stands for a number that was dialed: itself where
+    it is one of the house, else its token."""
 
     token: Callable[[str], str]
     is_phone: Callable[[str], bool]
@@ -159,7 +159,7 @@ class Record(msgspec.Struct, kw_only=True):
         ended = self.last if own else self.ended or self.last
         return CallRecorded(
             call=self.linked,
-            number=self.naming.dialed(self.number) if own else self.number,
+            number=self.naming.dialed(self.number),
             caller="" if own else self.naming.token(self.caller),
             phone=self.phone,
             arrived=_time(self.first if self.arrived is None else self.arrived),

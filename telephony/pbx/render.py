@@ -27,7 +27,7 @@ PLACEHOLDER = re.compile(r"@([a-z_]+)@")
 
 CHANNEL_VARIABLES = (
     *("GUDOK_CALL", "GUDOK_ROLE", "GUDOK_NUMBER", "GUDOK_ARRIVED", "GUDOK_QUEUE", "GUDOK_QUEUED"),
-    *("GUDOK_ATTEMPT", "GUDOK_WHY", "GUDOK_PHONE", "GUDOK_PLAYBACK"),
+    *("GUDOK_ATTEMPT", "GUDOK_WHY", "GUDOK_PHONE", "GUDOK_PLAYBACK", "GUDOK_TRANSFER"),
 )
 """Shown by ARI with every channel: what a restarted router goes by."""
 

@@ -161,7 +161,7 @@ class Translator:
         self._deliver(
             ev.CallerArrived(
                 channel=channel.id,
-                number=number,
+                number=self.public(number)[0],
                 caller=self._token(channel.caller.number),
                 arrived=came,
                 via="trunk" if queue is None else "fallback",
@@ -174,8 +174,8 @@ class Translator:
         )
 
     def public(self, number: str) -> tuple[str, str | None]:
-        """A dialed number as it may stand in the journal: our own numbers as they are, outside ones as tokens with
-        the trunk an outbound rule names for them."""
+        """A dialed number, by a phone or by a caller, as it may stand in the journal: our own numbers, and those too
+        short to be anybody's, as they are; others as tokens, with the trunk an outbound rule names for them."""
         if number in self._internal or number in self.extensions:
             return number, None
         trunk = next((trunk for pattern, trunk in self._outbound if pattern.fullmatch(number)), None)

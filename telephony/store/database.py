@@ -21,6 +21,8 @@ from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from telephony.database_url import wrong_with
+
 T = TypeVar("T")
 Guard = Callable[[AsyncConnection], Awaitable[None]]
 
@@ -40,18 +42,11 @@ class DatabaseUrlError(ValueError):
 
 def parse_url(url: str) -> URL:
     """`sqlite:///relative`, `sqlite:////absolute` or `postgresql://user@host/name`; a driver may be named."""
-    try:
-        parsed = make_url(url)
-    except sa.exc.ArgumentError:
-        raise DatabaseUrlError("not a database URL; expected sqlite:///FILE or postgresql://…") from None
-    backend = parsed.get_backend_name()
-    if backend == "sqlite":
-        if not parsed.database or parsed.database == ":memory:":
-            raise DatabaseUrlError("SQLite needs a file: sqlite:///FILE")
-        return parsed.set(drivername="sqlite+aiosqlite")
-    if backend in ("postgresql", "postgres"):
-        return parsed.set(drivername="postgresql+asyncpg")
-    raise DatabaseUrlError(f"{backend}: only sqlite and postgresql are possible")
+    if wrong := wrong_with(url):
+        raise DatabaseUrlError(wrong)
+    parsed = make_url(url)
+    driver = "sqlite+aiosqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+asyncpg"
+    return parsed.set(drivername=driver)
 
 
 class Database:

@@ -20,7 +20,7 @@ from telephony.core.staff import Operator
 from telephony.store import queries
 from telephony.store.csv_text import Mistake, RosterError
 from telephony.store.database import Database
-from telephony.store.roster import RosterLine, check_extension, check_pin, parse_roster
+from telephony.store.roster import RosterLine, check_extension, check_pin, parse_name, parse_roster
 from telephony.store.tables import operators
 
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ async def change_operator(
     wrong = wrong or (check_pin(pin) if pin is not None else None)
     if wrong:
         raise OperatorError(wrong)
+    try:
+        name = None if name is None else parse_name(name)
+    except ValueError as error:
+        raise OperatorError(str(error)) from error
     given = {"name": name, "extension": extension, "skills": skills, "enabled": enabled}
     changes: dict[str, Any] = {column: value for column, value in given.items() if value is not None}
     if pin is not None:

@@ -62,6 +62,17 @@ def check_pin(pin: str) -> str | None:
     return None if _PIN.fullmatch(pin) else "the PIN must have 4 to 8 digits"
 
 
+def parse_name(text: str) -> str:
+    """As it is shown, in one line: no newline, no sequence that a terminal obeys. Raises ValueError with what is
+    wrong."""
+    name = " ".join(text.split())
+    if not name:
+        raise ValueError("the name is missing")
+    if not name.isprintable():
+        raise ValueError(f"name {name!r}: it holds characters that cannot be printed")
+    return name
+
+
 def parse_skills(text: str) -> dict[str, int]:
     """`terapia:3;senior:1` -> {"terapia": 3, "senior": 1}. Raises ValueError with what is wrong."""
     skills: dict[str, int] = {}
@@ -79,8 +90,11 @@ def parse_skills(text: str) -> dict[str, int]:
 
 def _entry(line: int, cells: Mapping[str, str], mistakes: list[Mistake]) -> RosterLine:
     found = [check_login(cells["login"]), check_extension(cells["extension"])]
-    if not cells["name"]:
-        found.append("the name is missing")
+    name = ""
+    try:
+        name = parse_name(cells["name"])
+    except ValueError as error:
+        found.append(str(error))
     if cells["pin"]:
         found.append(check_pin(cells["pin"]))
     skills: dict[str, int] = {}
@@ -89,7 +103,7 @@ def _entry(line: int, cells: Mapping[str, str], mistakes: list[Mistake]) -> Rost
     except ValueError as error:
         found.append(str(error))
     mistakes += [Mistake(line, text) for text in found if text]
-    operator = Operator(login=cells["login"], name=cells["name"], extension=cells["extension"], skills=skills)
+    operator = Operator(login=cells["login"], name=name, extension=cells["extension"], skills=skills)
     return RosterLine(line, operator, cells["pin"])
 
 

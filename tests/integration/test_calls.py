@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import AsyncIterator
 
@@ -13,6 +14,7 @@ from telephony.store.rows import CallRow
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.sip import Dialog
 from telephony.testing.phones.softphone import Softphone
+from telephony.tokens import LENGTH
 from tests.integration._gudok_pbx import CENTER
 
 OPERATORS = """login,name,extension,skills,pin
@@ -321,6 +323,15 @@ async def test_a_number_nobody_serves_is_told_so_and_logged(world: World, caller
     assert (row.number, row.outcome) == ("1399", "unknown_number")
 
 
+async def test_a_whole_telephone_number_that_nobody_serves_stands_as_its_token(world: World, caller: Softphone) -> None:
+    """Whose it is we cannot know."""
+    call = await caller.dial("74240000000" + "0" * 300)
+    await caller.closed(call)
+    row = await finished(world)
+    assert row.outcome == "unknown_number"
+    assert re.fullmatch(f"[a-z2-7]{{{LENGTH}}}", row.number)
+
+
 async def test_a_name_dialed_instead_of_a_number_is_told_so_and_logged(world: World, caller: Softphone) -> None:
     call = await caller.dial("operator")
     await caller.closed(call)
@@ -352,6 +363,26 @@ async def test_a_killed_router_loses_nobody(world: World, anna: Softphone, calle
     await world.until(lambda center: center.totals.calls == 0)
     rows = [row for row in await world.calls() if row.kind == "inbound"][-2:]
     assert [row.outcome for row in rows] == ["answered", "answered"]
+
+
+async def test_a_transfer_picked_up_while_the_router_hangs_is_carried_out_by_the_next(
+    world: World, anna: Softphone, boris: Softphone, caller: Softphone
+) -> None:
+    call = await caller.dial("1300")
+    talk = await anna.answer()
+    await in_conversation(world)
+    await anna.transfer("3002", talk)
+    await boris.ringing()
+    await world.operator("boris", "ringing")
+    before = await world.kill_router(signal.SIGSTOP)
+    await boris.answer()
+    assert await anna.transferred(talk) == 200
+    await world.operator("boris", "talking")
+    assert (await world.status()).pid != before
+    await in_conversation(world)
+    await caller.hang_up(call)
+    row = await finished(world)
+    assert (row.outcome, row.answered_by, row.last_operator, row.transfers) == ("answered", "anna", "boris", 1)
 
 
 async def test_holds_that_nobody_saw_are_seen_by_the_next_router(

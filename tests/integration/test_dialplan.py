@@ -222,6 +222,49 @@ async def test_with_gudok_a_caller_enters_stasis_with_number_and_arrival(setting
         await outside.closed()
 
 
+@pytest.mark.parametrize("parameters", ["phone-context=+70000", "npdi;rn=+70000000000", "isub=1"])
+async def test_the_parameters_of_a_telephone_number_are_no_part_of_it(settings: Settings, parameters: str) -> None:
+    """RFC 3966, RFC 4694: operators' trunks send them in the user part of the address."""
+    async with router(settings) as (ari, heard):
+        await beat(ari)
+        await invited(settings.sip_port, f"1300;{parameters}")
+        entered = await heard.until(StasisStart)
+        assert entered.args[:2] == ["inbound", "1300"]
+        assert entered.channel.channelvars["GUDOK_QUEUE"] == "booking"
+        await ari.channels.hangup(entered.channel.id)
+
+
+async def invited(sip_port: int, user: str) -> None:
+    """Dial a `user` that softphones refuse to dial, until the PBX answers. It is left to the PBX to hang up."""
+    loop = asyncio.get_running_loop()
+    answered = loop.create_future()
+
+    class Dialing(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            if data.startswith(b"SIP/2.0 200") and not answered.done():
+                tagged = re.search(rb"^To: (.*)\r", data, re.MULTILINE)
+                assert tagged is not None
+                answered.set_result(tagged[1].decode())
+
+    transport, _ = await loop.create_datagram_endpoint(Dialing, local_addr=("127.0.0.1", 0))
+    own = transport.get_extra_info("sockname")[1]
+    uri = f"sip:{user}@127.0.0.1:{sip_port}"
+
+    def send(method: str, to: str, body: str = "") -> None:
+        request = (
+            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{own};branch=z9hG4bK{method}{own};rport\r\n"
+            f"From: <sip:{OUTSIDE}@127.0.0.1>;tag=1\r\nTo: {to}\r\nCall-ID: invited-{own}\r\nCSeq: 1 {method}\r\n"
+            f"Contact: <sip:{OUTSIDE}@127.0.0.1:{own}>\r\nMax-Forwards: 70\r\nContent-Type: application/sdp\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+        transport.sendto(request.encode(), ("127.0.0.1", sip_port))
+
+    speaks = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {own} RTP/AVP 8\r\n"
+    send("INVITE", f"<{uri}>", speaks)
+    send("ACK", await asyncio.wait_for(answered, PATIENCE))
+    transport.close()
+
+
 async def test_a_gudok_that_does_not_beat_gets_nobody(settings: Settings) -> None:
     """Frozen, its socket is still there: without the heartbeat the caller would hear silence."""
     async with manager(settings) as (_, native), router(settings) as (ari, heard), caller(settings, OUTSIDE) as outside:

@@ -76,9 +76,27 @@ print(sorted({{name.split(".")[0] for name in sys.modules}} & {{"alembic", "argo
         ("", "not a database URL"),
         ("sqlite://", "needs a file"),
         ("sqlite:///:memory:", "needs a file"),
+        ("sqlite:///", "needs a file"),
         ("mysql://localhost/gudok", "mysql: only sqlite and postgresql"),
+        ("postgresql+asyncpg://gudok:secret@[db", "no server can have this address"),
+        ("postgresql://gudok@db:port/gudok", "no server can have this address"),
     ],
 )
 def test_an_url_that_names_no_usable_database(url: str, wrong: str) -> None:
     with pytest.raises(DatabaseUrlError, match=wrong):
         parse_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "driver", "host", "name"),
+    [
+        ("sqlite:////var/lib/gudok.sqlite", "sqlite+aiosqlite", None, "/var/lib/gudok.sqlite"),
+        ("sqlite+aiosqlite:///gudok.sqlite?timeout=5", "sqlite+aiosqlite", None, "gudok.sqlite"),
+        ("postgresql://gudok:se[cr]#e/t?@db:5433/gudok", "postgresql+asyncpg", "db", "gudok"),
+        ("postgresql+asyncpg://gudok@[::1]:5433/gudok?ssl=require", "postgresql+asyncpg", "::1", "gudok"),
+        ("postgresql:///gudok?host=/run/postgresql", "postgresql+asyncpg", None, "gudok"),
+    ],
+)
+def test_an_url_that_names_one(url: str, driver: str, host: str | None, name: str) -> None:
+    parsed = parse_url(url)
+    assert (parsed.drivername, parsed.host, parsed.database) == (driver, host, name)

@@ -76,6 +76,23 @@ async def test_a_file_with_mistakes_imports_nothing_and_tells_them_all(database:
     assert await list_operators(database) == [IVANOVA, PETROVA]
 
 
+@pytest.mark.parametrize("name", ["", " ", "Анна\x1b[2J", "Анна\u202e", "Анна\x07"])
+async def test_a_name_can_be_read_wherever_it_is_shown(database: Database, name: str) -> None:
+    """Lists of operators are printed to terminals."""
+    await import_roster(database, FILE.encode())
+    with pytest.raises(RosterError, match=r"line 2: (the )?name"):
+        await import_roster(database, FILE.replace("Иванова Анна", name).encode())
+    with pytest.raises(OperatorError, match="name"):
+        await change_operator(database, "ivanova", name=name)
+    assert await list_operators(database) == [IVANOVA, PETROVA]
+
+
+async def test_a_name_in_several_lines_is_one(database: Database) -> None:
+    await import_roster(database, FILE.replace("Иванова Анна", '"Иванова\n\xa0 Анна"').encode())
+    assert await list_operators(database) == [IVANOVA, PETROVA]
+    assert (await change_operator(database, "petrova", name=" Петрова\r\n Ольга\t")).name == PETROVA.name
+
+
 async def test_an_operator_is_known_by_extension_and_pin(database: Database) -> None:
     await import_roster(database, FILE.encode())
     assert await verify_pin(database, "101", "4821") == IVANOVA

@@ -82,6 +82,27 @@ def test_skill_level_rings_the_best(new_story: NewStory) -> None:
     assert anna.rings_for(story.calls("1300"))
 
 
+def test_skill_level_rings_the_best_in_what_an_overflow_step_asks_for(new_story: NewStory) -> None:
+    queues = tuple(replace(q, strategy=Strategy.SKILL_LEVEL) for q in PLAN.queues)
+    story = new_story(replace(PLAN, queues=queues))
+    anna, boris, senior = (
+        story.operator("anna", booking=3),
+        story.operator("boris", booking=9),
+        story.operator("vera", senior=9),
+    )
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    senior.logs_in("phone03")
+    caller = story.calls("1301")
+    story.passes(31)
+    assert boris.rings_for(caller)
+    boris.rejects()
+    assert anna.rings_for(caller)
+    anna.rejects()
+    story.passes(30)
+    assert senior.rings_for(caller), "whom a group adds"
+
+
 def test_round_robin_goes_round(new_story: NewStory) -> None:
     story = new_story(with_strategy(Strategy.ROUND_ROBIN))
     people = [story.operator(login, booking=1) for login in ("anna", "boris", "vera")]
@@ -398,6 +419,23 @@ def test_when_the_last_one_leaves_those_who_wait_are_told(story: Story) -> None:
     assert anna.logs_out() == "logged-out"
     story.passes(4)
     assert waiting_too.record.outcome == "sent_away"
+
+
+def test_when_the_last_one_loses_the_skill_those_who_wait_are_told(story: Story) -> None:
+    anna, boris = story.operator("anna", paid=1, booking=1), story.operator("boris", paid=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    anna.dials("201")
+    boris.dials("201")
+    waiting, in_booking = story.calls("1304"), story.calls("1300")
+    story.operator("anna", booking=1)
+    assert waiting.hears == "music", "boris may take them, sooner or later"
+    story.operator("boris", paid=1)
+    assert waiting.hears == "music"
+    story.operator("boris")
+    story.passes(4)
+    assert waiting.record.outcome == "sent_away"
+    assert in_booking.hears == "music"
 
 
 def test_a_queue_that_says_nothing_about_it_lets_callers_wait(story: Story) -> None:

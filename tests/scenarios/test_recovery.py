@@ -407,22 +407,90 @@ def test_longest_idle_is_still_the_longest(story: Story) -> None:
     assert boris.rings_for(story.calls("1302"))
 
 
-def test_during_a_blind_transfer_the_caller_comes_back_to_the_operator(story: Story) -> None:
-    anna, caller = talking(story)
-    anna.transfers_to("201")
-    story.restart_router()
-    assert caller.hears == "anna"
-    assert not story.telephone("doctor01").rings()
+@pytest.mark.parametrize("stays", [True, False], ids=["the operator waits", "the operator has gone"])
+@pytest.mark.parametrize("answered", ["while nobody is there", "after"])
+@pytest.mark.parametrize(("kind", "to", "phone"), [("blind", "201", "doctor01"), ("attended", "2002", "phone02")])
+def test_a_transfer_that_rings_goes_on(
+    story: Story, kind: str, to: str, phone: str, answered: str, *, stays: bool
+) -> None:
+    anna, caller = transferring(story, kind, to)
+    if not stays:
+        anna.hangs_up()
+    story.kill_router()
+    story.passes(1)
+    if answered != "after":
+        story.telephone(phone).answers()
+    story.start_router()
+    if answered == "after":
+        assert caller.hears == "music"
+        story.telephone(phone).answers()
+    assert caller.hears == {"phone02": "boris"}.get(phone, phone)
+    assert anna.talking == []
+    assert anna.state == "wrap_up"
+    assert caller.record.transfers == [(kind, to, "done")]
+    caller.hangs_up()
+    assert [result for _, result in caller.record.rung] == ["answered", "answered"]
 
 
-def test_during_a_blind_transfer_whose_operator_has_gone_it_rings_on(story: Story) -> None:
-    anna, caller = talking(story)
-    anna.transfers_to("201")
-    anna.hangs_up()
-    story.restart_router()
-    story.telephone("doctor01").answers()
+@pytest.mark.parametrize("stays", [True, False], ids=["the operator waits", "the operator has gone"])
+@pytest.mark.parametrize("refused", ["while nobody is there", "after"])
+def test_a_transfer_that_rings_and_fails_brings_the_caller_back(story: Story, refused: str, *, stays: bool) -> None:
+    anna, caller = transferring(story, "blind", "201")
+    if not stays:
+        anna.hangs_up()
+    story.kill_router()
+    story.passes(1)
+    if refused != "after":
+        story.telephone("doctor01").rejects()
+    story.start_router()
+    if refused == "after":
+        story.telephone("doctor01").rejects()
+    if not stays:
+        boris = story.operators["boris"]
+        assert boris.rings_for(caller), "first in the queue, and he is free"
+        boris.answers()
+    assert caller.hears == ("anna" if stays else "boris")
+    assert caller.record.transfers == [("blind", "201", "failed")]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15])
+def test_a_transfer_is_stated_once_whenever_nobody_is_there(story: Story, seconds: float) -> None:
+    """Killed just after the target has picked up: decided, asked for, done, on record, or not yet."""
+    anna, caller = transferring(story, "blind", "201")
+    with story.at_once():
+        story.telephone("doctor01").answers()
+        story.passes(seconds)
+        story.kill_router()
+    story.start_router()
     assert caller.hears == "doctor01"
-    assert caller.record.rung[-1] == ("doctor01", None)
+    assert anna.talking == []
+    assert caller.record.transfers == [("blind", "201", "done")]
+
+
+def test_who_picks_up_last_has_the_caller_where_nothing_tells_of_a_transfer(story: Story) -> None:
+    """The router died before it was noted on the PBX."""
+    anna, caller = transferring(story, "blind", "201")
+    story.kill_router()
+    del caller.channel.variables["GUDOK_TRANSFER"]
+    story.telephone("doctor01").answers()
+    story.start_router()
+    assert caller.hears == "doctor01"
+    assert anna.talking == []
+    caller.hangs_up()
+    assert caller.record.rung == [("anna", "answered"), ("doctor01", "answered")]
+
+
+def transferring(story: Story, kind: str, to: str) -> tuple[Operator, Caller]:
+    """The target of Anna's transfer rings."""
+    anna, caller = talking(story)
+    story.operator("boris", booking=1).logs_in("phone02")
+    if kind == "blind":
+        anna.transfers_to(to)
+    else:
+        anna.consults(to)
+        anna.completes_transfer()
+    assert caller.hears == "music"
+    return anna, caller
 
 
 def test_after_an_attended_transfer_they_talk_on(story: Story) -> None:

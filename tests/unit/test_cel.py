@@ -110,6 +110,17 @@ def test_a_call_through_stasis_is_answered_when_the_operators_leg_is_in_the_call
     assert not answered.via_fallback
 
 
+@pytest.mark.parametrize(("dialed", "number"), [("1399", "1399"), ("79000000002", "token of 79000000002")])
+def test_what_a_caller_dialed_stands_for_itself_only_where_it_is_no_telephone_number(
+    tmp_path: Path, dialed: str, number: str
+) -> None:
+    file = tmp_path / "cel.csv"
+    kinds = ("CHAN_START", "HANGUP", "CHAN_END", "LINKEDID_END")
+    file.write_bytes(b"".join(row(kind, "gudok-1.1", at=n, exten=dialed) for n, kind in enumerate(kinds, start=1)))
+    [call] = read_all(reader(file))
+    assert call.number == number
+
+
 def test_the_arrival_is_what_the_dialplan_told_stasis() -> None:
     for call in recorded("stasis.csv").values():
         assert call.arrived == datetime(2023, 11, 14, 22, 13, 20, 123000, UTC)

@@ -283,6 +283,16 @@ def test_what_operators_hear_at_their_codes_must_be_there(config: Path) -> None:
     assert "wrong-pin is missing" in told
 
 
+@pytest.mark.parametrize("url", ["mysql://gudok:secret@db/gudok", "postgresql+asyncpg://gudok:secret@[db"])
+def test_a_database_that_cannot_be_used_is_told_with_all_else(config: Path, url: str) -> None:
+    write(config, "site.yaml", f"database_url: '{url}'\n")
+    spoil(config, "queues.yaml", "priority: 10", "priority: 1000")
+    database, queue = sorted(mistakes_of(config), key=lambda told: "queues.yaml" in told)
+    assert database.startswith("site.yaml:1: database_url: ")
+    assert "secret" not in database
+    assert queue.startswith("queues.yaml:")
+
+
 def test_trunks_and_addresses(config: Path) -> None:
     spoil(config, "pbx.yaml", "match: [127.0.0.1]", "match: [300.0.0.1]")
     spoil(config, "pbx.yaml", "sip:127.0.0.1:5070", "127.0.0.1")

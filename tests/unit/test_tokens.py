@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.tokens import LENGTH, Tokens, normalise
+from telephony.tokens import LENGTH, LONGEST, Tokens, normalise
 
 KEY = "a key for tests"
 
@@ -22,6 +22,11 @@ def test_other_numbers_stay_apart() -> None:
     assert normalise("1300") == "1300"
     assert normalise("+81 3 0000 0000") == "81300000000"
     assert normalise("810 81 3 0000 0000") == "81300000000"
+
+
+def test_what_is_too_long_for_any_number_is_cut() -> None:
+    """Whoever dials may send as many digits as they like; each is kept."""
+    assert normalise("9" * 300) == "9" * LONGEST
 
 
 def test_a_token_is_the_same_after_a_restart_and_another_with_another_key() -> None:
