@@ -461,3 +461,47 @@ def test_a_colleague_in_an_own_call_is_handed_into_a_queue(story: Story) -> None
     assert (anna.state, boris.state) == ("ready", "talking")
     boris.hangs_up()
     assert boris.state == "ready"
+
+
+# -- in a bridge with an older call, which gives all who are in it its own linked id
+
+
+def test_attended_to_whoever_was_called_before_the_caller_came(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    boris, doctor = story.operators["boris"], story.telephone("doctor01")
+    caller.hangs_up()
+    story.passes(11)
+    doctor.dials("2002")
+    boris.answers()
+    caller = story.calls("1300")
+    anna.answers()
+    anna.transfers_to("201")
+    doctor.answers()
+    first, second = doctor.talking
+    story.switch.refer_attended(second, first)
+    story.passes(70)
+    assert caller.hears == "boris"
+    caller.hangs_up()
+    assert caller.record.transfers == [("blind", "201", "done"), ("attended", "2002", "done")]
+    assert story.log.repairs == []
+
+
+def test_two_specialists_are_joined_and_the_operator_leaves(story: Story) -> None:
+    """Each call in its turn is the one on which she asks; the doctor stays the party of a call whose record ends."""
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    doctor = story.telephone("doctor01")
+    for order in (1, -1):
+        anna.dials("201")
+        doctor.answers()
+        anna.consults("202")
+        laboratory = story.outside("500202")
+        laboratory.answers()
+        asks, replaced = anna.talking[::order]
+        story.switch.refer_attended(asks, replaced)
+        story.passes(70)
+        assert doctor.hears == "500202"
+        assert (anna.talking, anna.state) == ([], "ready")
+        laboratory.hangs_up()
+        assert doctor.talking == []
+    assert story.log.repairs == []
