@@ -67,7 +67,7 @@ def _report(
     asked_on = channel if leg is None else leg.asks_on or channel
     asked = turn.center.channels.get(asked_on, call)  # before that one, too, is hung up
     turn.do(ReportTransfer(call=asked.id, channel=asked_on, state=state))
-    if state in ("unavailable", "declined"):
+    if state in ("unavailable", "declined") and call.transfer is None:
         call.given_back = turn.now
 
 
@@ -309,6 +309,8 @@ def lost_leg(turn: Turn, call: Call, channel: ChannelId) -> None:
 
 
 def _state(turn: Turn, call: Call, login: str | None, kind: str, to: str, *, done: bool) -> None:
+    if done:
+        call.given_back = None  # to whoever has handed them on now
     turn.do(
         CallTransferred(
             call=call.id,

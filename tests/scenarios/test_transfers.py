@@ -255,6 +255,32 @@ def test_a_transfer_before_the_talk_has_begun_is_declined(story: Story) -> None:
     assert caller.record.transfers == []
 
 
+def test_a_second_press_of_the_key_gives_nobody_back(story: Story) -> None:
+    """It is declined, as the first one is under way; a colleague who hangs up soon after has ended the talk."""
+    anna, caller = talking(story, "boris")
+    boris = story.operators["boris"]
+    anna.transfers_to("2002")
+    anna.transfers_to("2002")
+    boris.answers()
+    assert caller.hears == "boris"
+    story.passes(0.5)
+    boris.hangs_up()
+    assert caller.gone
+    assert caller.record.ended_by == "operator"
+    assert caller.record.rung == [("anna", "answered"), ("boris", "answered")]
+
+
+def test_who_was_given_back_once_and_handed_on_then_is_with_the_colleague(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    boris = story.operators["boris"]
+    anna.transfers_to("999999999")
+    anna.transfers_to("2002")
+    boris.answers()
+    boris.hangs_up()
+    assert caller.gone
+    assert caller.record.transfers == [("blind", "999999999", "failed"), ("blind", "2002", "done")]
+
+
 # -- attended
 
 
