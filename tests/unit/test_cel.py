@@ -203,7 +203,8 @@ def test_an_own_call_that_was_merged_ends_with_the_phone_that_dialed(tmp_path: P
     file = tmp_path / "cel.csv"
     file.write_bytes(merged(end(CALL, 9.1), own=True))
     [call] = read_all(reader(file))
-    assert (call.call, call.phone, seconds(call)) == (CALL, "101", (None, pytest.approx(4.1)))
+    assert (call.call, call.phone) == (CALL, "101")
+    assert seconds(call)[1] == pytest.approx(4.1)
 
 
 def test_a_caller_who_leaves_the_older_call_before_their_own_linked_id_ends_is_on_record(tmp_path: Path) -> None:
