@@ -530,7 +530,8 @@ async def test_a_caller_stays_in_a_call_that_was_there_before_theirs(
     await anna.transfer("201", talk)
     handed_over = await doctor.answer()
     assert await anna.transferred(talk) == 200
-    await in_conversation(world, talks=2)
+    await world.operator("anna", "wrap_up")
+    await doctor.hold(handed_over)
     assert await doctor.transfer_to(before, handed_over) == 202
     assert await doctor.transferred(handed_over) == 200
     await doctor.closed(before)

@@ -162,6 +162,20 @@ class Center(RuleBasedStateMachine):
             asks, replaced = asks % len(channels), replaced % len(channels)
             self.story.switch.refer_attended(channels[asks], channels[replaced])
 
+    @rule(phone=phones, number=st.sampled_from(INSIDE))
+    def calls_somebody(self, phone: str, number: str) -> None:
+        self.dials(phone, number)
+        self.story.passes(0.3)
+        self.everybody_answers()
+        self.story.passes(0.3)
+
+    @rule(phone=phones, number=st.sampled_from(INSIDE), newest=st.booleans())
+    def consults_and_joins(self, phone: str, number: str, newest: bool) -> None:
+        """All in a row, which single steps seldom come to."""
+        if len(self._channels(phone, ringing=False)) == 1:
+            self.calls_somebody(phone, number)
+            self.completes_transfer(phone, asks=-int(newest), replaced=int(newest) - 1)
+
     @rule(phone=phones, held=st.booleans())
     def holds_or_resumes(self, phone: str, held: bool) -> None:
         for channel in self._channels(phone, ringing=False)[:1]:
