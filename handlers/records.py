@@ -89,10 +89,14 @@ def expect_records(turn: Turn, alive: Set[str]) -> None:
 
 def call_recorded(turn: Turn, event: CallRecorded) -> None:
     """The PBX's own record of a finished call. Every call has one: most end before our eyes, and theirs is no news. One
-    that we hold alive is not: the news of its end has been lost, or is later than the record."""
+    that we hold alive is not: the news of its end has been lost, or is later than the record. But nobody is ended whose
+    own end the record does not tell: there the PBX is asked who lives."""
     center = turn.center
     call = center.calls.get(event.call)
     if call is not None and not call.ended:
+        if not _tells_end_of(event, call.party):
+            look_again(turn)
+            return
         ended_unseen(turn, call.party)
     known = center.remembered.pop(event.call, None)
     if known is None:
@@ -114,6 +118,12 @@ def call_recorded(turn: Turn, event: CallRecorded) -> None:
     outcome = Outcome.ANSWERED if answered else unanswered
     ended = CallEnded(call=event.call, outcome=outcome, by="pbx" if known.lost else by, at=event.ended)
     turn.do(ended, as_fact(turn, event))
+
+
+def _tells_end_of(event: CallRecorded, party: ChannelId) -> bool:
+    """The call may have been handed on to another channel than it began with, which the PBX may have come to count
+    among those of an older call."""
+    return party == event.call or any(leg.channel == party and leg.ended is not None for leg in event.legs)
 
 
 def _who_hung_up(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from handlers import agents, attempts, bridging, own_calls, scripts, waiting
+from handlers import agents, attempts, bridging, own_calls, scripts, talks, waiting
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role, Transfer
 from telephony.core.center import Target
@@ -24,6 +24,7 @@ from telephony.core.facts import (
     CallTransferred,
     Outcome,
 )
+from telephony.core.operators import IN_CALL, Agent
 from telephony.core.plan import Queue
 from telephony.core.script import farewell
 
@@ -36,11 +37,12 @@ def transfer_asked(turn: Turn, event: TransferAsked) -> None:
     call = turn.center.channels.get(event.channel)
     if call is None or call.ended:
         return
-    consultation = turn.center.channels.get(event.consultation or "")
-    if not _can_transfer(call, event.channel) or (event.consultation and consultation in (None, call)):
+    if event.channel in call.legs:
+        call.legs[event.channel].asks_on = event.channel
+    if event.consultation:
+        _attended(turn, call, event.channel, event.consultation)
+    elif not _can_transfer(call, event.channel):
         _report(turn, call, event.channel, "declined")
-    elif consultation is not None:
-        _attended(turn, call, event.channel, consultation)
     else:
         _blind(turn, call, event)
 
@@ -61,8 +63,11 @@ def _report(
     turn: Turn, call: Call, channel: ChannelId, state: Literal["progress", "success", "unavailable", "declined"]
 ) -> None:
     """Tell the phone how its transfer goes. Some hang up by themselves when it fails: their party is not to suffer."""
-    turn.do(ReportTransfer(call=call.id, channel=channel, state=state))
-    if state in ("unavailable", "declined"):
+    leg = call.legs.get(channel)
+    asked_on = channel if leg is None else leg.asks_on or channel
+    asked = turn.center.channels.get(asked_on, call)  # before that one, too, is hung up
+    turn.do(ReportTransfer(call=asked.id, channel=asked_on, state=state))
+    if state in ("unavailable", "declined") and call.transfer is None:
         call.given_back = turn.now
 
 
@@ -153,12 +158,19 @@ def _leave_bridge(turn: Turn, call: Call) -> None:
     call.in_bridge.clear()
 
 
-def _attended(turn: Turn, call: Call, by: ChannelId, consultation: Call) -> None:
-    """Join the caller to whoever the operator is consulting: talking, still ringing, or still waiting in a queue."""
-    busy = consultation.transfer is not None or consultation.connecting is not None  # moved elsewhere right now
-    if consultation.kind is not CallKind.OWN or consultation.ended or busy:
-        _report(turn, call, by, "declined")
+def _attended(turn: Turn, call: Call, by: ChannelId, replaced: ChannelId) -> None:
+    """Join the caller to whoever the operator is consulting: talking, still ringing, or still waiting in a queue. It is
+    the phone's choice on which of its two calls it asks, and which one the REFER is to replace."""
+    asks_on, consultation = by, turn.center.channels.get(replaced)
+    if consultation is not None and _only_consults(call, by, consultation, replaced):
+        call, by, consultation, replaced = consultation, replaced, call, by
+    if consultation is None or not _can_join(call, by, consultation, replaced):
+        _report(turn, call, asks_on, "declined")
         return
+    if by in call.legs:
+        call.legs[by].asks_on = asks_on
+    if replaced != consultation.party:  # they were called: whoever called them goes over
+        _let_party_stay(turn, consultation, consultation.party)
     queue = turn.center.queues.get(consultation.queue or "")
     far = next((leg for leg in consultation.legs.values() if leg.result is None), None)
     if far is not None and (queue is None or far.state is LegState.UP):
@@ -166,8 +178,23 @@ def _attended(turn: Turn, call: Call, by: ChannelId, consultation: Call) -> None
     elif queue is None or waiting.nobody_there(turn, queue) is not None:
         _fail(turn, call, by, "attended", consultation.number)
     else:
-        _end_consultation(turn, consultation)
         _to_queue(turn, call, by, queue, "attended")
+        _end_consultation(turn, consultation)
+
+
+def _only_consults(call: Call, by: ChannelId, other: Call, replaced: ChannelId) -> bool:
+    """Whether it is `call` that ends, of two on one phone. A caller's call stays; of two own calls, the one that
+    somebody else has made."""
+    dialed = by == call.party and replaced != other.party
+    return call.kind is CallKind.OWN and (other.kind is not CallKind.OWN or dialed)
+
+
+def _can_join(call: Call, by: ChannelId, consultation: Call, replaced: ChannelId) -> bool:
+    """Whether the call can be handed over to whoever is at the other end of the consultation."""
+    moves = consultation.transfer is not None or consultation.connecting is not None  # elsewhere right now
+    ends = call.ended or consultation.ended or consultation is call or consultation.kind is not CallKind.OWN
+    talks = replaced == consultation.party or {replaced, consultation.party} <= consultation.in_bridge
+    return talks and not moves and not ends and _can_transfer(call, by)
 
 
 def handed_over(turn: Turn, call: Call, event: CallerArrived, queue: Queue | None) -> None:
@@ -198,7 +225,9 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
     center = turn.center
     _let_party_stay(turn, call, by)
     answered = far.state is LegState.UP
-    turn.do(AttemptEnded(call=consultation.id, n=far.n, result=_result(answered=answered), at=turn.now))
+    if far.n:
+        turn.do(AttemptEnded(call=consultation.id, n=far.n, result=_result(answered=answered), at=turn.now))
+    to = _reached_by(turn, consultation, far)
     del consultation.legs[far.channel]
     consultation.in_bridge.discard(far.channel)
     call.attempts += 1
@@ -207,12 +236,11 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
     )
     leg.phone = far.phone
     center.add_leg(call, leg)
-    attempts.put_on_record(turn, call, leg, None if leg.login else consultation.number)
-    transfer = Transfer(by, call.legs[by].login, "attended", consultation.number, leg.channel)
-    if leg.login is not None:
-        agent = center.agents[leg.login]
-        agents.set_state(turn, agent, agent.state, reason=agent.reason, call=call.id)
+    attempts.put_on_record(turn, call, leg, None if leg.login else to)
+    transfer = Transfer(by, call.legs[by].login, "attended", to, leg.channel)
     turn.do(SetVariables(call=call.id, channel=leg.channel, variables=attempts.names(call, leg)))
+    if leg.login is not None:
+        _comes_to(turn, center.agents[leg.login], call)
     if answered:
         bridging.answered(turn, call, leg, turn.now)
         assert call.bridge is not None
@@ -222,6 +250,21 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
     else:
         _let_ring(turn, call, transfer)
     _end_consultation(turn, consultation)
+
+
+def _comes_to(turn: Turn, agent: Agent, call: Call) -> None:
+    """Their phone, which talks or rings, does so for this call now."""
+    if agent.state in IN_CALL:
+        talks.follow(turn, agent)
+    else:
+        agents.set_state(turn, agent, agent.state, reason=agent.reason, call=call.id)
+
+
+def _reached_by(turn: Turn, consultation: Call, far: Leg) -> str:
+    """The number that was dialed; for whoever has dialed themselves, one at which they are."""
+    if far.n:
+        return consultation.number
+    return turn.center.agents[far.login].person.extension if far.login is not None else far.phone or ""
 
 
 def _result(*, answered: bool) -> AttemptResult:
@@ -268,6 +311,8 @@ def lost_leg(turn: Turn, call: Call, channel: ChannelId) -> None:
 
 
 def _state(turn: Turn, call: Call, login: str | None, kind: str, to: str, *, done: bool) -> None:
+    if done:
+        call.given_back = None  # to whoever has handed them on now
     turn.do(
         CallTransferred(
             call=call.id,

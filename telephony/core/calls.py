@@ -47,6 +47,8 @@ class Leg:
     """The queue in which the call stood when this operator was rung: its wrap-up is theirs."""
     phone: str | None = None
     """The phone that rings; None for a number outside."""
+    asks_on: ChannelId | None = None
+    """Where its phone has asked for a transfer of this call, and hears how it goes: here, or on its other call."""
 
 
 @dataclass(slots=True, eq=False)

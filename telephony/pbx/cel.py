@@ -1,9 +1,12 @@
 """The PBX's own record of finished calls: Asterisk's channel event log (CEL), as cel_custom writes it to a file.
 
-Lines of one linked id are kept as they are until Asterisk says that it has ended; only then are they understood, and
-only where somebody wants to know: of nearly all calls the router knows all that the record could tell. The position to
-store is that of the oldest line of an unfinished one, so that a restart loses none; it gives some calls out again,
-which the caller must recognise by their ids.
+Lines of one call are kept as they are until it has ended; only then are they understood, and only where somebody wants
+to know: of nearly all calls the router knows all that the record could tell. The position to store is that of the
+oldest line of an unfinished one, so that a restart loses none; it gives some calls out again, which the caller must
+recognise by their ids.
+
+A call has ended when its linked id has, unless the channel that it began with lives on: in a bridge with an older call
+it has got the linked id of that one. Its lines go on to count for its own call, which ends when it does.
 """
 
 from __future__ import annotations
@@ -31,11 +34,15 @@ _HEAD = re.compile(rb'"([A-Z_]+)","(\d{1,11}(?:\.\d+)?)","([^"]*)","([^"]*)",')
 
 
 class Unfinished(msgspec.Struct, kw_only=True):
-    """A linked id of which more is to come: its lines, and when the newest of them was written."""
+    """A call of which more is to come: its lines, and when the newest of them was written."""
 
     start: Position
     last: float
     lines: list[bytes]
+    first_lives: bool = False
+    """The channel that it began with."""
+    merged: bool = False
+    """The linked id has ended, that channel has not."""
 
 
 class CelReader:
@@ -60,11 +67,12 @@ class CelReader:
         self.lines = 0
         self.garbage = 0
         self.dropped = 0
-        """Linked ids given up because more than `most_open` were unfinished."""
+        """Calls given up because more than `most_open` were unfinished."""
         self._naming = Naming(token, is_phone, dialed)
         self._known = known
         self._most_open = most_open
-        self._open: dict[str, Unfinished] = {}
+        self._open: dict[bytes, Unfinished] = {}
+        """By linked id, which is the id of the channel that the call began with."""
         self._torn: tuple[Position, bytes] | None = None
         """The beginning of an event whose other lines are yet to come."""
         self._heard = 0.0
@@ -72,7 +80,7 @@ class CelReader:
 
     @property
     def position(self) -> Position | None:
-        """Where to begin after a restart so that no unfinished linked id loses a line."""
+        """Where to begin after a restart so that no unfinished call loses a line."""
         oldest = next(iter(self._open.values()), None)
         if oldest is not None:
             return oldest.start
@@ -99,13 +107,19 @@ class CelReader:
             if head is None:
                 self.garbage += 1
                 continue
-            kind, time, _, linked = head.groups()
+            kind, time, channel, linked = head.groups()
             self._heard = float(time)
+            call = linked
             if kind == b"LINKEDID_END":
-                if (record := self._finish(linked.decode(errors="replace"), self._heard)) is not None:
-                    finished.append(record)
+                over = self._linked_id_ended(call)
             elif linked:
-                self._keep(start, linked.decode(errors="replace"), line)
+                call = channel if channel in self._open else linked
+                self._keep(start, call, line, first=channel == call)
+                over = kind == b"CHAN_END" and channel == call and self._first_ended(call)
+            else:
+                continue
+            if over and (record := self._finish(call, self._heard)) is not None:
+                finished.append(record)
         return finished
 
     def _events(self, limit: int) -> Iterator[tuple[Position, bytes]]:
@@ -130,7 +144,7 @@ class CelReader:
 
     def so_far(self) -> tuple[RecordSoFar, ...]:
         """What is known of the calls that go on."""
-        told = (self._understand(linked, lines).so_far() for linked, lines in self._open.items())
+        told = (self._understand(call, lines).so_far() for call, lines in self._open.items())
         return tuple(record for record in told if record is not None)
 
     def close(self) -> None:
@@ -140,36 +154,52 @@ class CelReader:
     def cut_off(self, before: datetime) -> list[CallRecorded]:
         """The PBX is a new process since `before`: what the old one left unfinished has ended with it, when it was
         last heard of by whatever line."""
-        dead = {linked: record for linked, record in self._open.items() if record.last < before.timestamp()}
+        dead = {call: record for call, record in self._open.items() if record.last < before.timestamp()}
         heard = max((record.last for record in dead.values()), default=0.0)
         if heard < self._heard < before.timestamp():
             heard = self._heard
-        records = [self._finish(linked, heard) for linked in dead]
+        records = [self._finish(call, heard) for call in dead]
         return [record for record in records if record is not None]
 
-    def _keep(self, start: Position, linked: str, line: bytes) -> None:
-        unfinished = self._open.get(linked)
+    def _keep(self, start: Position, call: bytes, line: bytes, *, first: bool) -> None:
+        """`first`: the line tells of the channel that the call began with."""
+        unfinished = self._open.get(call)
         if unfinished is None:
             if len(self._open) >= self._most_open:
                 del self._open[next(iter(self._open))]
                 self.dropped += 1
-            unfinished = self._open[linked] = Unfinished(start=start, last=self._heard, lines=[])
+            unfinished = self._open[call] = Unfinished(start=start, last=self._heard, lines=[], first_lives=first)
         unfinished.lines.append(line)
         unfinished.last = self._heard
 
-    def _finish(self, linked: str, ended: float) -> CallRecorded | None:
-        unfinished = self._open.pop(linked, None)
-        if unfinished is None or self._known(linked):
+    def _linked_id_ended(self, call: bytes) -> bool:
+        """Whether the call has ended with it."""
+        unfinished = self._open.get(call)
+        if unfinished is None or not unfinished.first_lives:
+            return True
+        unfinished.merged = True
+        return False
+
+    def _first_ended(self, call: bytes) -> bool:
+        """The channel that the call began with has; whether the call has with it."""
+        unfinished = self._open[call]
+        unfinished.first_lives = False
+        return unfinished.merged
+
+    def _finish(self, call: bytes, ended: float) -> CallRecorded | None:
+        unfinished = self._open.pop(call, None)
+        if unfinished is None or self._known(call.decode(errors="replace")):
             return None
         unfinished.last = ended
-        return self._understand(linked, unfinished, count=True).finished()
+        return self._understand(call, unfinished, count=True).finished()
 
-    def _understand(self, linked: str, unfinished: Unfinished, *, count: bool = False) -> Record:
+    def _understand(self, call: bytes, unfinished: Unfinished, *, count: bool = False) -> Record:
         """What the lines say; `count` those that are garbage."""
         rows = [columns(line) for line in unfinished.lines]
         good = [row for row in rows if row is not None]
         self.garbage += (len(rows) - len(good)) * count
         first = float(good[0][1]) if good else unfinished.last
+        linked = call.decode(errors="replace")
         record = Record(linked=linked, naming=self._naming, first=first, last=unfinished.last)
         for row in good:
             record.add(row)

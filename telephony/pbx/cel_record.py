@@ -1,4 +1,4 @@
-"""One call in the PBX's own record: the lines of a linked id, folded into what they say.
+"""One call in the PBX's own record: its lines, folded into what they say.
 
 Pure; `telephony.pbx.cel` reads the lines.
 """
@@ -39,7 +39,7 @@ class Naming(msgspec.Struct, frozen=True):
 
 
 class Leg(msgspec.Struct, kw_only=True):
-    """Another channel of the linked id."""
+    """Another channel that began under the call's linked id."""
 
     name: str
     """As `PJSIP/phone01-00000001`."""
@@ -50,9 +50,10 @@ class Leg(msgspec.Struct, kw_only=True):
 
 
 class Record(msgspec.Struct, kw_only=True):
-    """What the lines of one linked id say."""
+    """What the lines of one call say."""
 
     linked: str
+    """The linked id that it began under: the id of its first channel."""
     naming: Naming
     first: float
     last: float

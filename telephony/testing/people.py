@@ -123,10 +123,11 @@ class Telephone:
         self._story.switch.hold(self.talking[0])
         return self.dials(number)
 
-    def completes_transfer(self) -> None:
-        """The transfer key, with a consultation under way."""
-        first, second = self.talking[0], self.talking[-1]
-        self._story.switch.refer_attended(first, second)
+    def completes_transfer(self, *, on_newest: bool = False) -> None:
+        """The transfer key, with a consultation under way. Phones ask on the oldest of their calls, or `on_newest`."""
+        calls = self.talking
+        asks, replaced = (calls[-1], calls[0]) if on_newest else (calls[0], calls[-1])
+        self._story.switch.refer_attended(asks, replaced)
         self._story.moment()
 
     def is_lost(self) -> None:

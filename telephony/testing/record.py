@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,8 @@ from telephony.testing.parts import Bridge, Channel
 
 RECORD_DELAY = 0.012
 """Seconds until what the PBX writes of a call can be read."""
+_MADE_BY_THE_PBX = re.compile(r"(\d+)\.(\d+)$")
+"""How a linked id ends by which the PBX knows its age; those that the router has made have none."""
 
 
 @dataclass(slots=True)
@@ -31,11 +34,15 @@ class Truth:
     answered: datetime | None = None
     answered_by: str | None = None
     via_fallback: bool = False
+    left: datetime | None = None
+    """When the channel that it began with ended; an own call that was handed on outlives it."""
     ended: datetime | None = None
     hung_up: str | None = None
     """The channel at which somebody hung up."""
     crashed: bool = False
     """It ended with the PBX itself."""
+    merged: bool = False
+    """Its linked id has ended, as its first channel got an older one in a bridge; that channel lives on."""
     told: bool = False
     legs: dict[str, RecordedLeg] = field(default_factory=dict)
 
@@ -46,12 +53,17 @@ class Truth:
 
 
 class Record:
-    """`truth`: every call that reached us, by the id of its first channel. `finished`: what can be read by now."""
+    """`truth`: every call that reached us, by the id of its first channel. `finished`: what can be read by now.
+
+    The PBX goes by linked ids, which are not for life: who are in a bridge together get the oldest one among them.
+    """
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.truth: dict[str, Truth] = {}
         self.finished: list[ev.CallRecorded] = []
+        self._channels: dict[str, Channel] = {}
+        """All that live."""
 
     def reached_us(self, channel: Channel) -> Truth:
         """The channel has come to a service number, or a phone of ours dials."""
@@ -61,6 +73,7 @@ class Record:
         return truth
 
     def made(self, channel: Channel) -> None:
+        self._channels[channel.id] = channel
         truth = self.truth.get(channel.linked)
         if truth is not None and channel.linked != channel.id:
             phone = None if channel.phone is None or channel.phone.outside else channel.phone.name
@@ -72,8 +85,18 @@ class Record:
         if truth is not None and channel.id in truth.legs:
             truth.legs[channel.id] = replace(truth.legs[channel.id], **what)
 
-    def talk(self, bridge: Bridge) -> None:
+    def together(self, bridge: Bridge) -> None:
         """Somebody has come into the bridge."""
+        self._talk(bridge)
+        linked = {channel.linked for channel in bridge.channels.values() if _MADE_BY_THE_PBX.search(channel.linked)}
+        oldest = min(linked, key=_age, default="")
+        for channel in bridge.channels.values():
+            if channel.linked in linked:
+                channel.linked = oldest
+        for left in sorted(linked - {oldest}):
+            self._look_for_end(left)
+
+    def _talk(self, bridge: Bridge) -> None:
         up = [channel for channel in bridge.channels.values() if channel.state == "up"]
         if len(up) < 2:
             return
@@ -90,22 +113,33 @@ class Record:
         for name in {channel.id, *together} & self.truth.keys():
             self.truth[name].hung_up = self.truth[name].hung_up or channel.id
 
-    def ended(self, channel: Channel, *, last: bool) -> None:
-        """The channel has ended; `last`: no other of its call is left."""
-        now = self._clock.now()
+    def ended(self, channel: Channel) -> None:
+        del self._channels[channel.id]
         truth = self.truth.get(channel.id)
         if truth is not None:
-            truth.ended = now
-        truth = self.truth.get(channel.linked)
-        if last and truth is not None and truth.ended is not None:
-            if truth.phone is not None:
-                truth.ended = now
-            self._write(truth, truth.ended)
+            truth.left = truth.ended = self._clock.now()
+            if truth.merged:
+                self._write(truth, truth.ended)
+        self._look_for_end(channel.linked)
+
+    def _look_for_end(self, linked: str) -> None:
+        """Where no channel has this linked id any more, its call is over, unless the channel that it began with lives
+        on under another."""
+        truth = self.truth.get(linked)
+        if truth is None or truth.told or any(channel.linked == linked for channel in self._channels.values()):
+            return
+        if truth.ended is None:
+            truth.merged = True
+            return
+        if truth.phone is not None:
+            truth.ended = self._clock.now()
+        self._write(truth, truth.ended)
 
     def crashed(self, channel: Channel) -> None:
         """The channel died with the switch: nothing is written of it."""
-        truth = self.truth.get(channel.linked)
-        if truth is not None:
+        del self._channels[channel.id]
+        for name in {channel.id, channel.linked} & self.truth.keys():
+            truth = self.truth[name]
             truth.ended, truth.crashed = truth.ended or self._clock.now(), True
 
     def close(self) -> None:
@@ -134,3 +168,10 @@ class Record:
             legs=tuple(truth.legs.values()),
         )
         self._clock.after(RECORD_DELAY, lambda: self.finished.append(record))
+
+
+def _age(linked: str) -> tuple[int, int]:
+    """The less, the older."""
+    found = _MADE_BY_THE_PBX.search(linked)
+    assert found is not None
+    return int(found[1]), int(found[2])

@@ -203,8 +203,7 @@ class Switch:
         bridge = channel.bridge
         self.leave_bridge(channel)
         self.stop_prompt(channel, failed=True)
-        others = (other for other in self.channels.values() if other.linked == channel.linked)
-        self.record.ended(channel, last=next(others, None) is None)
+        self.record.ended(channel)
         if channel.where == "ours" or channel.watched:
             self.tell(channel, ev.ChannelGone(channel=channel.id, cause=cause, tech_cause=tech_cause))
         for snoop in [other for other in self.channels.values() if other.spies_on is channel]:
@@ -251,7 +250,7 @@ class Switch:
             channel.bridge = bridge
             bridge.channels[channel.id] = channel
         if bridge.kind == "mixing":
-            self.record.talk(bridge)
+            self.record.together(bridge)
 
     def leave_bridge(self, channel: Channel) -> None:
         if channel.bridge is not None:

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.world import World
+from telephony.record import LOOK_SECONDS
 from telephony.store.rows import CallRow
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.sip import Dialog
@@ -533,3 +534,68 @@ async def test_all_of_this_replays_to_the_same_decisions(world: World) -> None:
     recorded = world.folder / "journal.jsonl"
     assert await world.gudok("journal", "export", str(recorded)) == 0
     assert await world.gudok("replay", "--quiet", str(recorded)) == 0
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def laboratory(world: World) -> AsyncIterator[Softphone]:
+    """Another specialist's phone of the directory: 202."""
+    phone = await world.phone("doctor02")
+    yield phone
+    await phone.stop()
+    world.phones.remove(phone)
+
+
+async def test_a_caller_stays_in_a_call_that_was_there_before_theirs(
+    world: World, anna: Softphone, doctor: Softphone, laboratory: Softphone, caller: Softphone
+) -> None:
+    """The PBX gives the caller the older call's linked id: theirs ends while they talk, as far as its record tells."""
+    before = await doctor.dial("202")
+    colleague = await laboratory.answer()
+    await doctor.established(before)
+    await in_conversation(world)
+    await doctor.hold(before)
+    call = await caller.dial("1300")
+    talk = await anna.answer()
+    await in_conversation(world, talks=2)
+    await anna.transfer("201", talk)
+    handed_over = await doctor.answer()
+    assert await anna.transferred(talk) == 200
+    await world.operator("anna", "wrap_up")
+    await doctor.hold(handed_over)
+    assert await doctor.transfer_to(before, handed_over) == 202
+    assert await doctor.transferred(handed_over) == 200
+    await doctor.closed(before)
+    with pytest.raises(TimeoutError):  # while the record is read
+        await laboratory.closed(colleague, within=5 * LOOK_SECONDS)
+    assert call.live
+    record = await caller.hang_up(call)
+    await laboratory.closed(colleague)
+    row = await finished(world)
+    assert (row.outcome, row.transfers) == ("answered", 2)
+    assert row.ended is not None
+    assert record.ended is not None
+    assert abs((row.ended - record.ended).total_seconds()) < 1
+
+
+@pytest.mark.parametrize("on_consultation", [False, True])
+async def test_a_phone_may_ask_for_the_transfer_on_either_of_its_calls(
+    world: World, anna: Softphone, boris: Softphone, caller: Softphone, on_consultation: bool
+) -> None:
+    call = await caller.dial("1300")
+    talk = await anna.answer()
+    await in_conversation(world)
+    await anna.hold(talk)
+    consultation = await anna.dial("3002")
+    await boris.answer()
+    await anna.established(consultation)
+    await in_conversation(world, talks=2)
+    replaced, asks = (talk, consultation) if on_consultation else (consultation, talk)
+    assert await anna.transfer_to(replaced, asks) == 202
+    assert await anna.transferred(asks) == 200
+    await anna.closed(talk)
+    await anna.closed(consultation)
+    await in_conversation(world)
+    assert call.live
+    await caller.hang_up(call)
+    row = await finished(world)
+    assert (row.outcome, row.last_operator, row.transfers) == ("answered", "boris", 1)

@@ -154,11 +154,27 @@ class Center(RuleBasedStateMachine):
         for channel in self._channels(phone, ringing=False)[:1]:
             self.story.switch.refer(channel, number)
 
-    @rule(phone=phones)
-    def completes_transfer(self, phone: str) -> None:
+    @rule(phone=phones, asks=st.integers(0, 3), replaced=st.integers(0, 3))
+    def completes_transfer(self, phone: str, asks: int, replaced: int) -> None:
+        """On any of the phone's calls, for any other: which of them is the consultation is for us to find out."""
         channels = self._channels(phone, ringing=False)
         if len(channels) > 1:
-            self.story.switch.refer_attended(channels[0], channels[-1])
+            asks, replaced = asks % len(channels), replaced % len(channels)
+            self.story.switch.refer_attended(channels[asks], channels[replaced])
+
+    @rule(phone=phones, number=st.sampled_from(INSIDE))
+    def calls_somebody(self, phone: str, number: str) -> None:
+        self.dials(phone, number)
+        self.story.passes(0.3)
+        self.everybody_answers()
+        self.story.passes(0.3)
+
+    @rule(phone=phones, number=st.sampled_from(INSIDE), newest=st.booleans())
+    def consults_and_joins(self, phone: str, number: str, newest: bool) -> None:
+        """All in a row, which single steps seldom come to."""
+        if len(self._channels(phone, ringing=False)) == 1:
+            self.calls_somebody(phone, number)
+            self.completes_transfer(phone, asks=-int(newest), replaced=int(newest) - 1)
 
     @rule(phone=phones, held=st.booleans())
     def holds_or_resumes(self, phone: str, held: bool) -> None:

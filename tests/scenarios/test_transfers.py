@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from telephony.core.effects import ReportTransfer
 from telephony.testing.people import Caller, Operator, Telephone
 from telephony.testing.story import Story
 from tests.scenarios.small_center import NewStory
@@ -255,6 +256,32 @@ def test_a_transfer_before_the_talk_has_begun_is_declined(story: Story) -> None:
     assert caller.record.transfers == []
 
 
+def test_a_second_press_of_the_key_gives_nobody_back(story: Story) -> None:
+    """It is declined, as the first one is under way; a colleague who hangs up soon after has ended the talk."""
+    anna, caller = talking(story, "boris")
+    boris = story.operators["boris"]
+    anna.transfers_to("2002")
+    anna.transfers_to("2002")
+    boris.answers()
+    assert caller.hears == "boris"
+    story.passes(0.5)
+    boris.hangs_up()
+    assert caller.gone
+    assert caller.record.ended_by == "operator"
+    assert caller.record.rung == [("anna", "answered"), ("boris", "answered")]
+
+
+def test_who_was_given_back_once_and_handed_on_then_is_with_the_colleague(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    boris = story.operators["boris"]
+    anna.transfers_to("999999999")
+    anna.transfers_to("2002")
+    boris.answers()
+    boris.hangs_up()
+    assert caller.gone
+    assert caller.record.transfers == [("blind", "999999999", "failed"), ("blind", "2002", "done")]
+
+
 # -- attended
 
 
@@ -492,3 +519,154 @@ def test_a_transfer_of_an_own_call_that_cannot_be_leaves_it_as_it_was(story: Sto
     assert talk.ended is not None
     assert talk.ended - talk.answered > timedelta(minutes=2)
     assert (call.ended_by, anna.state) == ("far_end", "ready")
+
+
+# -- attended, whichever of its two calls the phone asks on
+
+
+def reported(story: Story) -> list[tuple[str, str]]:
+    """What phones were told of their transfers: where, and what."""
+    told = (effect for _, effects in story.journal.entries for effect in effects if isinstance(effect, ReportTransfer))
+    return [(report.channel, report.state) for report in told]
+
+
+def test_the_phone_asks_on_the_consultation(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    boris = story.operators["boris"]
+    consultation = anna.consults("2002")
+    boris.answers()
+    anna.completes_transfer(on_newest=True)
+    assert reported(story) == [(consultation.id, "success")]
+    assert caller.hears == "boris"
+    assert (anna.talking, anna.state, boris.state) == ([], "wrap_up", "talking")
+    caller.hangs_up()
+    assert caller.record.rung == [("anna", "answered"), ("boris", "answered")]
+    assert caller.record.transfers == [("attended", "2002", "done")]
+
+
+def test_the_phone_asks_on_a_consultation_that_still_rings(story: Story) -> None:
+    """That call is not even answered; hardly a phone asks so early, yet nobody is lost."""
+    anna, caller = talking(story, "boris")
+    anna.consults("2002")
+    anna.completes_transfer(on_newest=True)
+    story.operators["boris"].answers()
+    assert caller.hears == "boris"
+    assert anna.talking == []
+
+
+def test_the_phone_asks_on_a_consultation_that_waits_in_a_queue(story: Story) -> None:
+    anna, caller = talking(story)
+    consultation = anna.consults("802")
+    anna.completes_transfer(on_newest=True)
+    assert reported(story) == [(consultation.id, "success")]
+    assert (caller.hears, caller.record.queue) == ("music", "children")
+    assert anna.talking == []
+
+
+def test_each_time_the_phone_is_told_where_it_has_asked(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    boris = story.operators["boris"]
+    [talk] = anna.talking
+    consultation = anna.consults("2002")
+    anna.completes_transfer(on_newest=True)
+    boris.rejects()
+    assert caller.hears == "anna"
+    boris.comes_back()
+    anna.transfers_to("2002")
+    boris.answers()
+    assert caller.hears == "boris"
+    assert reported(story) == [
+        (consultation.id, "progress"),
+        (consultation.id, "unavailable"),
+        (talk.id, "progress"),
+        (talk.id, "success"),
+    ]
+
+
+@pytest.mark.parametrize("on_newest", [False, True])
+def test_a_colleague_is_handed_on_by_whom_they_have_called(story: Story, on_newest: bool) -> None:
+    anna, boris = story.operator("anna", booking=1), story.operator("boris", booking=1)
+    anna.logs_in("phone01")
+    boris.logs_in("phone02")
+    anna.dials("2002")
+    boris.answers()
+    boris.consults("201")
+    story.telephone("doctor01").answers()
+    boris.completes_transfer(on_newest=on_newest)
+    assert anna.hears == "doctor01"
+    assert (boris.talking, anna.state, boris.state) == ([], "talking", "ready")
+    anna.hangs_up()
+    assert anna.state == "ready"
+    story.journal.commit()
+    [own, consultation] = story.log.calls.values()
+    assert (own.transfers, consultation.transfers) == ([("attended", "201", "done")], [])
+
+
+@pytest.mark.parametrize("on_newest", [False, True])
+def test_a_specialist_joins_the_caller_to_a_colleague_who_has_called(story: Story, on_newest: bool) -> None:
+    """The specialist has dialed neither of the two."""
+    _, doctor, caller = with_the_doctor(story)
+    boris = story.operator("boris", booking=1)
+    boris.logs_in("phone02")
+    boris.dials("201")
+    doctor.answers()
+    assert boris.hears == "doctor01"
+    doctor.completes_transfer(on_newest=on_newest)
+    assert caller.hears == "boris"
+    assert (doctor.talking, boris.state) == ([], "talking")
+    caller.hangs_up()
+    assert boris.talking == []
+    assert caller.record.transfers == [("blind", "201", "done"), ("attended", "2002", "done")]
+
+
+def test_two_callers_are_not_joined(story: Story) -> None:
+    anna, doctor, first = with_the_doctor(story)
+    story.passes(11)
+    second = story.calls("1300")
+    anna.answers()
+    anna.transfers_to("201")
+    doctor.answers()
+    doctor.completes_transfer()
+    assert (first.hears, second.hears) == ("doctor01", "doctor01")
+
+
+# -- in a bridge with an older call, which gives all who are in it its own linked id
+
+
+def test_attended_to_whoever_was_called_before_the_caller_came(story: Story) -> None:
+    anna, caller = talking(story, "boris")
+    boris, doctor = story.operators["boris"], story.telephone("doctor01")
+    caller.hangs_up()
+    story.passes(11)
+    doctor.dials("2002")
+    boris.answers()
+    caller = story.calls("1300")
+    anna.answers()
+    anna.transfers_to("201")
+    doctor.answers()
+    doctor.completes_transfer(on_newest=True)
+    story.passes(70)
+    assert caller.hears == "boris"
+    caller.hangs_up()
+    assert caller.record.transfers == [("blind", "201", "done"), ("attended", "2002", "done")]
+    assert story.log.repairs == []
+
+
+def test_two_specialists_are_joined_and_the_operator_leaves(story: Story) -> None:
+    """Each call in its turn is the one on which she asks; the doctor stays the party of a call whose record ends."""
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    doctor = story.telephone("doctor01")
+    for on_newest in (False, True):
+        anna.dials("201")
+        doctor.answers()
+        anna.consults("202")
+        laboratory = story.outside("500202")
+        laboratory.answers()
+        anna.completes_transfer(on_newest=on_newest)
+        story.passes(70)
+        assert doctor.hears == "500202"
+        assert (anna.talking, anna.state) == ([], "ready")
+        laboratory.hangs_up()
+        assert doctor.talking == []
+    assert story.log.repairs == []

@@ -166,12 +166,76 @@ def test_an_attended_transfer_leaves_the_call_and_the_consultation() -> None:
     assert consultation.ended < call.ended
 
 
+OLDER, CALL = "gudok-1.1", "gudok-5.5"
+
+
+def merged(*rest: bytes, own: bool = False) -> bytes:
+    """A call gets the linked id of an older one, in a bridge with its far end; then what is in `rest`."""
+    name = "PJSIP/101-0000000b" if own else "PJSIP/trunk-0000000a"
+    app = "gudok,own,101,1300" if own else "gudok,inbound,1300,5.000000"
+    rows = (
+        row("CHAN_START", OLDER, OLDER, 1.0, name="PJSIP/102-00000001", caller="102", exten="201"),
+        row("CHAN_START", f"{OLDER}-r1-1", OLDER, 1.1, name="PJSIP/201-00000002"),
+        row("CHAN_START", CALL, CALL, 5.0, name=name),
+        row("APP_START", CALL, CALL, 5.1, name=name, app="Stasis", data=app),
+        row("CHAN_START", f"{CALL}-r1-1", CALL, 5.2, name="PJSIP/102-00000003"),
+        row("LINKEDID_END", CALL, CALL, 9.0, name=name),
+        *rest,
+    )
+    return b"".join(rows)
+
+
+def end(channel: str, at: float, *, last: bool = False, linked: str = OLDER) -> bytes:
+    kinds = ("HANGUP", "CHAN_END", "LINKEDID_END")[: 3 if last else 2]
+    return b"".join(row(kind, channel, linked, at) for kind in kinds)
+
+
+def test_a_call_lives_on_whose_linked_id_was_only_merged_into_an_older_one(tmp_path: Path) -> None:
+    """The transferring phone leaves, and much later the caller, while the far end still holds on."""
+    file = tmp_path / "cel.csv"
+    file.write_bytes(merged(end(OLDER, 9.1), end(f"{CALL}-r1-1", 9.2)))
+    cel = reader(file)
+    assert read_all(cel) == []
+    assert CALL in [call.call for call in cel.so_far()]
+    restarted = reader(file, cel.position)
+    with file.open("ab") as more:
+        more.write(end(CALL, 80.0))
+    for one in (cel, restarted):
+        [call] = read_all(one)
+        assert (call.call, call.number, seconds(call)) == (CALL, "1300", (None, 75.0))
+    with file.open("ab") as more:
+        more.write(end(f"{OLDER}-r1-1", 80.1, last=True))
+    read_all(cel)
+    assert cel.so_far() == ()
+
+
+def test_an_own_call_that_was_merged_ends_with_the_phone_that_dialed(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(merged(end(CALL, 9.1), own=True))
+    [call] = read_all(reader(file))
+    assert (call.call, call.phone) == (CALL, "101")
+    assert seconds(call)[1] == pytest.approx(4.1)
+
+
+def test_a_caller_who_leaves_the_older_call_before_their_own_linked_id_ends_is_on_record(tmp_path: Path) -> None:
+    """The transferring phone outlives them: until it ends it has the linked id that was theirs."""
+    file = tmp_path / "cel.csv"
+    lines = merged().splitlines(keepends=True)[:-1]
+    leg = f"{CALL}-r1-1"
+    file.write_bytes(b"".join(lines) + end(CALL, 9.0) + end(leg, 9.5, last=True, linked=CALL))
+    cel = reader(file)
+    [call] = read_all(cel)
+    assert (call.call, seconds(call)) == (CALL, (None, 4.0))
+    assert [leg.ended is None for leg in call.legs] == [False]
+
+
 def test_an_operators_call_to_the_world_outside_shows_no_number(tmp_path: Path) -> None:
     file = tmp_path / "cel.csv"
     phone: dict[str, Any] = {"name": "PJSIP/101-00000001", "caller": "101", "exten": "79000000007"}
     file.write_bytes(
         row("CHAN_START", "gudok-1.1", **phone)
         + row("APP_START", "gudok-1.1", app="Dial", data="PJSIP/79000000007@trunk", **phone)
+        + row("CHAN_END", "gudok-1.1", at=3.0, **phone)
         + row("LINKEDID_END", "gudok-1.1", at=3.0, **phone)
     )
     [call] = read_all(reader(file))
@@ -181,7 +245,8 @@ def test_an_operators_call_to_the_world_outside_shows_no_number(tmp_path: Path) 
 def test_a_feature_code_is_no_call(tmp_path: Path) -> None:
     file = tmp_path / "cel.csv"
     phone: dict[str, Any] = {"name": "PJSIP/101-00000001", "caller": "101", "exten": "*11"}
-    file.write_bytes(b"".join(row(kind, "gudok-1.1", **phone) for kind in ("CHAN_START", "HANGUP", "LINKEDID_END")))
+    kinds = ("CHAN_START", "HANGUP", "CHAN_END", "LINKEDID_END")
+    file.write_bytes(b"".join(row(kind, "gudok-1.1", **phone) for kind in kinds))
     cel = reader(file)
     assert read_all(cel) == []
     assert cel.position is not None
@@ -268,7 +333,8 @@ def test_a_restart_after_a_rotation_finishes_the_renamed_file_first(tmp_path: Pa
     before = reader(file)
     assert [call.call for call in read_all(before)] == ["gudok-1.1"]
     file.rename(tmp_path / "cel.csv.1")
-    file.write_bytes(row("HANGUP", "gudok-1.2", "gudok-1.2", 5.0) + row("LINKEDID_END", "gudok-1.2", "gudok-1.2", 5.0))
+    rest = ("HANGUP", "CHAN_END", "LINKEDID_END")
+    file.write_bytes(b"".join(row(kind, "gudok-1.2", "gudok-1.2", 5.0) for kind in rest))
     [call] = read_all(reader(file, before.position))
     assert call.call == "gudok-1.2"
     assert seconds(call) == (None, 4.0)
