@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Callable
 
-from telephony.guard import HOLDING
+from telephony.parent.guard import HOLDING
 from telephony.pbx.ari import AriClient, AriError, Message
 from telephony.pbx.ari import events as ari
 from telephony.settings import Settings

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from telephony import wire
-from telephony.board_rows import OperatorRow, Snapshot
+from telephony.control import wire
+from telephony.control.board_rows import OperatorRow, Snapshot
 from telephony.core.commands import AnyCommand, LogIn, LogOut
 from telephony.core.effects import Reply
 from telephony.testing.patience import PATIENCE

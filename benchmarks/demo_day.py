@@ -20,15 +20,15 @@ from rich.text import Text
 from benchmarks import demo_cast as cast
 from benchmarks.evidence import Outage, compare, now
 from benchmarks.world import World
-from telephony import wire
 from telephony.commands.common import duration
+from telephony.control import wire
+from telephony.control.watch import View, render
 from telephony.core.facts import AttemptResult, Outcome
 from telephony.pbx.install import ensure
 from telephony.store.rows import AttemptRow, CallRow
 from telephony.testing.phones.load import start_callers, start_operators
 from telephony.testing.phones.marks import overlaps
 from telephony.testing.phones.sip import PhoneCall
-from telephony.watch import View, render
 
 LEAST_SECONDS = 25
 SETTLED = timedelta(seconds=0.5)

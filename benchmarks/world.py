@@ -29,7 +29,8 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from benchmarks.control import Controlled, ServiceFailedError
-from telephony import settings, wire
+from telephony import settings
+from telephony.control import wire
 from telephony.core.commands import TellState
 from telephony.pbx.embedded import EmbeddedPbx
 from telephony.pbx.install import ensure

@@ -26,10 +26,11 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from telephony import lifeline, logs, settings
+from telephony import logs, settings
 from telephony.exits import Exit
+from telephony.parent import lifeline
+from telephony.router.service import Service
 from telephony.secrets import SecretsError
-from telephony.service import Service
 from telephony.settings import ConfigErrors, Settings
 from telephony.store.database import DatabaseUnusableError, DatabaseUrlError
 from telephony.store.lock import LockedError

@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
-    from telephony.board_rows import LockRow
-    from telephony.control_client import ControlClient
+    from telephony.control.board_rows import LockRow
+    from telephony.control.client import ControlClient
+    from telephony.control.wire import Reloaded
     from telephony.core.commands import AnyCommand
     from telephony.core.effects import Reply
     from telephony.settings import Settings
     from telephony.store.database import Database
-    from telephony.wire import Reloaded
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def service_of(args: argparse.Namespace) -> ControlClient:
 
     A service that runs can be asked although its configuration has been spoilt since."""
     from telephony import settings
-    from telephony.control_client import ControlClient, ServiceAway
+    from telephony.control.client import ControlClient, ServiceAway
 
     try:
         socket = settings.load(config_dir_of(args), os.environ).control_socket
@@ -88,7 +88,7 @@ def service_of(args: argparse.Namespace) -> ControlClient:
 
 def ask_service(args: argparse.Namespace, command: AnyCommand) -> int:
     """Have the running service carry out a command, and print its answer. Raises Problem when it says no."""
-    from telephony.control_client import ServiceAway, ServiceRefused
+    from telephony.control.client import ServiceAway, ServiceRefused
 
     with service_of(args) as service:
         try:
@@ -104,7 +104,7 @@ def ask_service(args: argparse.Namespace, command: AnyCommand) -> int:
 def tell_service(settings: Settings, what: Reloaded) -> None:
     """Have a running service take over what was just changed on record; none running is all right. Raises Problem
     where one runs and goes on with what it knew."""
-    from telephony.control_client import ControlClient, ServiceAway, ServiceNotRunning, ServiceRefused
+    from telephony.control.client import ControlClient, ServiceAway, ServiceNotRunning, ServiceRefused
 
     try:
         with ControlClient(settings.control_socket) as service:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from telephony.commands.common import Problem, config_dir_of, settings_of
 from telephony.exits import Exit
-from telephony.parent import Parent
+from telephony.parent.parent import Parent
 
 if TYPE_CHECKING:
     from telephony.settings import Settings
@@ -78,7 +78,7 @@ class Config:
         return []
 
     async def rescue(self) -> int:
-        from telephony.guard import rescue
+        from telephony.parent.guard import rescue
 
         return await rescue(self.settings)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 
-from telephony.board_rows import Snapshot
 from telephony.commands.common import Problem, clock, duration, locks_told, noted, service_of, table
-from telephony.control_client import ServiceAway, ServiceRefused
+from telephony.control.board_rows import Snapshot
+from telephony.control.client import ServiceAway, ServiceRefused
+from telephony.control.wire import StatusAnswer
 from telephony.exits import Exit
-from telephony.wire import StatusAnswer
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

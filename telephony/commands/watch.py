@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from telephony.commands.common import Problem, service_of, settings_of
-from telephony.control_client import ControlClient, ServiceAway
+from telephony.control.client import ControlClient, ServiceAway
+from telephony.control.wire import WatchAnswer
 from telephony.exits import Exit
-from telephony.wire import WatchAnswer
 
 PATIENCE = 15.0
 """So long a service that was there may be away: a router that has died is back before."""
@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from telephony import watch
+    from telephony.control import watch
 
     service_of(args).close()
     answers = watched(settings_of(args).control_socket, PATIENCE)

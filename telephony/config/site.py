@@ -8,10 +8,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from telephony.config.database_url import wrong_with
 from telephony.config.mistakes import Mistake
 from telephony.config.values import Places
 from telephony.core.plan import Name, Record
-from telephony.database_url import wrong_with
 
 Port = Annotated[int, Meta(ge=1, le=65_535, description="a port, 1 to 65535")]
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z", description="a host name or an IP address")]

@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from telephony.database_url import wrong_with
+from telephony.config.database_url import wrong_with
 
 T = TypeVar("T")
 Guard = Callable[[AsyncConnection], Awaitable[None]]

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.world import World
-from telephony.record import LOOK_SECONDS
+from telephony.router.record import LOOK_SECONDS
 from telephony.store.rows import CallRow
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.sip import Dialog

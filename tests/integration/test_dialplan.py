@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from telephony.guard import hand_over
+from telephony.parent.guard import hand_over
 from telephony.pbx.agi import AgiRequest, AgiServer
 from telephony.pbx.ami_types import QueueMemberAdded
 from telephony.pbx.ari import AriClient

@@ -22,8 +22,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from telephony.exits import Exit
-from telephony.guard import rescue
-from telephony.parent import MISTAKEN
+from telephony.parent.guard import rescue
+from telephony.parent.parent import MISTAKEN
 from telephony.pbx.ari import AriClient
 from telephony.pbx.embedded import EmbeddedPbx
 from telephony.resources import default_folder

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 import handlers
-from telephony import opening
 from telephony.core import break_facts as pause
 from telephony.core import events as ev
 from telephony.core import facts as that
@@ -21,6 +20,7 @@ from telephony.core.operators import State
 from telephony.core.plan import LogInRules, Phone, Plan
 from telephony.core.remembered import OpenOperator, OpenPermission
 from telephony.core.staff import Operator
+from telephony.router import opening
 from telephony.store.operators import import_roster
 from tests.integration._store import Store, opened
 

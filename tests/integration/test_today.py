@@ -7,12 +7,12 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from telephony.board import Board
-from telephony.board_rows import Tally
+from telephony.control.board import Board
+from telephony.control.board_rows import Tally
 from telephony.core import facts as that
 from telephony.core.events import PbxLost
 from telephony.core.plan import Plan, Queue, ServiceLevel
-from telephony.today import add_earlier, read_today
+from telephony.router.today import add_earlier, read_today
 from tests.integration._store import Store, at, opened
 
 PLAN = Plan(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from telephony.board import Board
-from telephony.board_rows import Tally
+from telephony.control.board import Board
+from telephony.control.board_rows import Tally
 from telephony.core import break_facts as pause
 from telephony.core import facts as fact
 from telephony.core.effects import Alarm

@@ -17,10 +17,11 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from telephony import cli
-from telephony.board import Board
 from telephony.commands.breaks import next_time
 from telephony.commands.common import Problem
-from telephony.control import Control
+from telephony.control.board import Board
+from telephony.control.server import Control
+from telephony.control.wire import Reloaded, StatusAnswer
 from telephony.core import break_facts as pause
 from telephony.core import commands
 from telephony.core import events as ev
@@ -36,7 +37,6 @@ from telephony.store.journal import JournalWriter
 from telephony.store.roster_entries import add_entries
 from telephony.store.spool import Spool
 from telephony.store.tables import phone_numbers
-from telephony.wire import Reloaded, StatusAnswer
 
 CONFIG = """\
 timezone: Europe/Moscow

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from telephony import cli, wire
-from telephony.board import Board
-from telephony.board_rows import Snapshot
-from telephony.control import Control
-from telephony.control_client import ControlClient, ServiceAway, ServiceNotRunning
+from telephony import cli
+from telephony.control import wire
+from telephony.control.board import Board
+from telephony.control.board_rows import Snapshot
+from telephony.control.client import ControlClient, ServiceAway, ServiceNotRunning
+from telephony.control.server import Control
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 from telephony.exits import Exit

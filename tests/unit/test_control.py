@@ -15,12 +15,12 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from telephony import wire
-from telephony.board import Board
-from telephony.board_rows import Snapshot
 from telephony.commands.watch import watched
-from telephony.control import Control
-from telephony.control_client import ControlClient, ServiceAway, ServiceRefused
+from telephony.control import wire
+from telephony.control.board import Board
+from telephony.control.board_rows import Snapshot
+from telephony.control.client import ControlClient, ServiceAway, ServiceRefused
+from telephony.control.server import Control
 from telephony.core import facts as fact
 from telephony.core.commands import AnyCommand, GiveOrder, LogOut
 from telephony.core.effects import Reply

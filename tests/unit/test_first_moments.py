@@ -14,10 +14,10 @@ import pytest
 from structlog.testing import capture_logs
 
 import handlers
-from telephony import wire
-from telephony.control_client import ControlClient, ServiceRefused
+from telephony.control import wire
+from telephony.control.client import ControlClient, ServiceRefused
 from telephony.exits import Exit
-from telephony.service import Service
+from telephony.router.service import Service
 from telephony.settings import Settings
 from telephony.store.journal import JournalWriter
 from telephony.testing.patience import PATIENCE
@@ -137,7 +137,7 @@ async def test_lines_that_cannot_be_had_are_told(tmp_path: Path) -> None:
 async def test_an_orphan_whose_callers_cannot_be_handed_over_ends_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("telephony.service.rescue", fail)
+    monkeypatch.setattr("telephony.router.service.rescue", fail)
     settings = settings_on_free_ports(tmp_path)
     with capture_logs() as told:
         async with opened(settings) as service:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from telephony.guard import LEFT, Channel, calls_in_vain, hand_over, rings_in_vain, talks, waits
+from telephony.parent.guard import LEFT, Channel, calls_in_vain, hand_over, rings_in_vain, talks, waits
 
 
 def channel(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from telephony import logs
 from telephony.pbx.agi import AgiProblem
-from telephony.service import _agi_problem
+from telephony.router.service import _agi_problem
 
 NUMBER = "79001234567"
 WRITTEN = "+7 (900) 123-45-67"
@@ -154,13 +154,13 @@ def test_ids_stay_readable_under_their_keys_only(out: io.StringIO) -> None:
 def test_json_is_one_object_a_line_with_an_utc_time() -> None:
     stream = io.StringIO()
     logs.configure("json", "info", stream)
-    structlog.get_logger("telephony.router").info("started", queues=5, share=0.25, ok=True, label="Запись")
+    structlog.get_logger("telephony.router.router").info("started", queues=5, share=0.25, ok=True, label="Запись")
     line: dict[str, Any] = json.loads(stream.getvalue())
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line.pop("timestamp"))
     assert line == {
         "event": "started",
         "level": "info",
-        "logger": "telephony.router",
+        "logger": "telephony.router.router",
         "queues": 5,
         "share": 0.25,
         "ok": True,

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from structlog.types import EventDict
 
 from telephony.exits import Exit
-from telephony.parent import MISTAKEN, Parent, Rhythm
+from telephony.parent.parent import MISTAKEN, Parent, Rhythm
 from telephony.testing.patience import PATIENCE
 
 QUICK = Rhythm(start=5.0, beat=0.3, guard=60.0, stop=0.4, settle=60.0, pauses=(0.0, 0.01))
@@ -48,7 +48,7 @@ tell(life)
 if life.startswith("exit-"):
     sys.exit(int(life[5:]))
 if life == "lifeline":
-    from telephony.lifeline import SERVING, Lifeline
+    from telephony.parent.lifeline import SERVING, Lifeline
     async def live():
         orphaned = asyncio.Event()
         await Lifeline.open(beat_fd, lambda: SERVING, orphaned.set)
@@ -438,7 +438,7 @@ async def test_a_check_of_the_configuration_that_fails_is_told_and_the_next_one_
 async def test_a_router_learns_that_its_parent_was_killed(story: Story) -> None:
     program = (
         "import asyncio, sys\n"
-        "from telephony.parent import Parent\n"
+        "from telephony.parent.parent import Parent\n"
         "async def rescue(): return 0\n"
         "async def check(): return []\n"
         "async def run(): return await Parent(sys.argv[1:], rescue=rescue, mistakes=check).run()\n"

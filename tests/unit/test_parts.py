@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from telephony.exits import Exit
-from telephony.parts import Parts
-from telephony.router import HandlerError
+from telephony.router.parts import Parts
+from telephony.router.router import HandlerError
 
 
 async def fail(error: Exception) -> None:

@@ -14,7 +14,7 @@ from telephony.core.effects import Reply
 from telephony.core.plan import Plan, Prompt
 from telephony.core.staff import Operator
 from telephony.pbx.agi import AgiRequest
-from telephony.phone_codes import MOST_VERIFYING, Denied, PhoneCodes, Spoken
+from telephony.router.phone_codes import MOST_VERIFYING, Denied, PhoneCodes, Spoken
 
 PLAN = Plan(prompts=(Prompt(name="logged-in", sound="beep"), Prompt(name="wrong-pin", text="Неверно")))
 ANNA = Operator(login="anna", name="Анна", extension="11")

@@ -12,7 +12,7 @@ from telephony.core.events import AnyEvent, CallRecorded
 from telephony.core.facts import CallEnded, Outcome
 from telephony.pbx.cel import CelReader
 from telephony.pbx.tail import Position
-from telephony.record import ClosedCalls, RecordFollower
+from telephony.router.record import ClosedCalls, RecordFollower
 from telephony.testing.patience import PATIENCE
 from tests.unit.test_cel import whole_call
 

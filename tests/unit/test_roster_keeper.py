@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from telephony import opening
 from telephony.core.events import AnyEvent, RosterChanged
 from telephony.core.plan import Plan
 from telephony.core.roster_versions import EntryKind, RosterEntry
-from telephony.roster_keeper import RosterKeeper, next_midnight
+from telephony.router import opening
+from telephony.router.roster_keeper import RosterKeeper, next_midnight
 from telephony.store.database import Database
 from telephony.store.migrate import ensure_current
 from telephony.store.roster_entries import add_entries
@@ -91,7 +91,7 @@ async def test_a_new_day_is_read_after_midnight(database: Database) -> None:
 async def test_a_database_that_is_away_at_midnight_ends_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("telephony.roster_keeper.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("telephony.router.roster_keeper.LOOK_SECONDS", 0.01)
     await database.transact(lambda connection: connection.execute(sa.text("ALTER TABLE roster_entries RENAME TO away")))
     times = iter([NOON, *[NOON + timedelta(hours=2)] * 1000])
     delivered: asyncio.Queue[AnyEvent] = asyncio.Queue()

@@ -15,9 +15,9 @@ from telephony.core import commands
 from telephony.core import effects as do
 from telephony.core import events as ev
 from telephony.core.facts import AnyFact, Repaired
-from telephony.poison import Poison
-from telephony.router import AnyDecision, HandlerError, Router
-from telephony.timers import Timers
+from telephony.router.poison import Poison
+from telephony.router.router import AnyDecision, HandlerError, Router
+from telephony.router.timers import Timers
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 

@@ -13,35 +13,37 @@ import structlog
 from msgspec.structs import replace
 
 import handlers
-from telephony import lifeline, opening, wire
-from telephony.board import Board
-from telephony.board_rows import Snapshot
 from telephony.clock import Clock
-from telephony.control import Control
+from telephony.control import wire
+from telephony.control.board import Board
+from telephony.control.board_rows import Snapshot
+from telephony.control.server import Control
 from telephony.core.center import Center
 from telephony.core.effects import Alarm
 from telephony.core.events import AnyEvent, PictureTaken
 from telephony.exits import Exit
-from telephony.guard import rescue, save_callers
-from telephony.parts import Parts
+from telephony.parent import lifeline
+from telephony.parent.guard import rescue, save_callers
 from telephony.pbx.agi import AgiProblem, AgiServer
 from telephony.pbx.ami import Ami, AmiProblem, ContactStatus, QueueMemberPause
 from telephony.pbx.ami_types import QueueMemberAdded, QueueMemberPenalty, QueueMemberRemoved, QueueMemberRinginuse
 from telephony.pbx.edge import AsteriskPbx
-from telephony.phone_codes import PhoneCodes
-from telephony.poison import Poison
-from telephony.record import ClosedCalls, RecordFollower, open_reader, position_keeper
-from telephony.reload import Reloader
-from telephony.roster_keeper import RosterKeeper
-from telephony.router import Router
+from telephony.router import opening
+from telephony.router.parts import Parts
+from telephony.router.phone_codes import PhoneCodes
+from telephony.router.poison import Poison
+from telephony.router.record import ClosedCalls, RecordFollower, open_reader, position_keeper
+from telephony.router.reload import Reloader
+from telephony.router.roster_keeper import RosterKeeper
+from telephony.router.router import Router
+from telephony.router.status import status_answer
+from telephony.router.timers import Timers
+from telephony.router.today import add_earlier
 from telephony.settings import Settings
-from telephony.status import status_answer
 from telephony.store.database import Database
 from telephony.store.journal import JournalWriter
 from telephony.store.operators import verify_pin
 from telephony.store.spool import Spool
-from telephony.timers import Timers
-from telephony.today import add_earlier
 from telephony.tokens import Tokens
 
 log = structlog.get_logger(__name__)

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from telephony import wire
-from telephony.board import Board
-from telephony.board_rows import Snapshot
+from telephony.control import wire
+from telephony.control.board import Board
+from telephony.control.board_rows import Snapshot
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 from telephony.store.database import DatabaseUnusableError

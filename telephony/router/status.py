@@ -6,10 +6,10 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 
-from telephony.board_rows import Snapshot
+from telephony.control.board_rows import Snapshot
+from telephony.control.wire import StatusAnswer
 from telephony.core.center import Center
-from telephony.router import Router
-from telephony.wire import StatusAnswer
+from telephony.router.router import Router
 
 
 def status_answer(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from telephony import wire
-from telephony.board import Board
+from telephony.control import wire
+from telephony.control.board import Board
 from telephony.core.center import Center
 from telephony.core.effects import Reply
 from telephony.core.events import OperatorsChanged
 from telephony.pbx.edge import AsteriskPbx
-from telephony.roster_keeper import RosterKeeper
-from telephony.router import Router
+from telephony.router.roster_keeper import RosterKeeper
+from telephony.router.router import Router
 from telephony.store.database import Database
 from telephony.store.operators import list_operators
 

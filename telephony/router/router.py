@@ -24,9 +24,9 @@ from telephony.core import events as ev
 from telephony.core.commands import AnyCommand, Command
 from telephony.core.fact import Fact
 from telephony.core.facts import AnyFact
-from telephony.metrics import Histogram
-from telephony.poison import Poison
 from telephony.ports import Journal, Pbx, Watchers
+from telephony.router.metrics import Histogram
+from telephony.router.poison import Poison
 
 log = structlog.get_logger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from telephony.board_breaks import Pauses
-from telephony.board_rows import AlarmRow, OperatorRow, QueueRow, Snapshot, Tally, Totals
+from telephony.control.board_breaks import Pauses
+from telephony.control.board_rows import AlarmRow, OperatorRow, QueueRow, Snapshot, Tally, Totals
 from telephony.core import facts as fact
 from telephony.core.effects import Alarm, AnyEffect
 from telephony.core.events import Started

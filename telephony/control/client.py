@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from telephony import wire
+from telephony.control import wire
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 

@@ -11,7 +11,7 @@ import structlog
 
 from telephony.exits import Exit
 from telephony.pbx.ari import AriError
-from telephony.router import HandlerError
+from telephony.router.router import HandlerError
 
 log = structlog.get_logger(__name__)
 

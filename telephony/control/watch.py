@@ -16,10 +16,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from telephony.board_rows import AlarmRow, LockRow, OperatorRow, QueueRow, Totals
 from telephony.commands import common
 from telephony.commands.common import duration, noted
-from telephony.wire import WatchAnswer
+from telephony.control.board_rows import AlarmRow, LockRow, OperatorRow, QueueRow, Totals
+from telephony.control.wire import WatchAnswer
 
 COLOURS = {
     "ready": "green",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from telephony.board_rows import LockRow, OperatorRow, Totals
+from telephony.control.board_rows import LockRow, OperatorRow, Totals
 from telephony.core import break_facts as fact
 from telephony.core.break_facts import BreakKind, Verdict
 from telephony.core.events import Started

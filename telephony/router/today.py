@@ -10,8 +10,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from telephony.board import Board
-from telephony.board_rows import Tally
+from telephony.control.board import Board
+from telephony.control.board_rows import Tally
 from telephony.core.facts import CallKind, Outcome
 from telephony.core.plan import Plan
 from telephony.store.database import Database

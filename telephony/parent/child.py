@@ -11,7 +11,7 @@ from typing import cast
 
 import structlog
 
-from telephony.lifeline import GO, SERVING
+from telephony.parent.lifeline import GO, SERVING
 
 log = structlog.get_logger(__name__)
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from telephony.child import RouterProcess, Standby
 from telephony.exits import Exit
-from telephony.guard import save_callers
+from telephony.parent.child import RouterProcess, Standby
+from telephony.parent.guard import save_callers
 
 log = structlog.get_logger(__name__)
 

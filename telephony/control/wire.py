@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from telephony.board_rows import Snapshot
+from telephony.control.board_rows import Snapshot
 from telephony.core.commands import AnyCommand
 from telephony.core.effects import Reply
 
