@@ -140,7 +140,9 @@ class Record:
         del self._channels[channel.id]
         for name in {channel.id, channel.linked} & self.truth.keys():
             truth = self.truth[name]
-            truth.ended, truth.crashed = truth.ended or self._clock.now(), True
+            truth.crashed = True
+            if truth.ended is None or truth.phone is not None:  # an own call that was handed on has lived till now
+                truth.ended = self._clock.now()
 
     def close(self) -> None:
         """A new process: the reader closes what the old one left open, when it was last heard of."""

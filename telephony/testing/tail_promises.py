@@ -43,7 +43,8 @@ class AfterCallers:
                 self._look(story, login, agent.state, agent.reason, story.switch.phones[agent.phone])
 
     def _look(self, story: Story, login: str, state: State, reason: str, phone: Phone) -> None:
-        if _for_caller(story, phone) or (login in self._left and (state is State.RINGING or reason == "helping")):
+        excused = state is State.RINGING or reason == "helping" or _asked_for_caller(story, phone)
+        if _has_caller(story, phone) or (login in self._left and excused):
             self._left[login] = None
         elif state not in (State.WRAP_UP, *IN_CALL):
             self._left.pop(login, None)
@@ -56,10 +57,10 @@ class AfterCallers:
             assert noticed or not late, f"I4: {login} has had no caller since {left}, and is {state} ({reason})"
 
 
-def _for_caller(story: Story, phone: Phone) -> bool:
-    """One is on this phone, or on that of a colleague who asks them something."""
+def _asked_for_caller(story: Story, phone: Phone) -> bool:
+    """They talk with a colleague on whose phone one is."""
     colleagues = [other.phone for channel in phone.channels.values() for other in _others(channel)]
-    return any(_has_caller(story, one) for one in (phone, *colleagues) if one is not None)
+    return any(_has_caller(story, one) for one in colleagues if one is not None)
 
 
 def _has_caller(story: Story, phone: Phone) -> bool:

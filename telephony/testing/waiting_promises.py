@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from telephony.core import events as ev
+from telephony.core import staff
 from telephony.core.calls import Call
 from telephony.core.center import Center
 from telephony.core.effects import AnyEffect
 from telephony.core.facts import AnyFact, CallKind, CallQueued, Outcome
 from telephony.core.operators import Agent, State
+from telephony.core.plan import Plan, Queue
 from telephony.core.script import Finish
 from telephony.testing.people import Operator
 from telephony.testing.skills import may_take
@@ -106,9 +108,14 @@ def _in_vain(story: Story) -> list[str]:
         channel = caller.channel
         queue = queues.get(channel.variables.get("GUDOK_QUEUE", ""))
         if queue is not None and caller.hears == "music" and channel.id not in rung:
-            able = [operator.login for operator in ready if may_take(story.plan, operator.person, queue, 0)]
+            able = [operator.login for operator in ready if _takes_at_any_step(story.plan, operator.person, queue)]
             found += [f"{channel.id} hears music in {queue.name} while {login} is idle" for login in able]
     return found
+
+
+def _takes_at_any_step(plan: Plan, person: staff.Operator, queue: Queue) -> bool:
+    """From outside nobody sees how far the caller has overflowed, and a step may ask for other skills."""
+    return all(may_take(plan, person, queue, step) for step in range(len(queue.overflow) + 1))
 
 
 def _sits_ready(story: Story, operator: Operator) -> bool:
