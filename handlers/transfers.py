@@ -221,7 +221,8 @@ def handed_over(turn: Turn, call: Call, event: CallerArrived, queue: Queue | Non
 
 
 def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: Leg) -> None:
-    """The consulted leg changes over to the caller's call, ringing or talking."""
+    """The consulted leg changes over to the caller's call, ringing or talking. It gets its new names in the course of
+    the consultation, where its old ones may still be on their way."""
     center = turn.center
     _let_party_stay(turn, call, by)
     answered = far.state is LegState.UP
@@ -238,7 +239,7 @@ def _take_over(turn: Turn, call: Call, by: ChannelId, consultation: Call, far: L
     center.add_leg(call, leg)
     attempts.put_on_record(turn, call, leg, None if leg.login else to)
     transfer = Transfer(by, call.legs[by].login, "attended", to, leg.channel)
-    turn.do(SetVariables(call=call.id, channel=leg.channel, variables=attempts.names(call, leg)))
+    turn.do(SetVariables(call=consultation.id, channel=leg.channel, variables=attempts.names(call, leg)))
     if leg.login is not None:
         _comes_to(turn, center.agents[leg.login], call)
     if answered:

@@ -619,6 +619,26 @@ def test_a_specialist_joins_the_caller_to_a_colleague_who_has_called(story: Stor
     assert caller.record.transfers == [("blind", "201", "done"), ("attended", "2002", "done")]
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_a_colleague_who_had_called_waits_for_their_own_transfer_through_a_restart(
+    new_story: NewStory, seed: int
+) -> None:
+    """Their channel was the consultation's, and has become the caller's before the router died."""
+    story = new_story(seed=seed)
+    anna, doctor, caller = with_the_doctor(story)
+    boris, vera = story.operator("boris", booking=1), story.operator("vera", booking=1)
+    boris.logs_in("phone02")
+    vera.logs_in("phone03")
+    boris.dials("201")
+    doctor.answers()
+    doctor.completes_transfer()
+    boris.transfers_to(vera.person.extension)
+    story.restart_router()
+    assert len(boris.talking) == 1
+    vera.rejects()
+    assert caller.hears == "boris"
+
+
 def test_two_callers_are_not_joined(story: Story) -> None:
     anna, doctor, first = with_the_doctor(story)
     story.passes(11)
