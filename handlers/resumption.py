@@ -62,6 +62,11 @@ def _transfer(turn: Turn, call: Call, transfer: Transfer) -> None:
         waiting.hold(turn, call)
 
 
+def _has_gone_on(call: Call, transfer: Transfer) -> bool:
+    """Its target has failed, and somebody else has been rung since: the former life died before that was on record."""
+    return transfer.leg not in call.legs and bool(call.legs.keys() - {transfer.by})
+
+
 def _talks_with(call: Call) -> Leg | None:
     return next((leg for leg in call.legs.values() if leg.channel in call.in_bridge), None)
 
@@ -80,6 +85,8 @@ def go_on(turn: Turn, call: Call, picture: Picture) -> None:
         turn.do(Answer(call=call.id, channel=call.party))
     live = [leg for leg in call.legs.values() if leg.result is None]
     up = max((leg for leg in live if leg.state is LegState.UP), key=lambda leg: leg.n, default=None)
+    if call.transfer is not None and _has_gone_on(call, call.transfer):
+        transfers.failed(turn, call, call.transfer)
     if call.transfer is not None:
         _transfer(turn, call, call.transfer)
     elif _talks_with(call) is not None:

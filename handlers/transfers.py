@@ -290,6 +290,12 @@ def target_answered(turn: Turn, call: Call) -> None:
         turn.hang_up(call, transfer.by)
 
 
+def failed(turn: Turn, call: Call, transfer: Transfer) -> None:
+    """It is over; where the party goes is another matter."""
+    call.transfer = None
+    _state(turn, call, transfer.login, transfer.kind, transfer.to, done=False)
+
+
 def lost_leg(turn: Turn, call: Call, channel: ChannelId) -> None:
     """During a transfer: the transferring phone has hung up (then only the target counts), or the target failed."""
     transfer = call.transfer
@@ -297,8 +303,7 @@ def lost_leg(turn: Turn, call: Call, channel: ChannelId) -> None:
     if channel == transfer.by:
         _leave_bridge(turn, call)
         return
-    call.transfer = None
-    _state(turn, call, transfer.login, transfer.kind, transfer.to, done=False)
+    failed(turn, call, transfer)
     back = call.legs.get(transfer.by)
     if back is not None and back.result is None:
         _report(turn, call, transfer.by, "unavailable")

@@ -467,6 +467,30 @@ def test_a_transfer_is_stated_once_whenever_nobody_is_there(story: Story, second
     assert caller.record.transfers == [("blind", "201", "done")]
 
 
+@pytest.mark.parametrize("takes_back", [True, False], ids=["she has taken them back", "she had gone before"])
+@pytest.mark.parametrize("seconds", [0.02, 0.1, 0.15])
+def test_a_failed_transfer_is_over_also_when_its_end_was_not_committed(
+    story: Story, seconds: float, *, takes_back: bool
+) -> None:
+    """The next in the queue rings already: nobody else is rung."""
+    anna, caller = transferring(story, "blind", "201")
+    boris, vera = story.operators["boris"], story.operator("vera", booking=1)
+    vera.logs_in("phone03")
+    if not takes_back:
+        anna.hangs_up()
+    with story.at_once():
+        story.journal.hold()
+        story.telephone("doctor01").rejects()
+        if takes_back:
+            story.passes(0.03)
+            anna.hangs_up()
+        story.passes(seconds)
+        story.kill_router()
+    story.start_router()
+    assert boris.rings_for(caller) is not vera.rings_for(caller)
+    assert caller.record.transfers == [("blind", "201", "failed")]
+
+
 def test_who_picks_up_last_has_the_caller_where_nothing_tells_of_a_transfer(story: Story) -> None:
     """The router died before it was noted on the PBX."""
     anna, caller = transferring(story, "blind", "201")

@@ -625,7 +625,7 @@ def test_a_colleague_who_had_called_waits_for_their_own_transfer_through_a_resta
 ) -> None:
     """Their channel was the consultation's, and has become the caller's before the router died."""
     story = new_story(seed=seed)
-    anna, doctor, caller = with_the_doctor(story)
+    _, doctor, caller = with_the_doctor(story)
     boris, vera = story.operator("boris", booking=1), story.operator("vera", booking=1)
     boris.logs_in("phone02")
     vera.logs_in("phone03")
