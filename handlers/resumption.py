@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from handlers import bridging, helping, scripts, transfers, waiting
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Transfer
 from telephony.core.effects import Answer
+from telephony.core.event import ChannelId
 from telephony.core.facts import AttemptResult, CallBridged, CallKind, Outcome
 from telephony.core.picture import SeenChannel
 from telephony.core.remembered import OpenAttempt
@@ -57,6 +60,8 @@ def _transfer(turn: Turn, call: Call, transfer: Transfer) -> None:
         transfers.target_answered(turn, call)
     elif target.state is LegState.UP:
         bridging.connect(turn, call, target)
+    elif target.result is None and target.state is not LegState.RINGING:
+        _cancel(turn, call, target)  # nothing shows that it was ever told to ring
     else:
         call.in_bridge.discard(call.party)
         waiting.hold(turn, call)
@@ -85,18 +90,17 @@ def go_on(turn: Turn, call: Call, picture: Picture) -> None:
         turn.do(Answer(call=call.id, channel=call.party))
     live = [leg for leg in call.legs.values() if leg.result is None]
     up = max((leg for leg in live if leg.state is LegState.UP), key=lambda leg: leg.n, default=None)
+    talking = _talks_with(call)
     if call.transfer is not None and _has_gone_on(call, call.transfer):
         transfers.failed(turn, call, call.transfer)
     if call.transfer is not None:
         _transfer(turn, call, call.transfer)
-    elif _talks_with(call) is not None:
-        return
+    elif talking is not None and (up is None or up.n <= talking.n):
+        _cancel_others(turn, call, live, call.in_bridge)
     elif call.ended_by == "center":
         _say_farewell(turn, call)
     elif up is not None:
-        for leg in live:
-            if leg is not up:
-                _cancel(turn, call, leg)
+        _cancel_others(turn, call, live, {up.channel})
         bridging.connect(turn, call, up)
     elif live:
         _let_ring(turn, call, live)
@@ -127,12 +131,16 @@ def _cancel(turn: Turn, call: Call, leg: Leg) -> None:
     turn.hang_up(call, leg.channel)
 
 
+def _cancel_others(turn: Turn, call: Call, live: list[Leg], needed: Set[ChannelId]) -> None:
+    for leg in live:
+        if leg.channel not in needed:
+            _cancel(turn, call, leg)
+
+
 def _let_ring(turn: Turn, call: Call, live: list[Leg]) -> None:
     """One leg goes on ringing, or begins to now; one that never began to, or rings beside it, is given up."""
     ringing = next((leg for leg in live if leg.state is LegState.RINGING or leg.made == turn.now), None)
-    for leg in live:
-        if leg is not ringing:
-            _cancel(turn, call, leg)
+    _cancel_others(turn, call, live, set() if ringing is None else {ringing.channel})
     if call.queue is not None:
         leg = ringing or live[0]
         call.offer, call.eligible, call.talked = leg.channel, True, call.talked or leg.why == "transfer"

@@ -491,6 +491,55 @@ def test_a_failed_transfer_is_over_also_when_its_end_was_not_committed(
     assert caller.record.transfers == [("blind", "201", "failed")]
 
 
+@pytest.mark.parametrize("seconds", [0.005, 0.012, 0.015, 0.018, 0.03])
+@pytest.mark.parametrize("to", ["2002", "201"])
+def test_a_transfer_cut_off_at_its_beginning_leaves_nobody_in_silence(story: Story, to: str, seconds: float) -> None:
+    """Killed when the leg to the target was not made, made but not told to ring, or ringing."""
+    anna, caller = talking(story)
+    boris = story.operator("boris", booking=1)
+    boris.logs_in("phone02")
+    with story.at_once():
+        anna.transfers_to(to)
+        story.passes(seconds)
+        story.kill_router()
+    story.start_router()
+    story.passes(1)
+    if caller.hears == "music":
+        target = boris if to == "2002" else story.telephone("doctor01")
+        assert target.rings_for(caller)
+        target.rejects()
+    assert (caller.hears, anna.hears) == ("anna", caller.channel.caller)
+    assert boris.state != "ringing"
+
+
+@pytest.mark.parametrize("seconds", [0.002, 0.004, 0.006, 0.01, 0.02])
+@pytest.mark.parametrize("breaks", ["router", "line"])
+@pytest.mark.parametrize("to", ["2002", "801"])
+def test_a_join_that_is_cut_off_half_way_comes_about(story: Story, to: str, breaks: str, seconds: float) -> None:
+    """The colleague belongs to the caller's call already, and was not let into the bridge yet."""
+    anna, caller = talking(story)
+    boris = story.operator("boris", booking=1)
+    boris.logs_in("phone02")
+    anna.consults(to)
+    boris.answers()
+    with story.at_once():
+        anna.completes_transfer()
+        story.passes(seconds)
+        if breaks == "router":
+            story.kill_router()
+        else:
+            story.lose_connection()
+    if breaks == "router":
+        story.start_router()
+    else:
+        story.reconnect()
+    story.passes(1)
+    if anna.talking:  # nothing of it was done
+        assert (caller.hears, boris.hears) == ("anna", "anna")
+    else:
+        assert (caller.hears, boris.hears) == ("boris", caller.channel.caller)
+
+
 def test_who_picks_up_last_has_the_caller_where_nothing_tells_of_a_transfer(story: Story) -> None:
     """The router died before it was noted on the PBX."""
     anna, caller = transferring(story, "blind", "201")
