@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from handlers import bridging, helping, scripts, transfers, waiting
+from handlers import attempts, bridging, helping, scripts, transfers, waiting
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Transfer
-from telephony.core.effects import Answer
+from telephony.core.effects import Answer, SetVariables
 from telephony.core.event import ChannelId
 from telephony.core.facts import AttemptResult, CallBridged, CallKind, Outcome
 from telephony.core.picture import SeenChannel
@@ -86,6 +86,8 @@ def go_on(turn: Turn, call: Call, picture: Picture) -> None:
     if call.helps:
         helping.look_again(turn, call, picture)
         return
+    if picture.after_break:
+        _name_again(turn, call, legs, picture)
     if picture.alive[call.party].state != "up" and _must_be_answered(call):
         turn.do(Answer(call=call.id, channel=call.party))
     live = [leg for leg in call.legs.values() if leg.result is None]
@@ -108,6 +110,19 @@ def go_on(turn: Turn, call: Call, picture: Picture) -> None:
         waiting.hold(turn, call)  # until the leg that is being given up has gone
     else:
         _wait_on(turn, call)
+
+
+def _name_again(turn: Turn, call: Call, legs: list[Leg], picture: Picture) -> None:
+    """What the next life of the router is to know them by, where the line broke before it was set."""
+    wanted = {leg.channel: attempts.names(call, leg) | {"GUDOK_ROLE": leg.role.value} for leg in legs}
+    party = wanted[call.party] = {}
+    if call.party != call.id or "GUDOK_CALL" in picture.alive[call.party].variables:
+        party |= {"GUDOK_CALL": call.id, "GUDOK_ROLE": "party"}
+    if call.transfer is not None:
+        party["GUDOK_TRANSFER"] = transfers.noted(call.transfer)
+    for channel, names in wanted.items():
+        if names.items() - picture.alive[channel].variables.items():
+            turn.do(SetVariables(call=call.id, channel=channel, variables=names))
 
 
 def _must_be_answered(call: Call) -> bool:

@@ -144,8 +144,7 @@ def _to_queue(turn: Turn, call: Call, by: ChannelId, queue: Queue, kind: str) ->
     """Into the queue with the arrival they came with; the operator is released."""
     _let_party_stay(turn, call, by)
     _state(turn, call, call.legs[by].login, kind, queue.name, done=True)
-    _report(turn, call, by, "success")
-    turn.hang_up(call, by)
+    _release(turn, call, by)
     _leave_bridge(turn, call)
     waiting.enter(turn, call, queue, "transfer")
 
@@ -286,8 +285,14 @@ def target_answered(turn: Turn, call: Call) -> None:
     call.transfer = None
     _state(turn, call, transfer.login, transfer.kind, transfer.to, done=True)
     if transfer.by in call.legs:
-        _report(turn, call, transfer.by, "success")
-        turn.hang_up(call, transfer.by)
+        _release(turn, call, transfer.by)
+
+
+def _release(turn: Turn, call: Call, by: ChannelId) -> None:
+    """The phone is told, and hung up: once more after a break of the line (see `resumption.go_on`)."""
+    _report(turn, call, by, "success")
+    call.legs[by].result = AttemptResult.ANSWERED
+    turn.hang_up(call, by)
 
 
 def failed(turn: Turn, call: Call, transfer: Transfer) -> None:

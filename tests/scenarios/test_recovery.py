@@ -898,6 +898,57 @@ def test_a_leg_asked_for_as_the_line_breaks_is_no_fault_of_the_operator(story: S
     assert anna.rings_for(caller)
 
 
+@pytest.mark.parametrize("seconds", [0.001, 0.003, 0.005, 0.008])
+def test_who_has_changed_places_as_the_line_breaks_is_known_to_the_next_life(story: Story, seconds: float) -> None:
+    """The far end of an own call has become its party, and the operator a leg of it."""
+    anna, boris = at_work(story), story.operator("boris", booking=1)
+    boris.logs_in("phone02")
+    anna.dials("2002")
+    boris.answers()
+    with story.at_once():
+        anna.transfers_to("201")
+        story.passes(seconds)
+        story.lose_connection()
+    story.reconnect()
+    story.restart_router()
+    assert (anna.hears, boris.hears) == ("boris", "anna")
+    anna.transfers_to("202")
+    story.outside("500202").answers()
+    assert (anna.talking, boris.hears) == ([], "500202")
+
+
+@pytest.mark.parametrize("seconds", [0.003, 0.005, 0.008])
+def test_a_transfer_that_rings_as_the_line_breaks_is_known_to_the_next_life(story: Story, seconds: float) -> None:
+    anna, caller = talking(story)
+    boris = story.operator("boris", booking=1)
+    boris.logs_in("phone02")
+    anna.consults("2002")
+    with story.at_once():
+        anna.completes_transfer()
+        story.passes(seconds)
+        story.lose_connection()
+    story.reconnect()
+    story.restart_router()
+    assert boris.rings_for(caller)
+    assert caller.hears == "music"
+    boris.rejects()
+    assert caller.hears == "anna"
+    assert caller.record.transfers == [("attended", "2002", "failed")]
+
+
+@pytest.mark.parametrize("seconds", [0.002, 0.004, 0.006, 0.008])
+def test_who_has_handed_on_as_the_line_breaks_is_released_after_it(story: Story, seconds: float) -> None:
+    anna, caller = talking(story)
+    story.operator("boris", booking=1).logs_in("phone02")
+    with story.at_once():
+        anna.transfers_to("801")
+        story.passes(seconds)
+        story.lose_connection()
+    story.reconnect()
+    assert anna.talking == []
+    assert story.operators["boris"].rings_for(caller)
+
+
 # -- the PBX dies
 
 
