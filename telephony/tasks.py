@@ -23,10 +23,10 @@ class Tasks:
         return task
 
     async def close(self) -> None:
-        """Cancel those that still run, and wait for their end."""
-        for task in self._running:
-            task.cancel()
-        if self._running:
+        """Cancel those that still run, and wait for their end; those, too, that one of them starts at its own."""
+        while self._running:
+            for task in self._running:
+                task.cancel()
             await asyncio.wait(self._running)
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:

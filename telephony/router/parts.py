@@ -53,7 +53,8 @@ class Parts:
             self._tell(task)
 
     def _tell(self, part: asyncio.Future[Any]) -> Exit:
-        name, error = self._names.pop(part), part.exception()
+        name = self._names.pop(part)
+        error = asyncio.CancelledError("by somebody else") if part.cancelled() else part.exception()
         if isinstance(error, HandlerError):  # the router has told of it
             return Exit.HANDLER
         if isinstance(error, AriError | OSError):

@@ -52,6 +52,18 @@ async def test_a_part_that_others_end_is_named_too() -> None:
     assert [line["part"] for line in told] == ["journal"]
 
 
+async def test_a_part_that_somebody_else_has_cancelled_is_named_too() -> None:
+    async with AsyncExitStack() as stack:
+        parts = Parts(stack)
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        parts.watch("journal", ended)
+        ended.cancel()
+        await parts.wait()
+        with capture_logs() as told:
+            assert parts.why_ended() == Exit.FAILED
+    assert [line["part"] for line in told] == ["journal"]
+
+
 async def test_the_word_that_was_waited_for_comes_before_any_end() -> None:
     async with AsyncExitStack() as stack:
         parts = Parts(stack)
