@@ -30,7 +30,10 @@ def note_talk(turn: Turn, call: Call, picture: Picture) -> None:
     here = () if bridge is None else bridge.channels
     call.in_bridge = {channel for channel in here if channel == call.party or channel in call.legs}
     talking = _talks_with(call)
-    if talking is not None:
+    up = any(leg.result is None and leg.state is LegState.UP for leg in call.legs.values())
+    if talking is None and call.bridge is not None and not up:
+        transfers.leave_bridge(turn, call)  # whoever was there has gone, or goes
+    elif talking is not None:
         talking.state, call.connecting = LegState.UP, None
         call.talked_to, call.talked = talking.login, True
         if call.answered is None:
@@ -73,7 +76,8 @@ def _has_gone_on(call: Call, transfer: Transfer) -> bool:
 
 
 def _talks_with(call: Call) -> Leg | None:
-    return next((leg for leg in call.legs.values() if leg.channel in call.in_bridge), None)
+    legs = call.legs.values()
+    return next((leg for leg in legs if leg.result is None and leg.channel in call.in_bridge), None)
 
 
 def go_on(turn: Turn, call: Call, picture: Picture) -> None:

@@ -145,11 +145,11 @@ def _to_queue(turn: Turn, call: Call, by: ChannelId, queue: Queue, kind: str) ->
     _let_party_stay(turn, call, by)
     _state(turn, call, call.legs[by].login, kind, queue.name, done=True)
     _release(turn, call, by)
-    _leave_bridge(turn, call)
+    leave_bridge(turn, call)
     waiting.enter(turn, call, queue, "transfer")
 
 
-def _leave_bridge(turn: Turn, call: Call) -> None:
+def leave_bridge(turn: Turn, call: Call) -> None:
     """The conversation is over; whoever of it goes on is elsewhere by now."""
     if call.bridge is not None:
         turn.do(Dissolve(call=call.id, bridge=call.bridge))
@@ -306,13 +306,13 @@ def lost_leg(turn: Turn, call: Call, channel: ChannelId) -> None:
     transfer = call.transfer
     assert transfer is not None
     if channel == transfer.by:
-        _leave_bridge(turn, call)
+        leave_bridge(turn, call)
         return
     failed(turn, call, transfer)
     back = call.legs.get(transfer.by)
     if back is not None and back.result is None:
         _report(turn, call, transfer.by, "unavailable")
-        _leave_bridge(turn, call)
+        leave_bridge(turn, call)
         bridging.bridge_with(turn, call, back)
     elif call.queue is not None:
         waiting.resume(turn, call)
