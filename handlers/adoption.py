@@ -255,6 +255,7 @@ def look_around(turn: Turn, picture: Picture) -> None:
             turn.do(TakeBack(call=seen.channel, channel=seen.channel, queue=queue))
     for call_id, known in list(center.remembered.items()):
         if call_id in picture.alive and known.open_attempts:
+            resumption.give_up(turn, known, picture.alive[call_id])
             records.close_attempts(turn, call_id, known.open_attempts, picture.legs, turn.now)
             center.remembered[call_id] = replace(known, open_attempts=())
     records.expect_records(turn, picture.alive.keys())

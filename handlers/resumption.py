@@ -12,7 +12,7 @@ from telephony.core.effects import Answer, SetVariables
 from telephony.core.event import ChannelId
 from telephony.core.facts import AttemptResult, CallBridged, CallKind, Outcome
 from telephony.core.picture import SeenChannel
-from telephony.core.remembered import OpenAttempt
+from telephony.core.remembered import OpenAttempt, OpenCall
 from telephony.core.script import Enqueue, farewell, welcome
 
 
@@ -44,14 +44,29 @@ def note_talk(turn: Turn, call: Call, picture: Picture) -> None:
 def take_up(call: Call, seen: SeenChannel, attempts: tuple[OpenAttempt, ...], picture: Picture) -> None:
     """A former life was carrying out the transfer that is noted on the party's channel; it goes on, unless its end is
     on record: then the attempt at its target has ended, or was answered."""
+    transfer = _noted(seen)
+    if transfer is None:
+        return
+    known = next((attempt for attempt in attempts if attempt.channel == transfer.leg), None)
+    if (known is None and transfer.leg not in call.legs) or (known is not None and known.answered is not None):
+        return
+    call.transfer = transfer
+    if call.bridge is None and transfer.by in picture.together:
+        call.bridge = picture.together[transfer.by].bridge  # the transferring phone waits there
+
+
+def give_up(turn: Turn, known: OpenCall, seen: SeenChannel) -> None:
+    """The same where the native queue has the caller now, taken out of the transfer: it has failed."""
+    transfer = _noted(seen)
+    if transfer is not None and any(one.channel == transfer.leg and not one.answered for one in known.open_attempts):
+        transfers.state_failed(turn, known.call, transfer)
+
+
+def _noted(seen: SeenChannel) -> Transfer | None:
     match seen.variables.get("GUDOK_TRANSFER", "").split(","):
         case ["blind" | "attended" as kind, login, by, leg, to]:
-            known = next((attempt for attempt in attempts if attempt.channel == leg), None)
-            if (known is None and leg not in call.legs) or (known is not None and known.answered is not None):
-                return
-            call.transfer = Transfer(by, login or None, "blind" if kind == "blind" else "attended", to, leg)
-            if call.bridge is None and by in picture.together:
-                call.bridge = picture.together[by].bridge  # the transferring phone waits there
+            return Transfer(by, login or None, "blind" if kind == "blind" else "attended", to, leg)
+    return None
 
 
 def _transfer(turn: Turn, call: Call, transfer: Transfer) -> None:

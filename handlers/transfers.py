@@ -14,7 +14,7 @@ from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role, Transfer
 from telephony.core.center import Target
 from telephony.core.effects import Dissolve, HangUpReason, Join, ReportTransfer, SetVariables
-from telephony.core.event import ChannelId
+from telephony.core.event import CallId, ChannelId
 from telephony.core.events import CallerArrived, TransferAsked
 from telephony.core.facts import (
     AttemptEnded,
@@ -136,14 +136,15 @@ def _takes_calls(turn: Turn, target: Target, phone: str | None) -> bool:
 
 
 def _fail(turn: Turn, call: Call, by: ChannelId, kind: str, to: str) -> None:
-    _state(turn, call, _login_on(call, by), kind, to, done=False)
+    _state(turn, call.id, _login_on(call, by), kind, to, done=False)
     _report(turn, call, by, "unavailable")
 
 
 def _to_queue(turn: Turn, call: Call, by: ChannelId, queue: Queue, kind: str) -> None:
     """Into the queue with the arrival they came with; the operator is released."""
     _let_party_stay(turn, call, by)
-    _state(turn, call, call.legs[by].login, kind, queue.name, done=True)
+    call.given_back = None
+    _state(turn, call.id, call.legs[by].login, kind, queue.name, done=True)
     _release(turn, call, by)
     leave_bridge(turn, call)
     waiting.enter(turn, call, queue, "transfer")
@@ -206,13 +207,13 @@ def handed_over(turn: Turn, call: Call, event: CallerArrived, queue: Queue | Non
         call.queue, call.queued, call.priority = queue.name, event.queued or turn.now, queue.priority
         turn.do(CallQueued(call=call.id, queue=queue.name, priority=queue.priority, why="return", at=call.queued))
     if target is not None and target.queue is not None:
-        _state(turn, call, None, "blind", target.queue.name, done=True)
+        _state(turn, call.id, None, "blind", target.queue.name, done=True)
         waiting.enter(turn, call, target.queue, "transfer")
     elif target is not None and _takes_calls(turn, target, call.phone):
         leg = own_calls.ring_target(turn, call, target, "transfer")
         _let_ring(turn, call, Transfer(NOBODY, None, "blind", to, leg.channel))
     else:
-        _state(turn, call, None, "blind", to, done=False)
+        _state(turn, call.id, None, "blind", to, done=False)
         if queue is not None:
             waiting.resume(turn, call)
         else:
@@ -282,8 +283,8 @@ def target_answered(turn: Turn, call: Call) -> None:
     """The transfer has succeeded: the transferring phone is told and released."""
     transfer = call.transfer
     assert transfer is not None
-    call.transfer = None
-    _state(turn, call, transfer.login, transfer.kind, transfer.to, done=True)
+    call.transfer = call.given_back = None
+    _state(turn, call.id, transfer.login, transfer.kind, transfer.to, done=True)
     if transfer.by in call.legs:
         _release(turn, call, transfer.by)
 
@@ -298,6 +299,10 @@ def _release(turn: Turn, call: Call, by: ChannelId) -> None:
 def failed(turn: Turn, call: Call, transfer: Transfer) -> None:
     """It is over; where the party goes is another matter."""
     call.transfer = None
+    state_failed(turn, call.id, transfer)
+
+
+def state_failed(turn: Turn, call: CallId, transfer: Transfer) -> None:
     _state(turn, call, transfer.login, transfer.kind, transfer.to, done=False)
 
 
@@ -321,12 +326,10 @@ def lost_leg(turn: Turn, call: Call, channel: ChannelId) -> None:
         turn.hang_up(call, call.party, HangUpReason.NO_ANSWER)
 
 
-def _state(turn: Turn, call: Call, login: str | None, kind: str, to: str, *, done: bool) -> None:
-    if done:
-        call.given_back = None  # to whoever has handed them on now
+def _state(turn: Turn, call: CallId, login: str | None, kind: str, to: str, *, done: bool) -> None:
     turn.do(
         CallTransferred(
-            call=call.id,
+            call=call,
             operator=login,
             kind="blind" if kind == "blind" else "attended",
             to=to,

@@ -679,6 +679,27 @@ def test_callers_of_the_dead_router_are_handed_over_after_ten_seconds(story: Sto
     assert caller.record.queues == ["urgent", "urgent"]
 
 
+@pytest.mark.parametrize("picks_up", [True, False], ids=["somebody picks up natively", "nobody does"])
+def test_a_transfer_out_of_which_the_caller_is_taken_has_failed(story: Story, *, picks_up: bool) -> None:
+    anna, caller = transferring(story, "blind", "201")
+    anna.hangs_up()
+    story.kill_router()
+    story.passes(12)
+    assert caller.channel.where == "fallback"
+    boris = story.operators["boris"]
+    if picks_up:
+        story.passes(10)
+        next(one for one in (anna, boris) if one.rings()).answers()
+    story.start_router()
+    story.restart_router()
+    story.passes(5)
+    if not picks_up:
+        next(one for one in (anna, boris) if one.rings_for(caller)).answers()
+    caller.hangs_up()
+    story.passes(5)
+    assert caller.record.transfers == [("blind", "201", "failed")]
+
+
 def test_the_longest_wait_goes_on_through_the_native_queue(story: Story) -> None:
     """It is 90 s in this queue."""
     zoe = story.operator("zoe", paid=1)
