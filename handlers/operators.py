@@ -146,8 +146,8 @@ def come_back(turn: Turn, event: ComeBack) -> None:
         if event.phone is not None:
             center.unreachable.discard(event.phone)
         agent.idle_since = None
-        agents.make_ready(turn, agent, "came_back")
-        answer(turn, event.command, "you-are-ready")
+        breaks.go_back(turn, agent, "came_back", turn.now)
+        _answer_back(turn, event.command, agent)
     elif agent.state is State.READY:
         announcements.cut_off(turn, agent)
         answer(turn, event.command, "you-are-ready")
@@ -156,7 +156,7 @@ def come_back(turn: Turn, event: ComeBack) -> None:
 
 
 def _answer_back(turn: Turn, command: str, agent: Agent) -> None:
-    """They are ready, or on the pause of an order that has waited for the end of their break."""
+    """They are ready, or on the pause of an order that has waited for them."""
     if agent.state is State.BREAK and agent.until is not None:
         say = ("break-granted", "break-until", *spoken.at(turn.center.plan, agent.until))
         turn.do(Reply(command=command, ok=True, code="break-granted", say=say))

@@ -41,10 +41,12 @@ def code_of(decision: Decision) -> str:
 
 
 def answer(plan: Plan, decision: Decision, until: datetime | None, now: datetime) -> tuple[str, ...]:
-    """The whole answer: until when, or when the next planned break begins."""
+    """The whole answer: until when, by when the call must be over, or when the next planned break begins."""
     code = code_of(decision)
     if decision.verdict is Verdict.GRANTED and until is not None:
         return code, "break-until", *at(plan, until)
+    if decision.begin_by is not None:
+        return code, "break-begin-by", *at(plan, decision.begin_by)
     return (code,) if decision.next_slot is None else (code, "next-slot-at", *_ahead(plan, decision.next_slot, now))
 
 
@@ -57,7 +59,8 @@ def text(plan: Plan, decision: Decision, until: datetime | None) -> str:
     if decision.verdict is Verdict.GRANTED:
         return "granted" if until is None else f"granted until {_clock(plan, until)}"
     if decision.verdict is Verdict.DEFERRED:
-        return why(decision.verdict, decision.reason)
+        by = "" if decision.begin_by is None else f", if that is over by {_clock(plan, decision.begin_by)}"
+        return why(decision.verdict, decision.reason) + by
     ahead = "no planned break is ahead"
     if decision.next_slot is not None:
         ahead = f"the next planned break begins at {_clock(plan, decision.next_slot)}"

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from telephony.core.break_facts import BreakKind, Verdict
 from telephony.core.center import Center, first_queues
-from telephony.core.operators import IN_CALL, Agent, State
+from telephony.core.operators import IN_CALL, OWN_CALL, Agent, State
 from telephony.core.permissions import Claim, Permission
 from telephony.core.roster import Shift, Slot, placed
 
@@ -45,13 +45,15 @@ class Grant:
 class Decision:
     """Granted at once; deferred with `reason` in_call (after the call), cap (no place is free: `claim` keeps the
     operator's turn) or on_break (the pause of an order comes after the one they have); or refused with a `reason`, a
-    stable word. `next_slot`: begin of the operator's next planned break that is not used."""
+    stable word. `next_slot`: begin of the operator's next planned break that is not used. `begin_by`: when the
+    call must be over for the break to begin; None: it may last however long."""
 
     verdict: Verdict
     reason: str = ""
     grant: Grant | None = None
     claim: Claim | None = None
     next_slot: datetime | None = None
+    begin_by: datetime | None = None
 
 
 def _refused(reason: str) -> Decision:
@@ -87,7 +89,8 @@ def _decide(request: Request, center: Center, now: datetime) -> Decision:
     if isinstance(grant, Claim):
         return Decision(Verdict.DEFERRED, "cap", claim=grant)
     if agent.state in IN_CALL or (agent.state is State.RINGING and request.kind is not BreakKind.EMERGENCY):
-        return Decision(Verdict.DEFERRED, "in_call", grant)
+        by = None if grant.slot is None else begin_by(center, agent, grant.slot)
+        return Decision(Verdict.DEFERRED, "in_call", grant, begin_by=by)
     return Decision(Verdict.GRANTED, grant=grant)
 
 
@@ -178,6 +181,12 @@ def _deadline(center: Center, login: str, slot: datetime) -> datetime:
     return center.moved_slots.get((login, slot), slot + _tolerance(center))
 
 
+def begin_by(center: Center, agent: Agent, slot: datetime) -> datetime | None:
+    """The same of a break that begins after the call: only a call that they have dialed themselves may outlast it. How
+    long they are with a caller, are asked by a colleague, or help one, is not their choice."""
+    return _deadline(center, agent.login, slot) if agent.reason == OWN_CALL else None
+
+
 def _has_passed(center: Center, agent: Agent, slot: datetime, now: datetime) -> bool:
     deadline = _deadline(center, agent.login, slot)
     return now > deadline and (agent.engaged_since is None or agent.engaged_since > deadline)
@@ -216,8 +225,8 @@ def next_slot(center: Center, login: str, now: datetime) -> datetime | None:
 
 def lapsed(center: Center, permission: Permission, now: datetime) -> bool:
     """Whether there is nothing left of it: the break itself, the order's time, or the shift is over, or the shift has
-    been taken back and there is no other now; or a call of their own has outlasted the time of the planned break. That
-    time does not count where their turn was kept: it was given after it."""
+    been taken back and there is no other now; or a call that they have dialed has outlasted the time of the planned
+    break. That time does not count where their turn was kept: it was given after it."""
     if permission.begun or permission.length is None:
         return now >= permission.until
     if permission.slot is None:
@@ -226,8 +235,8 @@ def lapsed(center: Center, permission: Permission, now: datetime) -> bool:
     shift = shift_at(center, login, slot) or shift_at(center, login, now)
     if shift is None or now >= shift.end:
         return True
-    in_turn = permission.begins > _deadline(center, login, slot)
-    return not in_turn and _has_passed(center, center.agents[login], slot, now)
+    deadline = begin_by(center, center.agents[login], slot)
+    return deadline is not None and permission.begins <= deadline < now
 
 
 def cap(center: Center, queue: str) -> int:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from telephony.core.event import BridgeId, CallId, ChannelId
 from telephony.core.facts import AttemptResult, CallKind, Outcome
+from telephony.core.operators import OWN_CALL
 from telephony.core.script import Script
 
 
@@ -128,7 +129,7 @@ class Call:
     @property
     def own_reason(self) -> str:
         """Why its operator is TALKING, where it is an operator's own."""
-        return "helping" if self.helps else "own_call"
+        return "helping" if self.helps else OWN_CALL
 
     def waited(self, now: datetime) -> timedelta:
         """How long the call has been in its present queue."""

@@ -44,7 +44,9 @@ CONSULTING = "consulting"
 """The reason of TALKING when a caller is on hold and somebody is asked on another line: the call is the caller's."""
 NATIVE_CALL = "native_call"
 """That of a call which is not ours, from a time when no router lived."""
-NO_CALLER = frozenset({"own_call", "helping"})
+OWN_CALL = "own_call"
+"""That of a call which the operator has dialed."""
+NO_CALLER = frozenset({OWN_CALL, "helping"})
 """Reasons of a call without a caller of their own: no planned break moves for it."""
 PAUSED = frozenset({State.BREAK, State.UNREACHABLE})
 """The native fallback queues must not ring them. WRAP_UP is not among these: it is short, and should the router die

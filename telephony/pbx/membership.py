@@ -12,6 +12,8 @@ SLACK = timedelta(seconds=1)
 
 Alteration = Literal["ring_in_use", "penalty"]
 """What others may do to how a member is rung, and we never do: also while in a call; only when nobody else is free."""
+UNLISTED: frozenset[Alteration] = frozenset({"ring_in_use"})
+"""Of these only an event tells."""
 Act = Literal["paused", "unpaused", "removed", "added"] | Alteration
 
 

@@ -19,6 +19,7 @@ import structlog
 from telephony.core.effects import MirrorMember
 from telephony.pbx.ami_types import ActionFailed
 from telephony.pbx.membership import (
+    UNLISTED,
     Act,
     Alteration,
     Foreign,
@@ -110,7 +111,7 @@ class Mirror:
         before, self._actual = self._actual, {}
         for member, row in rows.items():
             known = None if self._asked.get(member) else before.get(member)  # what was under way may have failed
-            self._actual[member] = standing_of(row, known)
+            self._stands(member, standing_of(row, known), before.get(member))
             if known is not None and not known.paused and self._blind_since is not None:
                 self._tell_what_is_over(member, row, self._blind_since)
         self._asked.clear()
@@ -125,6 +126,12 @@ class Mirror:
         last = last_pause(row)
         if row["Paused"] != "1" and last > blind_since:
             self._intruded(Foreign(member.queue, member.interface, "paused", at=last))
+
+    def _stands(self, member: Member, listed: Standing, before: Standing | None) -> None:
+        """So the PBX lists it: what has been altered since we knew it last is told, what no listing shows is kept."""
+        known = frozenset[Alteration]() if before is None else before.altered
+        self._actual[member] = replace(listed, altered=listed.altered | (known & UNLISTED))
+        self._tell_altered(member, listed.altered - known)
 
     async def audit(self) -> None:
         """Compare what we know with the PBX; a difference is taken as if its event had come. What had been given up
@@ -172,6 +179,7 @@ class Mirror:
         self._actual[member] = Standing(name, paused, foreign=paused, altered=alterations(penalty))
         if member not in self._wanted:
             self._intruded(Foreign(queue, interface, "added"))
+        self._tell_altered(member, alterations(penalty))
         self._set_right_soon(member)
 
     def heard_removed(self, queue: str, interface: str) -> None:
@@ -190,7 +198,14 @@ class Mirror:
         actual = self._actual.get(member)
         if actual is not None and on != (what in actual.altered):
             self._actual[member] = replace(actual, altered=actual.altered ^ {what})
+            self._tell_altered(member, frozenset({what} if on else ()))
             self._set_right_soon(member)
+
+    def _tell_altered(self, member: Member, altered: frozenset[Alteration]) -> None:
+        """When it is learnt, not when it is undone: that may be tried again and again."""
+        if member in self._wanted:
+            for what in sorted(altered):
+                self._intruded(Foreign(member.queue, member.interface, what))
 
     def _was_ours(self, member: Member, act: Act) -> bool:
         self._touched.add(member)
@@ -224,6 +239,7 @@ class Mirror:
     async def _try(self, member: Member) -> None:
         """Where the PBX refuses, what we know of the member is wrong: look again, and try again. Raises OSError when it
         cannot be asked at all."""
+        before = self._actual.get(member)
         try:
             await self._set_right(member)
             return
@@ -232,16 +248,17 @@ class Mirror:
         self._tries[member] += 1
         row = (await self._rows()).get(member)
         self._asked.pop(member, None)
-        self._actual.pop(member, None)
+        before = self._actual.pop(member, before)
         if row is not None:
-            self._actual[member] = standing_of(row, None)
+            self._stands(member, standing_of(row, None), before)
         if self._tries[member] < TRIES:
             self._dirty[member] = None
         else:
             log.error("fallback queue not as it should be", queue=member.queue)
 
     async def _set_right(self, member: Member) -> None:
-        """What we know of the member is changed before the PBX is asked: what others do meanwhile is seen."""
+        """What we know of the member is changed before the PBX is asked: what others do meanwhile is seen. What they
+        have altered is so until the PBX says that it is not any more."""
         wanted, actual = self._wanted.get(member), self._actual.get(member)
         if actual is not None and (wanted is None or actual.login != wanted.login):
             del self._actual[member]
@@ -257,15 +274,14 @@ class Mirror:
                 member.queue, member.interface, name=wanted.login, paused=wanted.paused, reason=wanted.reason
             )
             return
-        self._actual[member] = wanted
+        self._actual[member] = replace(wanted, altered=actual.altered)
         if not actual.is_paused_as(wanted):
             if actual.foreign and actual.paused != wanted.paused:
                 act, found = act_of(actual.paused), actual.since is not None
                 self._intruded(Foreign(member.queue, member.interface, act, actual.reason, actual.since, stands=found))
             self._ask(member, act_of(wanted.paused))
             await self._ami.queue_pause(member.queue, member.interface, paused=wanted.paused, reason=wanted.reason)
-        for what in actual.altered:
-            self._intruded(Foreign(member.queue, member.interface, what))
+        for what in sorted(actual.altered):
             await self._undo(member, what)
 
     async def _undo(self, member: Member, what: Alteration) -> None:

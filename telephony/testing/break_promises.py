@@ -2,7 +2,8 @@
 
 Nobody is on a break without a permission that covers this very moment: an order that lets them pause and was not
 withdrawn, an emergency of the due length that was not rejected, or a planned break of the roster that was not used, at
-its time and within the shift (later only for what callers took of it, or for want of a place). The cap holds at every
+its time and within the shift (later only for what callers took of it, for want of a place, or when it was
+allowed in time, and a call that they had not dialed went on). The cap holds at every
 instant. Nobody is on a break with a caller at the other end, nor rung on it. And the intervals of an operator's states
 add up to the time they were logged in.
 """
@@ -19,7 +20,7 @@ from telephony.core.center import NO_QUEUE, Center, first_queues
 from telephony.core.commands import LogIn
 from telephony.core.fact import Fact
 from telephony.core.facts import AnyFact, OperatorChanged
-from telephony.core.operators import IN_CALL, State
+from telephony.core.operators import IN_CALL, OWN_CALL, State
 from telephony.core.roster import Shift, Slot, joined
 from telephony.testing.break_cap import Cap
 from telephony.testing.breaks_stated import BreaksStated
@@ -94,9 +95,15 @@ class BreakPromises:
                 assert given.until - given.begins == before.until - before.begins
                 here = any(one.begin <= given.begins < one.end for one in story.shifts if one.login == given.login)
                 assert here, f"I4: the break of {given.login} begins after the shift"
-                if given.slot is not None and self._stated.served.get(given.login) != (given.slot, before.at):
+                in_turn = self._stated.served.get(given.login) == (given.slot, before.at)
+                if given.slot is not None and not in_turn and not self._was_kept(given.login):
                     self._check_in_time(story, given.login, given.slot, given.begins)
         return False
+
+    def _was_kept(self, login: str) -> bool:
+        """From a break that was allowed, by a call whose length was not their choice: they had not dialed it."""
+        changed = self._stated.states[login]
+        return changed.state in IN_CALL and changed.reason != OWN_CALL
 
     def _check_order(self, given: PermissionGiven) -> None:
         order = self._stated.orders.get(given.order or "")

@@ -276,6 +276,23 @@ def test_a_phone_that_cannot_be_rung_at_the_end_overruns_at_once(new_story: NewS
     assert violations(story, "anna") == [ViolationKind.OVERRUN]
 
 
+def test_who_dials_it_beside_a_call_of_their_own_is_in_that_call(new_story: NewStory) -> None:
+    story = new_story(with_rules(at_end="overrun"))
+    anna = anna_on_break(story)
+    anna.dials("201")
+    doctor = story.telephone("doctor01")
+    doctor.answers()
+    it_is(story, "0:26")
+    assert anna.interval.reason == "overrun"
+    anna.comes_back()
+    assert (anna.state, anna.interval.reason) == ("talking", "own_call")
+    story.passes(minutes=3)
+    assert violations(story, "anna") == [ViolationKind.OVERRUN]
+    doctor.hangs_up()
+    assert anna.state == "ready"
+    assert story.log.breaks.open_violations() == ()
+
+
 def test_a_pbx_that_dies_while_it_rings_at_the_end_blames_nobody(rung_at_the_end: Story) -> None:
     story = rung_at_the_end
     story.kill_pbx()

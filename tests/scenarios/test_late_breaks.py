@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from telephony.testing.people import Operator
@@ -13,6 +15,7 @@ from tests.scenarios.break_center import (
     anna_waits_for_a_place,
     how_it_ended,
     it_is,
+    last_said,
 )
 from tests.scenarios.small_center import NewStory
 
@@ -144,6 +147,17 @@ def in_a_call_of_her_own(story: Story) -> Operator:
     return anna
 
 
+def with_boris_in_a_talk(story: Story) -> tuple[Operator, Operator]:
+    """With a caller; Anna, a senior, is free, and her break is near."""
+    anna, boris = anna_at_work(story), story.operator("boris", paid=1)
+    story.operator("anna", booking=1, senior=1)
+    boris.logs_in("phone02")
+    it_is(story, "0:09")
+    story.calls("1304")
+    boris.answers()
+    return anna, boris
+
+
 @pytest.mark.parametrize(("until", "state"), [("0:11", "break"), ("0:13", "ready")])
 def test_a_call_of_ones_own_puts_off_no_break(story: Story, until: str, state: str) -> None:
     anna = in_a_call_of_her_own(story)
@@ -151,6 +165,62 @@ def test_a_call_of_ones_own_puts_off_no_break(story: Story, until: str, state: s
     anna.hangs_up()
     assert anna.state == state
     assert how_it_ended(story) == ([] if state == "break" else ["unused"])
+
+
+def test_they_are_told_by_when_that_must_be_over(story: Story) -> None:
+    in_a_call_of_her_own(story)
+    assert last_said(story) == ("break-deferred", "break-begin-by", "hour-19", "minute-12")
+    (reply,) = [one for one in story.life.replies.values() if one.code == "break-deferred"]
+    assert reply.text == "begins after the call, if that is over by 2030-01-07 19:12"
+
+
+def is_asked(story: Story, anna: Operator, boris: Operator) -> None:
+    """By a colleague, for his caller."""
+    boris.consults("2001")
+    anna.answers()
+
+
+def is_called(story: Story, anna: Operator, boris: Operator) -> None:
+    """By a colleague without a caller."""
+    boris.hangs_up()
+    story.passes(6)
+    boris.dials("2001")
+    anna.answers()
+
+
+def helps(story: Story, anna: Operator, boris: Operator) -> None:
+    boris.presses("**")
+    anna.helps("listen")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("busy", [is_asked, is_called, helps])
+def test_a_call_whose_length_is_not_their_choice_takes_no_break_away(
+    story: Story, busy: Callable[[Story, Operator, Operator], None], *, restart: bool
+) -> None:
+    anna, boris = with_boris_in_a_talk(story)
+    busy(story, anna, boris)
+    it_is(story, "0:10")
+    assert anna.asks_break() == "break-deferred"
+    assert last_said(story) == ("break-deferred",)
+    it_is(story, "0:20")
+    if restart:
+        story.restart_router()
+    if anna.talking:
+        anna.hangs_up()
+    assert anna.state == "break"
+
+
+def test_nor_does_one_that_a_caller_has_joined_then(story: Story) -> None:
+    anna, boris = with_boris_in_a_talk(story)
+    is_asked(story, anna, boris)
+    it_is(story, "0:10")
+    assert anna.asks_break() == "break-deferred"
+    it_is(story, "0:13")
+    boris.completes_transfer()
+    it_is(story, "0:20")
+    anna.hangs_up()
+    assert anna.state == "break"
 
 
 def test_nor_what_the_operator_goes_on_with_when_the_caller_has_left(story: Story) -> None:

@@ -304,6 +304,56 @@ async def test_a_lost_line_is_waited_for(queues: Queues) -> None:
     assert queues.intruders == [], "what was under way has failed: nobody is blamed"
 
 
+REFUSED = ActionFailed("QueuePenalty", "Invalid penalty")
+
+
+async def test_what_cannot_be_undone_is_told_once_and_tried_at_every_audit(queues: Queues) -> None:
+    queues.refuses = [REFUSED] * (3 * TRIES)
+    queues.somebody_sets_penalty(penalty=5)
+    await settle()
+    for _ in range(3):
+        assert queues.penalties() == [5]
+        await queues.mirror.audit()
+        await settle()
+    assert queues.penalties() == [0]
+    assert queues.acts() == ["penalty"]
+    queues.somebody_sets_penalty(penalty=5)
+    await settle()
+    assert queues.acts() == ["penalty", "penalty"], "done again"
+
+
+async def test_what_no_listing_shows_is_undone_after_a_refusal_too(queues: Queues) -> None:
+    queues.refuses = [ActionFailed("QueueMemberRingInUse", "Member not found")]
+    queues.somebody_lets_ring_in_use(on=True)
+    await settle()
+    assert not queues.members[Member(BOOKING, PHONE)].ring_in_use
+    assert queues.acts() == ["ring_in_use"]
+
+
+async def test_a_line_that_is_lost_while_it_is_undone_tells_nothing_anew(queues: Queues) -> None:
+    queues.refuses = [AmiConnectionLost("gone")]
+    queues.somebody_sets_penalty(penalty=5)
+    await settle()
+    await queues.mirror.found()
+    await settle()
+    assert queues.penalties() == [0]
+    assert queues.acts() == ["penalty"]
+
+
+async def test_who_sits_down_at_a_phone_whose_member_cannot_be_removed_is_told_of_once(queues: Queues) -> None:
+    queues.refuses = [ActionFailed("QueueRemove", "Unable to remove interface")] * (2 * TRIES)
+    queues.tells = False
+    queues.somebody_removes()
+    queues.somebody_adds(BOOKING, PHONE, Row("boris", paused=False, penalty=5))
+    queues.tells = True
+    queues.mirror.lost(queues.now)
+    await queues.mirror.found()
+    await settle()
+    await queues.mirror.audit()
+    await settle()
+    assert queues.acts() == ["penalty"]
+
+
 # -- while nobody looked
 
 
