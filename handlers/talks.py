@@ -71,6 +71,14 @@ def has_caller(turn: Turn, agent: Agent) -> bool:
     return bool(agent.channels & turn.center.native_talks) or any(call.kind is CallKind.INBOUND for call in calls)
 
 
+def _caller_at(turn: Turn, phone: str) -> bool:
+    """The same of any phone of the house: a specialist's, too, to whom a caller was handed."""
+    agent = turn.center.at_phone.get(phone)
+    if agent is not None:
+        return has_caller(turn, agent)
+    return any(call.kind is CallKind.INBOUND for call, _ in turn.center.calls_at(phone))
+
+
 def with_caller(turn: Turn, agent: Agent) -> bool:
     """Whether what an operator in an ENGAGED state is in, or comes from, is a caller's."""
     call = turn.center.calls.get(agent.call or "")
@@ -78,11 +86,13 @@ def with_caller(turn: Turn, agent: Agent) -> bool:
 
 
 def for_caller(turn: Turn, agent: Agent) -> bool:
-    """The same, or they are there for somebody else's: help a colleague in a talk, or are asked by one meanwhile."""
+    """The same, or they are there for somebody else's: help a colleague in a talk, or are asked by one who has a
+    caller, whichever of the two calls that colleague is in just now."""
+    if with_caller(turn, agent) or agent.reason == "helping":
+        return True
     call = turn.center.calls.get(agent.call or "")
-    asked_by = None if call is None else turn.center.agents.get(call.origin or "")
-    consulted = asked_by is not None and asked_by.reason == CONSULTING
-    return with_caller(turn, agent) or agent.reason == "helping" or consulted
+    asking = None if call is None else call.phone
+    return asking is not None and asking != agent.phone and _caller_at(turn, asking)
 
 
 # -- what changes it

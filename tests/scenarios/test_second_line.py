@@ -278,7 +278,8 @@ def test_a_colleague_who_rings_in_the_wrap_up_does_not_make_it_longer(story: Sto
     assert anna.state == "ready"
 
 
-def test_unless_the_colleague_asks_for_a_caller(story: Story) -> None:
+def after_a_caller_and_with_one(story: Story) -> tuple[Operator, Operator]:
+    """anna is in her wrap-up, boris has a caller."""
     anna = anna_at_work(story)
     boris = story.operator("boris", paid=1)
     boris.logs_in("phone02")
@@ -286,7 +287,63 @@ def test_unless_the_colleague_asks_for_a_caller(story: Story) -> None:
     story.calls("1304")
     boris.answers()
     caller.hangs_up()
+    return anna, boris
+
+
+def with_the_doctor(story: Story, anna: Operator) -> tuple[Caller, Telephone]:
+    """A caller whom anna has handed over."""
+    caller = with_a_caller(story, anna)
+    anna.transfers_to("201")
+    doctor = story.telephone("doctor01")
+    doctor.answers()
+    story.passes(20)
+    assert anna.state == "ready"
+    return caller, doctor
+
+
+def test_unless_the_colleague_asks_for_a_caller(story: Story) -> None:
+    anna, boris = after_a_caller_and_with_one(story)
     boris.consults("2001")
     anna.answers()
     story.passes(minutes=2)
+    assert violations(story, "anna") == []
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("hold", ["the caller", "the colleague", "both"])
+def test_whichever_of_the_two_the_colleague_is_with_when_the_wrap_up_is_over(
+    story: Story, hold: str, *, restart: bool
+) -> None:
+    anna, boris = after_a_caller_and_with_one(story)
+    boris.consults("2001")
+    anna.answers()
+    if restart:
+        story.restart_router()
+    if hold != "the caller":
+        story.switch.hold(boris.talking[-1])
+    if hold == "the colleague":
+        story.switch.resume(boris.talking[0])
+    story.passes(minutes=2)
+    assert violations(story, "anna") == []
+
+
+def test_also_one_who_is_back_with_the_caller_before_the_other_picks_up(story: Story) -> None:
+    anna, boris = after_a_caller_and_with_one(story)
+    boris.consults("2001")
+    story.switch.hold(boris.talking[-1])
+    story.switch.resume(boris.talking[0])
+    story.moment()
+    anna.answers()
+    story.passes(minutes=2)
+    assert violations(story, "anna") == []
+
+
+def test_a_specialist_with_a_caller_may_ask_like_a_colleague(story: Story) -> None:
+    anna = anna_at_work(story)
+    handed_over, doctor = with_the_doctor(story, anna)
+    with_a_caller(story, anna).hangs_up()
+    doctor.consults("2001")
+    anna.answers()
+    story.passes(minutes=2)
+    assert not handed_over.gone
     assert violations(story, "anna") == []
