@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from handlers import agents, violations
 from handlers.turn import Turn
-from telephony.core.break_facts import ViolationKind
 from telephony.core.calls import Call, LegState
 from telephony.core.event import CallId, ChannelId
 from telephony.core.facts import CallKind
@@ -124,6 +123,18 @@ def enter(turn: Turn, agent: Agent, talk: Talk, at: datetime | None = None) -> N
         agents.set_state(turn, agent, state, reason=reason, call=call, at=at)
         return
     due = turn.now + timedelta(seconds=agent.wrap_up)
-    agent.tail, agent.wrap_up = ViolationKind.LONG_WRAP_UP, 0
+    agent.wrap_up = 0
     agents.set_state(turn, agent, state, reason=reason, call=call, until=due)
     violations.expect_end(turn, agent, due)
+    if agent.phone is not None:
+        caller_left(turn, agent.phone)
+
+
+def caller_left(turn: Turn, phone: str) -> None:
+    """This phone of the house has none any more. Whom it asks on another line they ask for nobody: the wrap-up that was
+    cut short by it counts again."""
+    dialed = [call for call, leg in turn.center.calls_at(phone) if leg is None]
+    asked = [turn.center.agents[leg.login] for call in dialed for leg in call.legs.values() if leg.login is not None]
+    for agent in asked:
+        if agent.state in (State.RINGING, *IN_CALL) and agent.until is not None and not for_caller(turn, agent):
+            violations.expect_end(turn, agent, agent.until)

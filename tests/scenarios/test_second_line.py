@@ -347,3 +347,57 @@ def test_a_specialist_with_a_caller_may_ask_like_a_colleague(story: Story) -> No
     story.passes(minutes=2)
     assert not handed_over.gone
     assert violations(story, "anna") == []
+
+
+@pytest.mark.parametrize("restart", ["no", "before", "while they leave"])
+@pytest.mark.parametrize("asks", ["a colleague", "a specialist"])
+def test_but_when_that_caller_leaves_the_rest_of_the_talk_is_for_nobody(story: Story, asks: str, restart: str) -> None:
+    if asks == "a colleague":
+        anna, boris = after_a_caller_and_with_one(story)
+        boris.consults("2001")
+        other = next(one for one in story.callers.values() if not one.gone)
+    else:
+        anna = anna_at_work(story)
+        other, doctor = with_the_doctor(story, anna)
+        with_a_caller(story, anna).hangs_up()
+        doctor.consults("2001")
+    anna.answers()
+    story.passes(30)
+    if restart == "before":
+        story.restart_router()
+    elif restart == "while they leave":
+        story.kill_router()
+    other.hangs_up()
+    if restart == "while they leave":
+        story.passes(1)
+        story.start_router()
+    story.passes(9)
+    assert violations(story, "anna") == [], "for a last word"
+    story.passes(3)
+    assert violations(story, "anna") == ["long_wrap_up"]
+    anna.hangs_up()
+    story.journal.commit()
+    assert story.log.breaks.open_violations() == ()
+
+
+def test_also_when_the_caller_leaves_before_the_asked_one_picks_up(story: Story) -> None:
+    anna, boris = after_a_caller_and_with_one(story)
+    boris.consults("2001")
+    next(one for one in story.callers.values() if not one.gone).hangs_up()
+    story.passes(12)
+    anna.answers()
+    story.passes(9)
+    assert violations(story, "anna") == []
+    story.passes(3)
+    assert violations(story, "anna") == ["long_wrap_up"]
+
+
+def test_who_was_ready_when_a_colleague_asked_has_no_wrap_up_to_keep(story: Story) -> None:
+    anna, boris = after_a_caller_and_with_one(story)
+    story.passes(12)
+    boris.consults("2001")
+    anna.answers()
+    next(one for one in story.callers.values() if not one.gone).hangs_up()
+    story.passes(minutes=2)
+    assert violations(story, "anna") == []
+    assert violations(story, "boris") == ["long_wrap_up"]
