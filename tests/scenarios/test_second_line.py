@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from telephony.core.break_facts import HandLowered, HandTaken
 from telephony.core.commands import TellState
@@ -224,6 +225,29 @@ def test_a_caller_who_left_while_no_router_lived_has_left(story: Story) -> None:
     story.passes(20)
     assert anna.interval.reason == "own_call"
     assert violations(story, "anna") == ["long_wrap_up"]
+
+
+@pytest.mark.parametrize("consulting", [True, False])
+def test_the_wrap_up_of_a_call_that_ended_while_no_router_lived_is_as_long(
+    new_story: NewStory, *, consulting: bool
+) -> None:
+    queues = tuple(replace(queue, wrap_up=60) for queue in BREAK_PLAN.queues)
+    story = new_story(replace(BREAK_PLAN, queues=queues))
+    anna = anna_at_work(story)
+    caller = with_a_caller(story, anna)
+    if consulting:
+        asks_the_doctor(story, anna)
+    story.kill_router()
+    caller.hangs_up()
+    story.passes(1)
+    story.start_router()
+    story.passes(50)
+    assert anna.state == ("talking" if consulting else "wrap_up")
+    story.passes(15)
+    assert violations(story, "anna") == []
+    if consulting:
+        anna.hangs_up()
+    assert anna.state == "ready"
 
 
 def test_on_hold_again_and_again_it_is_still_too_long(story: Story) -> None:
