@@ -64,8 +64,9 @@ def _asked_for_caller(story: Story, phone: Phone) -> bool:
 
 
 def _has_caller(story: Story, phone: Phone) -> bool:
-    """Together with them, on hold, or waiting for whoever they are handed to."""
-    for channel in phone.channels.values():
+    """Together with them, on hold, or waiting for whoever they are handed to. Who was only rung for
+    one has not been with them: there is nothing to wrap up."""
+    for channel in (one for one in phone.channels.values() if one.bridge is not None):
         call = story.switch.channels.get(channel.variables.get("GUDOK_CALL", ""))
         if any(one.phone is None and one.spies_on is None for one in (*_others(channel), *([call] if call else []))):
             return True
