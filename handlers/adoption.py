@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from handlers import agents, bridging, hands, orders, records, reseating, resumption, standing, waiting
+from handlers import agents, bridging, hands, orders, own_calls, records, reseating, resumption, standing, waiting
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
@@ -49,6 +49,8 @@ def adopt(turn: Turn, picture: Picture, only: Set[str] | None = None) -> None:
     reseating.settle_all(turn, picture)
     for call in calls:
         resumption.go_on(turn, call, picture)
+    for agent in center.agents.values():
+        own_calls.look_again(turn, agent)  # whose caller has left meanwhile
     if only is None:
         hands.resume(turn)
         orders.resume(turn)

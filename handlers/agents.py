@@ -54,7 +54,7 @@ def set_state(
     turn.do(_as_it_is(agent, at))
     violations.follow(turn, agent, at)
     if agent.tail is not None and state in IN_CALL and before not in IN_CALL:
-        violations.expect_end(turn, agent, max(agent.until or at, at))
+        violations.expect_end(turn, agent, agent.until or at)
     _show(turn, agent, before, shown)
 
 

@@ -155,6 +155,8 @@ def _leg_gone(turn: Turn, call: Call, leg: Leg, event: ChannelGone, at: datetime
         _call_without(turn, call, leg, result)
     if agent is not None:
         agents.release(turn, agent, leg.channel)
+    elif leg.phone is not None and call.kind is CallKind.INBOUND:
+        talks.caller_left(turn, leg.phone)
     if offered and turn.center.matcher.is_waiting(call.id):
         waiting.resume(turn, call)
 

@@ -54,11 +54,14 @@ def started(turn: Turn, event: Started) -> None:
 
 
 def _remember_talks(turn: Turn, call: OpenCall) -> None:
-    """Who was in a conversation: if it is over by now it was their last."""
+    """Who was in a conversation: if it is over by now it was their last, and its wrap-up is due."""
+    queue = turn.center.queues.get(call.queue or "")
     for attempt in call.open_attempts:
         agent = turn.center.agents.get(attempt.operator or "")
         if agent is not None and agent.at_work and attempt.answered and call.kind == CallKind.INBOUND:
             agent.talked = call.call
+            if agent.state in IN_CALL and queue is not None:
+                agent.wrap_up = queue.wrap_up
 
 
 def _restore(agent: Agent, row: OpenOperator, own_calls: Set[str]) -> None:

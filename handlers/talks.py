@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from handlers import agents, violations
 from handlers.turn import Turn
-from telephony.core.break_facts import ViolationKind
 from telephony.core.calls import Call, LegState
 from telephony.core.event import CallId, ChannelId
 from telephony.core.facts import CallKind
@@ -71,6 +70,14 @@ def has_caller(turn: Turn, agent: Agent) -> bool:
     return bool(agent.channels & turn.center.native_talks) or any(call.kind is CallKind.INBOUND for call in calls)
 
 
+def _caller_at(turn: Turn, phone: str) -> bool:
+    """The same of any phone of the house: a specialist's, too, to whom a caller was handed."""
+    agent = turn.center.at_phone.get(phone)
+    if agent is not None:
+        return has_caller(turn, agent)
+    return any(call.kind is CallKind.INBOUND for call, _ in turn.center.calls_at(phone))
+
+
 def with_caller(turn: Turn, agent: Agent) -> bool:
     """Whether what an operator in an ENGAGED state is in, or comes from, is a caller's."""
     call = turn.center.calls.get(agent.call or "")
@@ -78,11 +85,13 @@ def with_caller(turn: Turn, agent: Agent) -> bool:
 
 
 def for_caller(turn: Turn, agent: Agent) -> bool:
-    """The same, or they are there for somebody else's: help a colleague in a talk, or are asked by one meanwhile."""
+    """The same, or they are there for somebody else's: help a colleague in a talk, or are asked by one who has a
+    caller, whichever of the two calls that colleague is in just now."""
+    if with_caller(turn, agent) or agent.reason == "helping":
+        return True
     call = turn.center.calls.get(agent.call or "")
-    asked_by = None if call is None else turn.center.agents.get(call.origin or "")
-    consulted = asked_by is not None and asked_by.reason == CONSULTING
-    return with_caller(turn, agent) or agent.reason == "helping" or consulted
+    asking = None if call is None else call.phone
+    return asking is not None and asking != agent.phone and _caller_at(turn, asking)
 
 
 # -- what changes it
@@ -114,6 +123,18 @@ def enter(turn: Turn, agent: Agent, talk: Talk, at: datetime | None = None) -> N
         agents.set_state(turn, agent, state, reason=reason, call=call, at=at)
         return
     due = turn.now + timedelta(seconds=agent.wrap_up)
-    agent.tail, agent.wrap_up = ViolationKind.LONG_WRAP_UP, 0
+    agent.wrap_up = 0
     agents.set_state(turn, agent, state, reason=reason, call=call, until=due)
     violations.expect_end(turn, agent, due)
+    if agent.phone is not None:
+        caller_left(turn, agent.phone)
+
+
+def caller_left(turn: Turn, phone: str) -> None:
+    """This phone of the house has none any more. Whom it asks on another line they ask for nobody: the wrap-up that was
+    cut short by it counts again."""
+    dialed = [call for call, leg in turn.center.calls_at(phone) if leg is None]
+    asked = [turn.center.agents[leg.login] for call in dialed for leg in call.legs.values() if leg.login is not None]
+    for agent in asked:
+        if agent.state in (State.RINGING, *IN_CALL) and agent.until is not None and not for_caller(turn, agent):
+            violations.expect_end(turn, agent, agent.until)

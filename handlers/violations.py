@@ -127,8 +127,11 @@ def in_use(turn: Turn, agent: Agent) -> None:
 
 
 def expect_end(turn: Turn, agent: Agent, due: datetime) -> None:
-    """The wrap-up is over at `due`, and the phone is in a call that is none of a caller's."""
-    turn.wake(TAIL_TIMER + agent.login, agent.generation, due + timedelta(seconds=GRACE) - turn.now)
+    """The wrap-up is over at `due`, or was, and the phone is in a call that is none of a caller's, or rings for one."""
+    agent.tail = ViolationKind.LONG_WRAP_UP
+    if agent.state in IN_CALL:
+        due = max(due, turn.now) + timedelta(seconds=GRACE)
+        turn.wake(TAIL_TIMER + agent.login, agent.generation, due - turn.now)
 
 
 def tail_too_long(turn: Turn, event: TimerFired) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from telephony.core import events as ev
 from telephony.core.break_facts import ViolationEnded, ViolationSeen
 from telephony.core.effects import AnyEffect
-from telephony.core.facts import AnyFact
+from telephony.core.facts import AnyFact, OperatorChanged
 from telephony.core.operators import IN_CALL, State
 from telephony.testing.parts import Channel, Phone
 from telephony.testing.story import Story
@@ -35,6 +35,8 @@ class AfterCallers:
                 self._violations[effect.violation] = effect.login
             elif isinstance(effect, ViolationEnded):
                 self._violations.pop(effect.violation, None)
+            elif isinstance(effect, OperatorChanged) and effect.state == State.READY:
+                self._left.pop(effect.login, None)  # if only until the next ring: a queue may have no wrap-up
         if story.life.behind or not story.center.pbx_up:
             self._left = dict.fromkeys(self._left)  # nobody looks: counted anew
             return
@@ -64,8 +66,9 @@ def _asked_for_caller(story: Story, phone: Phone) -> bool:
 
 
 def _has_caller(story: Story, phone: Phone) -> bool:
-    """Together with them, on hold, or waiting for whoever they are handed to."""
-    for channel in phone.channels.values():
+    """Together with them, on hold, or waiting for whoever they are handed to. Who was only rung for
+    one has not been with them: there is nothing to wrap up."""
+    for channel in (one for one in phone.channels.values() if one.bridge is not None):
         call = story.switch.channels.get(channel.variables.get("GUDOK_CALL", ""))
         if any(one.phone is None and one.spies_on is None for one in (*_others(channel), *([call] if call else []))):
             return True

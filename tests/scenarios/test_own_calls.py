@@ -8,7 +8,7 @@ from telephony.core.break_facts import HandRaised
 from telephony.core.effects import Connect
 from telephony.core.facts import CallKind
 from telephony.testing.calllog import Call
-from telephony.testing.people import Operator
+from telephony.testing.people import Caller, Operator
 from telephony.testing.story import Story
 from tests.scenarios.break_center import anna_at_work, it_is
 
@@ -233,7 +233,24 @@ def test_who_waits_in_a_queue_and_logs_in_to_serve_another_goes_on_waiting(story
     assert phone.hears == "music"
 
 
-def test_who_waits_beside_a_caller_on_hold_is_told_so_when_the_caller_leaves(story: Story) -> None:
+def leaves(story: Story, caller: Caller, anna: Operator, unseen: str) -> None:
+    """`unseen`: what is away at that moment; her phone has ended the first call by itself then."""
+    if unseen == "line":
+        story.lose_connection()
+    elif unseen == "router":
+        story.kill_router()
+    caller.hangs_up()
+    if unseen != "no":
+        story.switch.hang_up(anna.talking[0])
+    if unseen == "line":
+        story.reconnect()
+    elif unseen == "router":
+        story.start_router()
+    story.passes(1)
+
+
+@pytest.mark.parametrize("unseen", ["no", "line", "router"])
+def test_who_waits_beside_a_caller_on_hold_is_told_so_when_the_caller_leaves(story: Story, unseen: str) -> None:
     """From then on it would be a pause."""
     anna = story.operator("anna", booking=1)
     anna.logs_in("phone01")
@@ -241,7 +258,7 @@ def test_who_waits_beside_a_caller_on_hold_is_told_so_when_the_caller_leaves(sto
     anna.answers()
     anna.consults("801")
     assert anna.hears == "music"
-    caller.hangs_up()
+    leaves(story, caller, anna, unseen)
     assert anna.hears == "prompt"
     story.passes(4)
     assert own_call(story).outcome == "not_reached"
@@ -250,25 +267,29 @@ def test_who_waits_beside_a_caller_on_hold_is_told_so_when_the_caller_leaves(sto
     assert anna.rings_for(story.calls("1302"))
 
 
-def test_whoever_rings_for_them_rings_no_more_when_the_caller_leaves(story: Story) -> None:
+@pytest.mark.parametrize("unseen", ["no", "line", "router"])
+def test_whoever_rings_for_them_rings_no_more_when_the_caller_leaves(story: Story, unseen: str) -> None:
+    """Also one who left while nobody looked."""
     anna, boris = two_at_work(story)
     caller = story.calls("1302")
     anna.answers()
     anna.consults("801")
     assert boris.rings()
-    caller.hangs_up()
+    leaves(story, caller, anna, unseen)
+    assert anna.hears == "prompt"
     assert not boris.rings()
     assert own_call(story).rung == [("boris", "cancelled")]
     assert boris.rings_for(story.calls("1302"))
 
 
-def test_who_has_reached_a_colleague_before_the_caller_leaves_talks_on(story: Story) -> None:
+@pytest.mark.parametrize("unseen", ["no", "line", "router"])
+def test_who_has_reached_a_colleague_before_the_caller_leaves_talks_on(story: Story, unseen: str) -> None:
     anna, boris = two_at_work(story)
     caller = story.calls("1302")
     anna.answers()
     anna.consults("801")
     boris.answers()
-    caller.hangs_up()
+    leaves(story, caller, anna, unseen)
     assert anna.hears == "boris"
 
 

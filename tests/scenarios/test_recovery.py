@@ -192,6 +192,8 @@ def test_while_talking_and_the_operator_hangs_up_unseen(story: Story) -> None:
     story.start_router()
     assert caller.gone
     assert caller.record.outcome == "answered"
+    assert anna.state == "wrap_up", "as when only the line was down"
+    story.passes(11)
     assert anna.state == "ready"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from telephony.core.break_facts import HandLowered, HandTaken
 from telephony.core.commands import TellState
@@ -226,6 +227,29 @@ def test_a_caller_who_left_while_no_router_lived_has_left(story: Story) -> None:
     assert violations(story, "anna") == ["long_wrap_up"]
 
 
+@pytest.mark.parametrize("consulting", [True, False])
+def test_the_wrap_up_of_a_call_that_ended_while_no_router_lived_is_as_long(
+    new_story: NewStory, *, consulting: bool
+) -> None:
+    queues = tuple(replace(queue, wrap_up=60) for queue in BREAK_PLAN.queues)
+    story = new_story(replace(BREAK_PLAN, queues=queues))
+    anna = anna_at_work(story)
+    caller = with_a_caller(story, anna)
+    if consulting:
+        asks_the_doctor(story, anna)
+    story.kill_router()
+    caller.hangs_up()
+    story.passes(1)
+    story.start_router()
+    story.passes(50)
+    assert anna.state == ("talking" if consulting else "wrap_up")
+    story.passes(15)
+    assert violations(story, "anna") == []
+    if consulting:
+        anna.hangs_up()
+    assert anna.state == "ready"
+
+
 def test_on_hold_again_and_again_it_is_still_too_long(story: Story) -> None:
     anna = anna_at_work(story)
     caller = with_a_caller(story, anna)
@@ -278,7 +302,8 @@ def test_a_colleague_who_rings_in_the_wrap_up_does_not_make_it_longer(story: Sto
     assert anna.state == "ready"
 
 
-def test_unless_the_colleague_asks_for_a_caller(story: Story) -> None:
+def after_a_caller_and_with_one(story: Story) -> tuple[Operator, Operator]:
+    """anna is in her wrap-up, boris has a caller."""
     anna = anna_at_work(story)
     boris = story.operator("boris", paid=1)
     boris.logs_in("phone02")
@@ -286,7 +311,117 @@ def test_unless_the_colleague_asks_for_a_caller(story: Story) -> None:
     story.calls("1304")
     boris.answers()
     caller.hangs_up()
+    return anna, boris
+
+
+def with_the_doctor(story: Story, anna: Operator) -> tuple[Caller, Telephone]:
+    """A caller whom anna has handed over."""
+    caller = with_a_caller(story, anna)
+    anna.transfers_to("201")
+    doctor = story.telephone("doctor01")
+    doctor.answers()
+    story.passes(20)
+    assert anna.state == "ready"
+    return caller, doctor
+
+
+def test_unless_the_colleague_asks_for_a_caller(story: Story) -> None:
+    anna, boris = after_a_caller_and_with_one(story)
     boris.consults("2001")
     anna.answers()
     story.passes(minutes=2)
     assert violations(story, "anna") == []
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("hold", ["the caller", "the colleague", "both"])
+def test_whichever_of_the_two_the_colleague_is_with_when_the_wrap_up_is_over(
+    story: Story, hold: str, *, restart: bool
+) -> None:
+    anna, boris = after_a_caller_and_with_one(story)
+    boris.consults("2001")
+    anna.answers()
+    if restart:
+        story.restart_router()
+    if hold != "the caller":
+        story.switch.hold(boris.talking[-1])
+    if hold == "the colleague":
+        story.switch.resume(boris.talking[0])
+    story.passes(minutes=2)
+    assert violations(story, "anna") == []
+
+
+def test_also_one_who_is_back_with_the_caller_before_the_other_picks_up(story: Story) -> None:
+    anna, boris = after_a_caller_and_with_one(story)
+    boris.consults("2001")
+    story.switch.hold(boris.talking[-1])
+    story.switch.resume(boris.talking[0])
+    story.moment()
+    anna.answers()
+    story.passes(minutes=2)
+    assert violations(story, "anna") == []
+
+
+def test_a_specialist_with_a_caller_may_ask_like_a_colleague(story: Story) -> None:
+    anna = anna_at_work(story)
+    handed_over, doctor = with_the_doctor(story, anna)
+    with_a_caller(story, anna).hangs_up()
+    doctor.consults("2001")
+    anna.answers()
+    story.passes(minutes=2)
+    assert not handed_over.gone
+    assert violations(story, "anna") == []
+
+
+@pytest.mark.parametrize("restart", ["no", "before", "while they leave"])
+@pytest.mark.parametrize("asks", ["a colleague", "a specialist"])
+def test_but_when_that_caller_leaves_the_rest_of_the_talk_is_for_nobody(story: Story, asks: str, restart: str) -> None:
+    if asks == "a colleague":
+        anna, boris = after_a_caller_and_with_one(story)
+        boris.consults("2001")
+        other = next(one for one in story.callers.values() if not one.gone)
+    else:
+        anna = anna_at_work(story)
+        other, doctor = with_the_doctor(story, anna)
+        with_a_caller(story, anna).hangs_up()
+        doctor.consults("2001")
+    anna.answers()
+    story.passes(30)
+    if restart == "before":
+        story.restart_router()
+    elif restart == "while they leave":
+        story.kill_router()
+    other.hangs_up()
+    if restart == "while they leave":
+        story.passes(1)
+        story.start_router()
+    story.passes(9)
+    assert violations(story, "anna") == [], "for a last word"
+    story.passes(3)
+    assert violations(story, "anna") == ["long_wrap_up"]
+    anna.hangs_up()
+    story.journal.commit()
+    assert story.log.breaks.open_violations() == ()
+
+
+def test_also_when_the_caller_leaves_before_the_asked_one_picks_up(story: Story) -> None:
+    anna, boris = after_a_caller_and_with_one(story)
+    boris.consults("2001")
+    next(one for one in story.callers.values() if not one.gone).hangs_up()
+    story.passes(12)
+    anna.answers()
+    story.passes(9)
+    assert violations(story, "anna") == []
+    story.passes(3)
+    assert violations(story, "anna") == ["long_wrap_up"]
+
+
+def test_who_was_ready_when_a_colleague_asked_has_no_wrap_up_to_keep(story: Story) -> None:
+    anna, boris = after_a_caller_and_with_one(story)
+    story.passes(12)
+    boris.consults("2001")
+    anna.answers()
+    next(one for one in story.callers.values() if not one.gone).hangs_up()
+    story.passes(minutes=2)
+    assert violations(story, "anna") == []
+    assert violations(story, "boris") == ["long_wrap_up"]
