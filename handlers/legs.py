@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from handlers import agents, announcements, bridging, helping, own_calls, scripts, talks, transfers, violations, waiting
+from handlers import (
+    agents,
+    announcements,
+    bridging,
+    helping,
+    own_calls,
+    records,
+    scripts,
+    talks,
+    transfers,
+    violations,
+    waiting,
+)
 from handlers.turn import Turn
 from telephony.core.calls import Call, Leg, LegState, Role
 from telephony.core.effects import Alarm, DialLeg, Dissolve, HangUp
@@ -117,6 +129,8 @@ def gone(turn: Turn, event: ChannelGone, at: datetime) -> None:
     leg = call.legs.get(event.channel)
     if leg is not None:
         _leg_gone(turn, call, leg, event, at)
+    elif event.channel == call.party and call.met_unseen and call.answered is None and not call.end_unknown:
+        records.parted(turn, call)
     elif event.channel == call.party:
         _party_gone(turn, call, at)
     helping.left(turn, call, event.channel)

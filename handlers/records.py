@@ -54,6 +54,13 @@ def ended_unseen(turn: Turn, channel: str, lost: datetime | None = None, *, reco
     legs.gone(turn, gone, lost or turn.now)
 
 
+def parted(turn: Turn, call: Call) -> None:
+    """The party went before we saw them together with whoever had picked up while we could not see: whether they
+    spoke is in the PBX's record too."""
+    ended_unseen(turn, call.party)
+    turn.wake(RECORD_TIMER + call.id, 0, RECORD_PATIENCE)
+
+
 def _remember(turn: Turn, call: Call, lost: datetime | None) -> None:
     """Its legs are reported by themselves."""
     turn.center.remembered[call.id] = OpenCall(

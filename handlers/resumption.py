@@ -122,6 +122,7 @@ def go_on(turn: Turn, call: Call, picture: Picture) -> None:
         _say_farewell(turn, call)
     elif up is not None:
         _cancel_others(turn, call, live, {up.channel})
+        call.met_unseen = True  # a former life's last wish may be carried out after bridges were listed
         bridging.connect(turn, call, up)
     elif live:
         _let_ring(turn, call, live)

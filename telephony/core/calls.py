@@ -125,6 +125,8 @@ class Call:
     """An operator's own call into somebody else's conversation: it has no legs and no bridge of its own."""
     end_unknown: bool = False
     """It ended while we could not see: the PBX's record will tell when."""
+    met_unseen: bool = False
+    """They may have been together while we could not see: should they part before we have, the record will tell."""
 
     @property
     def own_reason(self) -> str:

@@ -8,8 +8,12 @@ from contextlib import contextmanager
 import pytest
 from msgspec.structs import replace
 
+import handlers
 from telephony.core import commands
+from telephony.core import events as ev
+from telephony.core.center import Center
 from telephony.core.events import PbxRefused
+from telephony.core.facts import CallEnded, Outcome
 from telephony.testing.parts import Channel
 from telephony.testing.people import Caller, Operator
 from telephony.testing.story import Story
@@ -1073,3 +1077,32 @@ def test_a_leg_whose_end_was_never_reported_does_not_ring_for_ever(story: Story)
         anna.rejects()
     story.passes(61)
     assert anna.rings_for(caller)
+
+
+@pytest.mark.parametrize("spoke", [False, True])
+def test_who_parts_before_we_have_seen_them_together_is_on_record_as_the_pbx_says(story: Story, *, spoke: bool) -> None:
+    """The operator has picked up while no router lived; the former one's last wish may have joined the two after the
+    next one had asked who is together."""
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1300")
+    story.passes(3)
+    with story.at_once():
+        anna.answers()
+        story.kill_router()
+        story.passes(0.2)
+        story.start_router()
+        story.passes(0.004)
+        caller.hangs_up()
+    story.passes(5)
+    ends: list[CallEnded] = []
+    center = Center()
+    for entry, _ in story.journal.entries:
+        event = entry.event
+        if isinstance(event, ev.Started):
+            center = Center()
+        if isinstance(event, ev.CallRecorded) and spoke:
+            event = replace(event, answered=event.ended, answered_by="phone01")
+        ends += [fact for fact in handlers.handle(center, event, entry.at) if isinstance(fact, CallEnded)]
+    [end] = ends
+    assert end.outcome == (Outcome.ANSWERED if spoke else Outcome.ABANDONED)
