@@ -58,7 +58,7 @@ def parted(turn: Turn, call: Call) -> None:
     """The party went before we saw them together with whoever had picked up while we could not see: whether they
     spoke is in the PBX's record too."""
     ended_unseen(turn, call.party)
-    turn.wake(RECORD_TIMER + call.id, 0, RECORD_PATIENCE)
+    _expect_record(turn, call.id)
 
 
 def _remember(turn: Turn, call: Call, lost: datetime | None) -> None:
@@ -91,7 +91,11 @@ def expect_records(turn: Turn, alive: Set[str]) -> None:
     """Of the remembered calls those that the PBX does not show have ended: their records must come soon."""
     for call_id in turn.center.remembered:
         if call_id not in alive:
-            turn.wake(RECORD_TIMER + call_id, 0, RECORD_PATIENCE)
+            _expect_record(turn, call_id)
+
+
+def _expect_record(turn: Turn, call: CallId) -> None:
+    turn.wake(RECORD_TIMER + call, 0, RECORD_PATIENCE)
 
 
 def call_recorded(turn: Turn, event: CallRecorded) -> None:

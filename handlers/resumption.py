@@ -41,14 +41,14 @@ def note_talk(turn: Turn, call: Call, picture: Picture) -> None:
             turn.do(CallBridged(call=call.id, operator=talking.login, at=turn.now))
 
 
-def take_up(call: Call, seen: SeenChannel, attempts: tuple[OpenAttempt, ...], picture: Picture) -> None:
+def take_up(call: Call, seen: SeenChannel, known: tuple[OpenAttempt, ...], picture: Picture) -> None:
     """A former life was carrying out the transfer that is noted on the party's channel; it goes on, unless its end is
     on record: then the attempt at its target has ended, or was answered."""
     transfer = _noted(seen)
     if transfer is None:
         return
-    known = next((attempt for attempt in attempts if attempt.channel == transfer.leg), None)
-    if (known is None and transfer.leg not in call.legs) or (known is not None and known.answered is not None):
+    attempt = next((one for one in known if one.channel == transfer.leg), None)
+    if (attempt is None and transfer.leg not in call.legs) or (attempt is not None and attempt.answered is not None):
         return
     call.transfer = transfer
     if call.bridge is None and transfer.by in picture.together:
