@@ -33,6 +33,13 @@ async def world() -> AsyncIterator[World]:
         yield world
 
 
+async def _lent(world: World, phone: Softphone) -> AsyncIterator[Softphone]:
+    """For one story."""
+    yield phone
+    await phone.stop()
+    world.phones.remove(phone)
+
+
 async def _at_work(world: World, login: str, name: str) -> AsyncIterator[Softphone]:
     phone = await world.phone(name)
     reply = await world.log_in(login, name)
@@ -61,10 +68,8 @@ async def boris(world: World) -> AsyncIterator[Softphone]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def caller(world: World) -> AsyncIterator[Softphone]:
-    phone = await world.caller("79000000101")
-    yield phone
-    await phone.stop()
-    world.phones.remove(phone)
+    async for phone in _lent(world, await world.caller("79000000101")):
+        yield phone
 
 
 async def in_conversation(world: World, talks: int = 1) -> None:
@@ -254,10 +259,8 @@ async def test_a_transfer_to_a_queue_keeps_the_arrival(
 @pytest_asyncio.fixture(loop_scope="module")
 async def doctor(world: World) -> AsyncIterator[Softphone]:
     """A specialist: nobody logs in on this phone."""
-    phone = await world.phone("doctor01")
-    yield phone
-    await phone.stop()
-    world.phones.remove(phone)
+    async for phone in _lent(world, await world.phone("doctor01")):
+        yield phone
 
 
 async def test_a_specialist_hands_the_caller_on_and_whoever_takes_them_is_busy(
@@ -528,21 +531,11 @@ async def test_a_refused_number_is_told_to_the_phone(world: World, anna: Softpho
         await anna.established(call)
 
 
-async def test_all_of_this_replays_to_the_same_decisions(world: World) -> None:
-    """The journal of every story above, through several lives of the router."""
-    await world.committed()
-    recorded = world.folder / "journal.jsonl"
-    assert await world.gudok("journal", "export", str(recorded)) == 0
-    assert await world.gudok("replay", "--quiet", str(recorded)) == 0
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def laboratory(world: World) -> AsyncIterator[Softphone]:
     """Another specialist's phone of the directory: 202."""
-    phone = await world.phone("doctor02")
-    yield phone
-    await phone.stop()
-    world.phones.remove(phone)
+    async for phone in _lent(world, await world.phone("doctor02")):
+        yield phone
 
 
 async def test_a_caller_stays_in_a_call_that_was_there_before_theirs(
@@ -599,3 +592,11 @@ async def test_a_phone_may_ask_for_the_transfer_on_either_of_its_calls(
     await caller.hang_up(call)
     row = await finished(world)
     assert (row.outcome, row.last_operator, row.transfers) == ("answered", "boris", 1)
+
+
+async def test_all_of_this_replays_to_the_same_decisions(world: World) -> None:
+    """The journal of every story above, through several lives of the router."""
+    await world.committed()
+    recorded = world.folder / "journal.jsonl"
+    assert await world.gudok("journal", "export", str(recorded)) == 0
+    assert await world.gudok("replay", "--quiet", str(recorded)) == 0
