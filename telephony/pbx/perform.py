@@ -86,6 +86,8 @@ class Performer:
         }
 
     def perform(self, effect: do.CallEffect) -> None:
+        if isinstance(effect, do.ReportTransfer):
+            self._translator.tellings.begin(effect.channel)  # not later: hang-ups may be in other calls' chains
         chain = self._chains.get(effect.call)
         if chain is not None:
             chain.append(effect)
@@ -144,6 +146,8 @@ class Performer:
             self._translator.forget(effect.leg)
         elif isinstance(effect, do.Watch | do.Announce):
             self._translator.forget(effect.channel)
+        elif isinstance(effect, do.ReportTransfer):
+            self._translator.tellings.told(effect.channel)
         self._deliver(
             PbxRefused(
                 effect=type(effect).__name__,
@@ -235,6 +239,7 @@ class Performer:
         yield self._ari.bridges.destroy(effect.bridge)
 
     def _hang_up(self, effect: do.HangUp) -> Answers:
+        yield self._translator.tellings.before_hanging_up(effect.channel)
         yield self._ari.channels.hangup(effect.channel, reason_code=REASON_CODES.get(effect.reason))
 
     def _set_variables(self, effect: do.SetVariables) -> Answers:

@@ -18,6 +18,7 @@ from telephony.core.picture import SeenChannel
 from telephony.core.plan import Plan
 from telephony.pbx.ari import events as heard
 from telephony.pbx.ari.models import Channel
+from telephony.pbx.tellings import Tellings
 
 HEARD: tuple[type[heard.Event], ...] = (
     heard.StasisStart,
@@ -51,6 +52,7 @@ class Translator:
         self._playbacks: set[str] = set()
         self._entering: dict[str, Future[None]] = {}
         """Snoop channels that are on their way into our application."""
+        self.tellings = Tellings()
         self._handlers: dict[type, Callable[..., None]] = {
             heard.StasisStart: self._stasis_start,
             heard.StasisEnd: self._stasis_end,
@@ -101,6 +103,7 @@ class Translator:
     def forget(self, channel: str) -> None:
         """It never came to be, or is known to be gone."""
         self._has_entered(channel)
+        self.tellings.gone(channel)
         self._known.discard(channel)
         self._legs.discard(channel)
 
@@ -112,6 +115,8 @@ class Translator:
         """A picture does not show these: they will not be heard of again."""
         for channel in channels & self._entering.keys():
             self._has_entered(channel)
+        for channel in channels:
+            self.tellings.gone(channel)
         self._known -= channels
         self._legs -= channels
 
@@ -222,13 +227,16 @@ class Translator:
             self._deliver(ev.ChannelResumed(channel=event.channel.id))
 
     def _transfer(self, event: heard.ChannelTransfer) -> None:
+        by = event.referred_by.source_channel.id
         if event.state:  # how a transfer goes on that we are carrying out
+            self.tellings.told(by)
             return
         consultation = event.refer_to.destination_channel
+        self.tellings.asked(by, None if consultation is None else consultation.id)
         number, trunk = self.public(event.refer_to.requested_destination.destination)
         self._deliver(
             ev.TransferAsked(
-                channel=event.referred_by.source_channel.id,
+                channel=by,
                 number=number if consultation is None else "",
                 trunk=trunk if consultation is None else None,
                 consultation=None if consultation is None else consultation.id,

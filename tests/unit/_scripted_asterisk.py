@@ -126,6 +126,8 @@ class LivingAsterisk(ScriptedAsterisk):
         super().__init__()
         self.channels: dict[str, dict[str, Any]] = {}
         self.slow = False
+        self.refused: set[str] = set()
+        """What it says no to."""
         self.counted: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         """Each tells one count that was held back."""
 
@@ -143,6 +145,8 @@ class LivingAsterisk(ScriptedAsterisk):
     def _answer(self, request: dict[str, Any]) -> None:
         asked = request["request_id"]
         match request["method"], request["uri"].split("/"):
+            case _ if request["uri"] in self.refused:
+                self.answer(asked, 409)
             case "GET", ["channels"] if self.slow:
                 count = list(self.channels.values())
                 self.counted.put_nowait(lambda: self.answer(asked, body=count))

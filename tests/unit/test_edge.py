@@ -5,12 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from telephony.core.events import AnyEvent, PhoneChanged, PictureTaken
+from telephony.core.effects import HangUp, ReportTransfer
+from telephony.core.events import (
+    AnyEvent,
+    ChannelGone,
+    PbxRefused,
+    PhoneChanged,
+    PictureTaken,
+    TransferAsked,
+)
 from telephony.core.plan import Phone, Plan
 from telephony.pbx.ami import Ami, ContactStatus
 from telephony.pbx.edge import AsteriskPbx
+from telephony.pbx.tellings import LIMIT
 from telephony.testing.patience import PATIENCE
 from telephony.tokens import Tokens
 from tests.unit._scripted_ami import ScriptedAmi, manager
@@ -35,6 +44,15 @@ def contact(phone: str, status: str) -> str:
     """What is told of a phone whose contact has changed."""
     told = f"Event: ContactStatus\r\nURI: sip:{phone}@192.0.2.7\r\nContactStatus: {status}\r\nAOR: {phone}"
     return f"{told}\r\n\r\n"
+
+
+def transfer(state: str | None = None, replaced: str | None = None) -> bytes:
+    """The phone of channel c1 asks for a transfer; or was told how that goes, in this state."""
+    to: dict[str, object] = {"requested_destination": {"destination": "201", "additional_protocol_params": []}}
+    if replaced is not None:
+        to["destination_channel"] = CHANNEL | {"id": replaced}
+    told = {} if state is None else {"state": state}
+    return event("ChannelTransfer", refer_to=to, referred_by={"source_channel": CHANNEL}, **told)
 
 
 class World:
@@ -148,3 +166,93 @@ async def test_a_picture_shows_a_phone_as_it_was_last_heard_of() -> None:
         await here.until(PhoneChanged)
         tell()
         assert (await here.until(PictureTaken)).unreachable_phones == ("phone01",)
+
+
+class Transferring:
+    """A world with a phone that has asked for a transfer; its other call, c2, is to be replaced."""
+
+    def __init__(self, here: World) -> None:
+        self.here = here
+        self._asked = 0
+
+    async def begin(self) -> None:
+        self.here.asterisk.channels["c1"] = CHANNEL
+        await self.here.pbx.start()
+        await self.here.until(PictureTaken)
+        self._asked = len(self.here.asterisk.requests)
+        self.here.asterisk.say(transfer(replaced="c2"))
+        await self.here.until(TransferAsked)
+
+    def report(self, state: Literal["progress", "success"]) -> None:
+        self.here.pbx.perform(ReportTransfer(call="k", channel="c1", state=state))
+
+    def hang_up(self, channel: str, call: str) -> None:
+        self.here.pbx.perform(HangUp(call=call, channel=channel))
+
+    async def asked(self, *uris: str) -> None:
+        """Asterisk is asked for exactly these things next, in any order. Whatever else is asked because of what we
+        were told comes before the second sign: that waits for the answer to the first."""
+        before, asterisk = self._asked, self.here.asterisk
+        async with asyncio.timeout(PATIENCE):
+            await asterisk.requested(before + len(uris))
+            self.hang_up("sign", "of others")
+            self.hang_up("sign", "of others")
+            while [request["uri"] for request in asterisk.requests[before:]].count("channels/sign") < 2:
+                await asterisk.requested(len(asterisk.requests) + 1)
+        self._asked = len(asterisk.requests)
+        new = [request["uri"].removeprefix("channels/") for request in asterisk.requests[before:]]
+        assert sorted(uri for uri in new if uri != "sign") == sorted(uris)
+
+
+@asynccontextmanager
+async def transferring() -> AsyncIterator[Transferring]:
+    async with world() as here:
+        phone = Transferring(here)
+        await phone.begin()
+        yield phone
+
+
+async def test_nobody_of_a_transfer_is_hung_up_before_the_phone_was_told_of_it() -> None:
+    """Asterisk has said that it will; each telling counts, in whichever of the two calls the hang-up is."""
+    async with transferring() as phone:
+        phone.report("progress")
+        phone.report("success")
+        phone.hang_up("c1", "k")
+        phone.hang_up("c2", "consultation")
+        await phone.asked("c1/transfer_progress", "c1/transfer_progress")
+        phone.here.asterisk.say(transfer("channel_progress"))
+        await phone.asked()
+        phone.here.asterisk.say(transfer("channel_answered"))
+        await phone.asked("c1", "c2")
+
+
+async def test_a_transfer_of_which_nothing_is_told_holds_nobody() -> None:
+    async with transferring() as phone:
+        phone.hang_up("c2", "consultation")
+        await phone.asked("c2")
+
+
+async def test_a_phone_that_hangs_up_itself_holds_up_its_other_call_alone() -> None:
+    """Asterisk may be looking at that one still, and cannot tell us any more."""
+    async with transferring() as phone:
+        phone.report("success")
+        phone.hang_up("c1", "k")
+        phone.hang_up("c2", "consultation")
+        await phone.asked("c1/transfer_progress")
+        phone.here.asterisk.say(event("ChannelDestroyed", channel=CHANNEL, cause=16, cause_txt="Normal Clearing"))
+        await phone.here.until(ChannelGone)
+        await phone.asked("c1")
+        await asyncio.sleep(LIMIT)
+        await phone.asked("c2")
+
+
+async def test_a_telling_that_asterisk_refuses_holds_nobody() -> None:
+    async with transferring() as phone:
+        phone.here.asterisk.refused.add("channels/c1/transfer_progress")
+        began = asyncio.get_running_loop().time()
+        phone.report("success")
+        phone.hang_up("c1", "k")
+        phone.hang_up("c2", "consultation")
+        await phone.here.until(PbxRefused)
+        await phone.asked("c1/transfer_progress", "c1", "c2")
+        assert asyncio.get_running_loop().time() - began < LIMIT
