@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,12 @@ class Settings:
     @property
     def sip_port(self) -> int:
         return self.site.sip_port
+
+    @property
+    def sip_address(self) -> tuple[str, int]:
+        """Where the PBX is asked whether it serves SIP."""
+        bound = self.site.sip_bind
+        return self.site.pbx_host if ip_address(bound).is_unspecified else bound, self.site.sip_port
 
     @property
     def log_format(self) -> LogFormat:

@@ -39,6 +39,7 @@ def describe(answer: StatusAnswer, now: float) -> str:
             f"{answer.inbox} in the inbox"
         ),
         *(() if answer.serving else ("NOT SERVING: the PBX is away",)),
+        *(("THE PBX ANSWERS NO SIP: no call can begin, or end, until it is restarted",) if answer.deaf else ()),
         (
             f"calls {totals.calls}: {totals.waiting} waiting, {totals.talking} talking; "
             f"answered {totals.answered}, abandoned {totals.abandoned}, sent away {totals.sent_away}"

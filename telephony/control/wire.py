@@ -51,13 +51,14 @@ Request = Status | Watch | Do | Reload
 
 
 class StatusAnswer(msgspec.Struct, kw_only=True, tag_field="answer", tag="status"):
-    """`serving`: its first picture of the PBX is understood, and the PBX is there. `counters`:
-    since the start of this router. `latency`: name -> count, p50, p99, max in ms. `phones`: so many there are;
-    `phones_away`: those of them that the PBX cannot reach now."""
+    """`serving`: its first picture of the PBX is understood, and the PBX is there. `deaf`: that answers no SIP.
+    `counters`: since the start of this router. `latency`: name -> count, p50, p99, max in ms. `phones`: so many there
+    are; `phones_away`: those of them that the PBX cannot reach now."""
 
     id: int
     pid: int
     serving: bool = True
+    deaf: bool = False
     run: str
     handled: int
     inbox: int

@@ -28,6 +28,7 @@ from telephony.pbx.agi import AgiProblem, AgiServer
 from telephony.pbx.ami import Ami, AmiProblem, ContactStatus, QueueMemberPause
 from telephony.pbx.ami_types import QueueMemberAdded, QueueMemberPenalty, QueueMemberRemoved, QueueMemberRinginuse
 from telephony.pbx.edge import AsteriskPbx
+from telephony.pbx.pulse import Pulse
 from telephony.router import opening
 from telephony.router.parts import Parts
 from telephony.router.phone_codes import PhoneCodes
@@ -79,6 +80,7 @@ class Service:
         self._early_alarms: list[Alarm] = []
         self._router: Router[Center] | None = None
         self._pbx: AsteriskPbx | None = None
+        self._pulse = Pulse(*config.sip_address, self._hears_sip, lambda: self.serving)
         self._record: RecordFollower | None = None
 
     # --- its life ------------------------------------------------------------------------------------------
@@ -171,6 +173,7 @@ class Service:
         await pbx.start()
         stack.push_async_callback(pbx.close)
         self._parts.start("beats", self._beat_into_pbx())
+        self._parts.start("pulse", self._pulse.run())
         self._parts.start("days", roster.follow_days())
         self._parts.start_aside("today", add_earlier(self._board, self._database, config.plan))
         self._control = Control(
@@ -264,6 +267,12 @@ class Service:
             self.begins_serving()
             log.info("serving calls", after_seconds=self._age())
 
+    def _hears_sip(self, deaf: bool) -> None:
+        if deaf:
+            self._alarm(Alarm(code="pbx_deaf", text="the PBX answers no SIP any more: no call can begin, or end"))
+        else:
+            log.info("the PBX answers SIP again")
+
     def _replaced(self) -> None:
         log.error("another router has taken the PBX over")
         self.leave(Exit.REPLACED)
@@ -287,7 +296,16 @@ class Service:
             "cel": self._record.problems,
             "control": Counter(refused=self._control.refused, cut_off=self._control.cut_off),
         }
-        return status_answer(asked, self._run, self._router, self._center, picture, counted, serving=self.serving)
+        return status_answer(
+            asked,
+            self._run,
+            self._router,
+            self._center,
+            picture,
+            counted,
+            serving=self.serving,
+            deaf=self._pulse.deaf,
+        )
 
 
 def _agi_problem(problem: AgiProblem) -> None:

@@ -21,6 +21,7 @@ def status_answer(
     counted: Mapping[str, Counter[str]],
     *,
     serving: bool,
+    deaf: bool,
 ) -> StatusAnswer:
     """`asked`: the id of the request. `counted`: what the parts have counted, by the part's name."""
     counters: Counter[str] = Counter(router.counters)
@@ -30,6 +31,7 @@ def status_answer(
         id=asked,
         pid=os.getpid(),
         serving=serving,
+        deaf=deaf,
         run=run,
         handled=router.handled,
         inbox=router.waiting,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from telephony.pbx.embedded import EmbeddedPbx, PbxError
+from telephony.pbx.pulse import Pulse
 from tests.integration._gudok_pbx import settings_on_free_ports
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
@@ -31,6 +33,16 @@ def test_it_starts_answers_and_stops(pbx: EmbeddedPbx) -> None:
     assert pbx.stop()
     assert pbx.status().startswith("not running")
     assert not pbx.stop()
+
+
+def test_it_answers_the_pulse_and_writes_no_line_about_it(pbx: EmbeddedPbx) -> None:
+    pulse = Pulse(*pbx.settings.sip_address, lambda deaf: None, lambda: True)
+    pbx.start()
+    written = (pbx.home / "log" / "messages.log").read_text()
+    assert asyncio.run(pulse.ask())
+    assert (pbx.home / "log" / "messages.log").read_text() == written
+    pbx.stop()
+    assert not asyncio.run(pulse.ask())
 
 
 def test_what_it_writes_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 import handlers
@@ -314,6 +315,8 @@ def test_status_for_people() -> None:
         phones_away=["phone07", "phone08"],
     )
     text = describe(answer, now=1100)
+    assert "ANSWERS NO SIP" not in text
+    assert "ANSWERS NO SIP" in describe(replace(answer, deaf=True), now=1100)
     assert "running for 1:40 (pid 7), 123 events" in text
     assert "phones 65: 63 registered" in text
     rows = [line.split() for line in text.splitlines()]

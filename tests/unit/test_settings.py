@@ -83,6 +83,14 @@ def test_a_label_that_yaml_would_take_for_a_truth_value_is_a_label(config: Path)
     assert settings_of(config).plan.queues[0].label == "no"
 
 
+@pytest.mark.parametrize(
+    ("bound", "asked"), [("0.0.0.0", "pbx.local"), ("::", "pbx.local"), ("192.0.2.7", "192.0.2.7")]
+)
+def test_sip_is_looked_for_where_the_pbx_serves_it(config: Path, bound: str, asked: str) -> None:
+    settings = settings_of(config, GUDOK_SIP_BIND=bound, GUDOK_PBX_HOST="pbx.local")
+    assert settings.sip_address == (asked, 5060)
+
+
 def test_the_environment_goes_before_the_files(config: Path, tmp_path: Path) -> None:
     settings = settings_of(
         config,
