@@ -17,7 +17,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -42,24 +41,11 @@ from telephony.store.planning import Author, import_shifts
 from telephony.store.rows import AttemptRow, CallRow
 from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.softphone import Softphone
+from telephony.testing.ports import free_ports
 
 R = TypeVar("R")
 
 STOP_SECONDS = 15.0
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody uses now, for TCP and UDP alike."""
-    with contextlib.ExitStack() as held:
-        ports: list[int] = []
-        while len(ports) < count:
-            tcp = held.enter_context(socket.socket())
-            udp = held.enter_context(socket.socket(type=socket.SOCK_DGRAM))
-            tcp.bind(("127.0.0.1", 0))
-            with contextlib.suppress(OSError):
-                udp.bind(tcp.getsockname())
-                ports.append(tcp.getsockname()[1])
-        return ports
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from telephony.pbx.install import ensure
+from telephony.testing.ports import free_port, free_ports
 
 MODULES = """
 res_speech res_pjsip_pubsub app_stasis app_queue app_playback app_senddtmf app_exec app_verbose res_agi pbx_config
@@ -57,14 +57,6 @@ exten => agi,1,Answer()
 """
 
 
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A loopback port that is free now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @dataclass
 class BarePbx:
     """One private Asterisk; `start` it, use its ports, `stop` or `kill` it, `start` it again."""
@@ -73,12 +65,13 @@ class BarePbx:
     home: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bare-pbx-")))
     user: str = "tester"
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
-    http_port: int = field(default_factory=free_port)
-    ami_port: int = field(default_factory=free_port)
-    sip_port: int = field(default_factory=lambda: free_port(socket.SOCK_DGRAM))
+    http_port: int = field(init=False)
+    ami_port: int = field(init=False)
+    sip_port: int = field(init=False)
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
+        self.http_port, self.ami_port, self.sip_port = free_ports(3)
         self.asterisk = ensure("asterisk")["asterisk"]
         for name in ("etc", "lib", "db", "keys", "spool", "run", "log", "agi"):
             (self.home / name).mkdir(parents=True, exist_ok=True)
@@ -126,7 +119,7 @@ class BarePbx:
                 f"[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{self.sip_port}\n"
                 "[3001]\ntype=endpoint\ncontext=bare\ndisallow=all\nallow=ulaw\naors=3001\n"
                 "[3001]\ntype=aor\nmax_contacts=1\nqualify_frequency=0\n"
-                f"contact=sip:3001@127.0.0.1:{free_port(socket.SOCK_DGRAM)}\n"
+                f"contact=sip:3001@127.0.0.1:{free_port()}\n"
                 "[3002]\ntype=endpoint\ncontext=bare\ndisallow=all\nallow=ulaw\naors=3002\n"
                 "[3002]\ntype=aor\nmax_contacts=1\n"
             ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,30 +21,13 @@ from telephony.settings import Settings, load
 from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.baresip import PhoneError
 from telephony.testing.phones.softphone import Softphone
+from telephony.testing.ports import free_ports
 from tests.integration._ami_events import EVENTS
 
 M = TypeVar("M")
 
 CENTER = Path(__file__).parent.parent / "fixtures" / "small_center"
 """The configuration of a center with short times and few words."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that are free now, for TCP and UDP alike."""
-    held: list[socket.socket] = []
-    ports: list[int] = []
-    while len(ports) < count:
-        tcp, udp = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
-        held += [tcp, udp]
-        tcp.bind(("127.0.0.1", 0))
-        try:
-            udp.bind(tcp.getsockname())
-        except OSError:
-            continue
-        ports.append(tcp.getsockname()[1])
-    for one in held:
-        one.close()
-    return ports
 
 
 def settings_on_free_ports(home: Path, config: Path | None = None, **more: str) -> Settings:

@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -19,6 +18,7 @@ import pytest
 
 from telephony.pbx.install import ensure
 from telephony.pbx.programs.program import Program
+from telephony.testing.ports import free_port
 
 READY = "database system is ready to accept connections"
 START_SECONDS = 30
@@ -29,7 +29,7 @@ class PostgresServer:
 
     def __init__(self, home: Path, programs: dict[str, Program]) -> None:
         self.home = home
-        self.port = _free_port()
+        self.port = free_port()
         self._programs = programs
         self._process: subprocess.Popen[str] | None = None
         self._databases = count(1)
@@ -125,10 +125,3 @@ def database_url(request: Any, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/gudok.db"
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.new_database()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

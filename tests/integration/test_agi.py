@@ -11,7 +11,8 @@ from telephony.pbx.agi import AgiProblem, AgiRequest, AgiServer, Handler, Limits
 from telephony.pbx.ari import AriClient, Message, RequestFailed
 from telephony.pbx.ari.events import StasisStart
 from telephony.testing.patience import PATIENCE
-from tests.integration._bare_pbx import BarePbx, free_port
+from telephony.testing.ports import free_port
+from tests.integration._bare_pbx import BarePbx
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
 

@@ -41,7 +41,8 @@ from telephony.pbx.ari.events import (
 )
 from telephony.pbx.ari.listing import check_listing, fetch_listing
 from telephony.testing.patience import PATIENCE
-from tests.integration._bare_pbx import BarePbx, free_port
+from telephony.testing.ports import free_port
+from tests.integration._bare_pbx import BarePbx
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.integration]
 

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import sys
 import time
@@ -33,7 +32,7 @@ from telephony.store.database import Database
 from telephony.store.migrate import ensure_current
 from telephony.store.operators import import_roster
 from telephony.testing.patience import PATIENCE
-from telephony.testing.phones.baresip import free_port
+from telephony.testing.ports import free_port
 from tests.integration._ami_events import QueueCallerJoin
 from tests.integration._gudok_pbx import caller, manager, phone, settings_on_free_ports
 
@@ -278,7 +277,7 @@ async def test_callers_are_served_though_the_manager_refuses_us(staffed: Gudok) 
 
 async def test_a_pbx_that_answers_no_sip_is_told_of(gudok: Gudok) -> None:
     """ARI and AMI are as ever. This one has its SIP elsewhere than we look for it."""
-    gudok.env["GUDOK_SIP_PORT"] = str(free_port(socket.SOCK_DGRAM))
+    gudok.env["GUDOK_SIP_PORT"] = str(free_port())
     async with gudok.running():
         alarm = await gudok.logged("alarm")
         assert alarm["code"] == "pbx_deaf"

@@ -14,6 +14,7 @@ from benchmarks.world import World
 from telephony.resources import default_folder
 from telephony.testing.phones.baresip import Baresip
 from telephony.testing.phones.softphone import Softphone
+from telephony.testing.ports import HeldPorts
 
 
 async def phone_in(home: Path) -> Softphone:
@@ -21,7 +22,7 @@ async def phone_in(home: Path) -> Softphone:
     folder = Path(tempfile.mkdtemp(dir=home))
     phone = Softphone("101", "", ("127.0.0.1", 5060), folder)
     process = await asyncio.create_subprocess_exec("sleep", "60", stdout=PIPE)
-    phone._program = Baresip(process, folder, "127.0.0.1:5060", lambda message: None)
+    phone._program = Baresip(process, HeldPorts(), folder, "127.0.0.1:5060", lambda message: None)
     return phone
 
 

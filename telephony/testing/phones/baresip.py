@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import os
 import signal
-import socket
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ import msgspec
 
 from telephony.testing.patience import PATIENCE
 from telephony.testing.phones.sip import SipMessage, TraceReader
+from telephony.testing.ports import HeldPorts
 
 _LONGEST_FOLDER = 127 - len("/dump-2000-01-01-00-00-00-enc.wav")
 _NAMES_OF_A_LINK = 1000
@@ -43,14 +43,7 @@ class PhoneError(Exception):
 
 
 class _PortTakenError(PhoneError):
-    """Between our look and its start somebody took one of its ports; it wants more of them than it is told."""
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    """A loopback port nobody holds at this moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Its UDP port, the number of that for TCP, has another user."""
 
 
 _CONFIG = """poll_method epoll
@@ -88,8 +81,16 @@ statmode_default off
 class Baresip:
     """A running baresip. `heard` is called for each SIP message it sends or receives."""
 
-    def __init__(self, process: Process, folder: Path, server: str, heard: Callable[[SipMessage], None]) -> None:
+    def __init__(
+        self,
+        process: Process,
+        ports: HeldPorts,
+        folder: Path,
+        server: str,
+        heard: Callable[[SipMessage], None],
+    ) -> None:
         self._process = process
+        self._ports = ports
         self.folder = folder
         self._heard = heard
         self._trace = TraceReader(server)
@@ -116,23 +117,23 @@ class Baresip:
         (folder / "accounts").touch()
         (folder / "contacts").touch()
         for attempt in range(1, 6):
-            control_port = free_port(socket.SOCK_STREAM)
-            settings: dict[str, object] = {
-                "sip_port": free_port(socket.SOCK_STREAM),
-                "control_port": control_port,
-                "tone": tone,
-            }
+            ports = HeldPorts()
+            settings: dict[str, object] = {"sip_port": ports.sip, "control_port": ports.control, "tone": tone}
             settings |= {"folder": folder, "heard": recordings, "modules": program.module_dir}
             (folder / "config").write_text(_CONFIG.format(**settings))
-            process = await asyncio.create_subprocess_exec(
-                *program.argv, "-4", "-s", "-f", str(folder), "-t", str(lifetime),
-                env={**os.environ, **program.env, "TZ": "UTC"},
-                stdin=DEVNULL, stdout=PIPE, stderr=STDOUT,
-                start_new_session=True,  # Ctrl-C in the terminal is ours to pass on, in order
-            )  # fmt: skip
-            phone = cls(process, folder, server, heard)
             try:
-                await phone._ready(control_port)
+                process = await asyncio.create_subprocess_exec(
+                    *program.argv, "-4", "-s", "-f", str(folder), "-t", str(lifetime),
+                    env={**os.environ, **program.env, "TZ": "UTC"},
+                    stdin=DEVNULL, stdout=PIPE, stderr=STDOUT,
+                    start_new_session=True,  # Ctrl-C in the terminal is ours to pass on, in order
+                )  # fmt: skip
+            except BaseException:
+                ports.release()
+                raise
+            phone = cls(process, ports, folder, server, heard)
+            try:
+                await phone._ready()
                 break
             except BaseException as error:
                 await phone.stop(grace=0)
@@ -140,7 +141,7 @@ class Baresip:
                     raise
         return phone
 
-    async def _ready(self, control_port: int) -> None:
+    async def _ready(self) -> None:
         assert self._process.stdout is not None
         said = b""
         try:
@@ -152,7 +153,7 @@ class Baresip:
                         raise _PortTakenError(line.decode(errors="replace"))
                     if not line:
                         raise PhoneError(f"baresip ended at start: {said.decode(errors='replace')[-500:]}")
-                reader, self._writer = await asyncio.open_connection("127.0.0.1", control_port)
+                reader, self._writer = await asyncio.open_connection("127.0.0.1", self._ports.control)
         except (TimeoutError, OSError) as error:
             raise PhoneError(f"baresip does not take commands: {said.decode(errors='replace')[-500:]}") from error
         self._tasks = [
@@ -218,6 +219,7 @@ class Baresip:
             except TimeoutError:
                 self.kill()  # it may have ended in a loop too busy to tell
                 await self._process.wait()
+        self._ports.release()
         if self._writer is not None:
             self._writer.close()
         if self._tasks:

@@ -22,9 +22,10 @@ from typing import Literal, Self
 import msgspec
 
 from telephony.testing.phones import marks
-from telephony.testing.phones.baresip import PhoneError, Program, free_port
+from telephony.testing.phones.baresip import PhoneError, Program
 from telephony.testing.phones.sip import PhoneCall
 from telephony.testing.phones.sound import alaw_tone
+from telephony.testing.ports import free_ports
 
 SCENARIOS = Path(__file__).parent / "sipp"
 Server = tuple[str, int]
@@ -205,7 +206,8 @@ async def start_crowd(
 ) -> Crowd:
     """Start SIPp. `files`: scenario -> rows of its injection file."""
     folder = Path(tempfile.mkdtemp(prefix="gudok-crowd-"))
-    port = port or free_port(socket.SOCK_DGRAM)
+    free, control_port = free_ports(2)
+    port = port or free
     inject: list[str] = []
     for scenario, rows in files.items():
         text = (SCENARIOS / f"{scenario}.xml").read_text()
@@ -219,7 +221,7 @@ async def start_crowd(
         *program.argv, f"{server[0]}:{server[1]}",
         *inject, *arguments,
         "-i", "127.0.0.1", "-bind_local", "-p", str(port), "-mi", "127.0.0.1",
-        "-ci", "127.0.0.1", "-cp", str(free_port(socket.SOCK_DGRAM)),
+        "-ci", "127.0.0.1", "-cp", str(control_port),
         "-min_rtp_port", str(_rtp_base(port)), "-max_rtp_port", str(_rtp_base(port) + 4000),
         "-timeout", str(seconds), "-nostdin", "-aa", "-deadcall_wait", "2000",
         "-watchdog_minor_maxtriggers", "1000000", "-watchdog_major_maxtriggers", "1000000",
