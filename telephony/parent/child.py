@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -75,8 +76,7 @@ class RouterProcess(asyncio.Protocol):
         self._loop.call_later(patience, self.kill)
 
     def kill(self) -> None:
-        if self._process.returncode is None:
-            self._signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
 
     async def reap(self, patience: float) -> int:
         """Its exit status; it is killed when it has none after `patience` seconds."""
@@ -91,8 +91,11 @@ class RouterProcess(asyncio.Protocol):
             self._transport.close()
 
     def _signal(self, which: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it has just ended
-            self._process.send_signal(which)
+        """By the system itself: `send_signal` looks first whether the process has ended, and if it just has, its exit
+        status is lost to whoever waits for it (255 instead)."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.pid, which)
 
 
 class Standby:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from structlog.testing import capture_logs
 from structlog.types import EventDict
 
 from telephony.exits import Exit
+from telephony.parent.child import RouterProcess
 from telephony.parent.parent import MISTAKEN, Parent, Rhythm
 from telephony.testing.patience import PATIENCE
 
@@ -454,3 +456,11 @@ async def test_a_router_learns_that_its_parent_was_killed(story: Story) -> None:
         if parent.returncode is None:
             parent.kill()
         await parent.wait()
+
+
+async def test_a_router_told_to_end_just_as_it_has_ended_keeps_its_exit_status() -> None:
+    router = await RouterProcess.start([sys.executable, "-c", "raise SystemExit(7)"], lambda: None)
+    with contextlib.suppress(ChildProcessError):  # asyncio may have seen its end already, in a thread of its own
+        os.waitid(os.P_PID, router.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - before the loop sees it
+    router.end(patience=PATIENCE)
+    assert await router.reap(PATIENCE) == 7
