@@ -139,13 +139,18 @@ def fail(turn: Turn, call: Call, by: ChannelId, kind: str, to: str) -> None:
 
 
 def to_queue(turn: Turn, call: Call, by: ChannelId, queue: Queue, kind: str) -> None:
-    """Into the queue with the arrival they came with; the operator is released."""
+    """Into the queue with the arrival they came with; the operator is released. The caller goes first: a router that
+    dies half-way must leave behind one who waits, not one whose talk is over."""
     let_party_stay(turn, call, by)
     call.given_back = None
     _state(turn, call.id, call.legs[by].login, kind, queue.name, done=True)
-    _release(turn, call, by)
-    leave_bridge(turn, call)
+    call.legs[by].result = AttemptResult.ANSWERED
+    bridge, call.bridge = call.bridge, None
+    call.in_bridge.clear()
     waiting.enter(turn, call, queue, "transfer")
+    _release(turn, call, by)
+    if bridge is not None:
+        turn.do(Dissolve(call=call.id, bridge=bridge))
 
 
 def leave_bridge(turn: Turn, call: Call) -> None:

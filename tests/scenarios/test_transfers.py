@@ -373,6 +373,34 @@ def test_attended_out_of_a_queue_in_which_the_operator_waits(story: Story) -> No
     assert vera.rings_for(caller)
 
 
+@pytest.mark.parametrize("milliseconds", range(0, 30, 2))
+@pytest.mark.parametrize("way", ["blind", "attended", "by a specialist"])
+def test_no_caller_on_the_way_into_a_queue_is_hung_up_when_the_router_dies(
+    story: Story, way: str, milliseconds: int
+) -> None:
+    """Half-way they are nobody's any more, and the queue's not yet."""
+    if way == "by a specialist":
+        _, phone, caller = with_the_doctor(story)
+    else:
+        phone, caller = talking(story)
+    if way == "attended":
+        phone.consults("802")
+    with story.at_once():
+        if way == "attended":
+            phone.completes_transfer()
+        else:
+            phone.transfers_to("802")
+        story.passes(milliseconds / 1000)
+        story.kill_router()
+    story.passes(1)
+    story.start_router()
+    story.passes(4)
+    assert not caller.gone
+    vera = story.operator("vera", children=5)
+    vera.logs_in("phone03")
+    assert vera.rings_for(caller) or caller.hears in ("anna", "doctor01")
+
+
 # -- by a specialist
 
 
