@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("install", help="fetch what is missing, speak the prompts, write the configuration")
-    actions.add_parser("start", help="install where needed, then start")
+    actions.add_parser("start", help="install where needed, then start; one that runs reads what has changed")
     actions.add_parser("stop", help="end it, and all its calls")
     actions.add_parser("status", help="whether it runs; exit status 1 when it does not")
     console = actions.add_parser("console", help="its console, or what that answers to a command")
@@ -62,9 +62,7 @@ def _embedded(pbx: EmbeddedPbx, args: argparse.Namespace) -> int:
             pbx.install()
             print(f"installed in {pbx.home}")
         case "start":
-            if pbx.pid is None:
-                pbx.install()
-            print(f"Asterisk runs as process {pbx.start()}")
+            return _start(pbx)
         case "stop":
             print("stopped" if pbx.stop() else "was not running")
         case "status":
@@ -72,6 +70,16 @@ def _embedded(pbx: EmbeddedPbx, args: argparse.Namespace) -> int:
             return Exit.OK if pbx.pid is not None else Exit.FAILED
         case _:
             return _console(pbx, " ".join(args.command))
+    return Exit.OK
+
+
+def _start(pbx: EmbeddedPbx) -> int:
+    """One that runs reads what has changed in the configuration; its calls go on."""
+    runs, changed = pbx.pid is not None, pbx.install()
+    print(f"Asterisk runs as process {pbx.start()}")
+    if runs and changed:
+        pbx.console("core reload")
+        print(f"it has read anew: {' '.join(file.name for file in changed)}")
     return Exit.OK
 
 

@@ -49,8 +49,9 @@ class EmbeddedPbx:
 
     # --- what it is made of --------------------------------------------------------------------------------
 
-    def install(self) -> None:
-        """Fetch Asterisk and the speech where they are missing, speak the prompts, write the configuration.
+    def install(self) -> list[Path]:
+        """Fetch Asterisk and the speech where they are missing, speak the prompts, write the configuration; returns the
+        files of that which changed.
 
         Idempotent. Raises InstallError, SpeechError, SecretsError or PbxError.
         """
@@ -68,7 +69,7 @@ class EmbeddedPbx:
         (paths.log / "cel-custom").mkdir(exist_ok=True)  # Asterisk does not make it, and then writes no record
         self._share_data(paths)
         speak_prompts(self.settings.plan, paths.data / "sounds", self.program("espeak-ng"))
-        self.render()
+        return self.render()
 
     def render(self) -> list[Path]:
         """Write the configuration anew; returns the files that changed."""

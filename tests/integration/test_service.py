@@ -484,6 +484,33 @@ async def test_a_wrong_configuration_does_not_start(staffed: Gudok, tmp_path: Pa
         assert "did you mean music?" in error
 
 
+async def test_a_new_queue_reaches_a_pbx_that_runs(staffed: Gudok, tmp_path: Path) -> None:
+    """Its part is read anew in the middle of a talk, which goes on; the native queue is there, too."""
+    settings = staffed.settings
+    config = own_config(staffed, tmp_path)
+    async with staffed.running(), phone(settings, "phone01") as anna, caller(settings, OUTSIDE) as outside:
+        await staffed.does("operators", "login", "anna", "phone01")
+        talk = await outside.dial("1300")
+        await anna.answer()
+        queues = config / "queues.yaml"
+        fresh = "  fresh:\n    label: Новая\n    numbers: [1310]\n    require: {booking: 1}\n"
+        queues.write_text(queues.read_text("utf-8").replace("queues:\n", "queues:\n" + fresh), "utf-8")
+        said = await staffed.does("pbx", "start")
+        assert "queues.conf" in said
+        assert "gudok-fresh" in await staffed.does("pbx", "console", "queue show gudok-fresh")
+        assert staffed.process is not None
+        staffed.process.send_signal(signal.SIGHUP)
+        await staffed.logged("serving calls")
+        assert talk.live
+        await outside.hang_up()
+        await anna.closed()
+        await staffed.does("operators", "logout", "anna")
+        await staffed.does("operators", "login", "anna", "phone01")
+        await outside.dial("1310")
+        await anna.answer()
+        assert await staffed.does("pbx", "start") == f"Asterisk runs as process {EmbeddedPbx(settings).pid}\n"
+
+
 async def test_a_configuration_saved_half_done_is_waited_out_when_the_router_falls(
     staffed: Gudok, tmp_path: Path
 ) -> None:
