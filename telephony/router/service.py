@@ -91,9 +91,10 @@ class Service:
         config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._database = Database(config.database_url)
         stack.push_async_callback(self._database.close)
+        spool = Spool(config.state_dir / "journal.spool")
+        opening.refuse_lost(self._database, spool.path)
         with self._database.in_use():
             await stack.enter_async_context(opening.alone(self._database))
-            spool = Spool(config.state_dir / "journal.spool")
             self._journal = JournalWriter(self._database, spool, alarm=self._alarm)
             last = await self._journal.open()
             stack.push_async_callback(self._journal.close)

@@ -19,6 +19,7 @@ from telephony.control.client import ControlClient, ServiceRefused
 from telephony.exits import Exit
 from telephony.router.service import Service
 from telephony.settings import Settings
+from telephony.store.database import DatabaseUnusableError
 from telephony.store.journal import JournalWriter
 from telephony.testing.patience import PATIENCE
 from tests.integration._gudok_pbx import settings_on_free_ports
@@ -90,6 +91,23 @@ async def opened(settings: Settings, told: Exit | None = None) -> AsyncIterator[
             yield service
     finally:
         await service.close()
+
+
+async def test_a_database_that_is_gone_is_told_of_and_none_made_in_its_place(tmp_path: Path) -> None:
+    settings = settings_on_free_ports(tmp_path)
+    file = tmp_path / "gudok.sqlite"
+    async with opened(settings):
+        pass
+    moved = file.rename(tmp_path / "moved.sqlite")
+    with pytest.raises(
+        DatabaseUnusableError, match=r"gudok\.sqlite is gone; bring it back, or remove .*journal\.spool"
+    ):
+        async with opened(settings):
+            pass
+    assert not file.exists()
+    moved.rename(file)
+    async with opened(settings):
+        pass
 
 
 def fail(*_: Any, **__: Any) -> NoReturn:
