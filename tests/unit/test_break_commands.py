@@ -281,6 +281,46 @@ def test_adherence_of_all_as_a_table_and_as_csv(recorded: Path, capsys: Captured
     assert vera["worked_s"] == "0.000"
 
 
+@pytest.mark.parametrize(
+    ("slot", "taken"),
+    [("23:45", "23:43"), ("23:45", "23:45"), ("23:45", "00:05"), ("23:20", "00:20"), ("00:01", "23:59")],
+)
+def test_figures_of_days_add_up_also_where_a_break_is_moved_over_midnight(
+    home: Path, capsys: Captured, slot: str, taken: str
+) -> None:
+    """All by the rules: the break of a night shift is taken when the call before it is over."""
+
+    def night(clock: str) -> datetime:
+        return at(clock) + timedelta(days=clock < "12:00")
+
+    half_an_hour = timedelta(minutes=30)
+    shift = replace(
+        entry(EntryKind.SHIFT, "anna"), begin=night("20:00"), end=night("08:00"),
+        slots=(Slot(begin=night(slot), end=night(slot) + half_an_hour),),
+    )  # fmt: skip
+    begin, end = night(taken), night(taken) + half_an_hour
+    spent = [("ready", night("20:00")), ("break", begin), ("ready", end), ("offline", night("08:00"))]
+    states = [replace(state(name, "0:00", permission="p1" if name == "break" else None), at=at) for name, at in spent]
+    permission = replace(may("p1", TECHNICAL, slot, slot, slot=night(slot)), begins=begin, until=end, at=begin)
+    over = pause.PermissionEnded(permission="p1", how="over", at=end)
+    asyncio.run(put_on_record(home / "state", [*states[:1], permission, *states[1:2], over, *states[2:]], [shift]))
+
+    def figures(first: str, last: str) -> dict[str, str]:
+        capsys.readouterr()
+        assert cli.main(["operators", "adherence", "--from", first, "--to", last, "--csv"]) == Exit.OK
+        [anna] = csv.DictReader(io.StringIO(capsys.readouterr().out))
+        return anna
+
+    both = figures("2026-03-02", "2026-03-03")
+    days = [figures(day, day) for day in ("2026-03-02", "2026-03-03")]
+    for column in ("scheduled_s", "planned_work_s", "worked_s", "as_planned_s"):
+        assert sum(float(day[column]) for day in days) == float(both[column]), column
+    assert [(one["adherence"], one["conformance"]) for one in (both, *days)] == [("1.0000", "1.0000")] * 3
+    for day in ("2026-03-02", "2026-03-03"):
+        assert cli.main(["operators", "day", "anna", "--date", day]) == Exit.OK
+        assert "adherence 100.0 %, conformance 100.0 %" in capsys.readouterr().out
+
+
 def test_the_list_of_a_day(recorded: Path, capsys: Captured) -> None:
     assert cli.main(["breaks", "list", "--day", "2026-03-02"]) == Exit.OK
     rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
