@@ -77,13 +77,13 @@ def timeline(args: argparse.Namespace) -> int:
     days = local_day(args.date, zone)
 
     async def work(database: Database) -> OperatorDay:
-        return await read_day(database.engine, args.login, days)
+        return await read_day(database.engine, args.login, days, zone)
 
     print(described(with_database(settings, work), zone, datetime.now(UTC)))
     return Exit.OK
 
 
-async def read_day(engine: AsyncEngine, login: str, days: Days) -> OperatorDay:
+async def read_day(engine: AsyncEngine, login: str, days: Days, zone: ZoneInfo) -> OperatorDay:
     """Raises Problem when nobody has the login, and what the database raises."""
     person = next((one for one in await queries.operators(engine) if one.login == login), None)
     if person is None:
@@ -95,7 +95,7 @@ async def read_day(engine: AsyncEngine, login: str, days: Days) -> OperatorDay:
         person,
         days,
         [one.shift for one in standing.work() if one.shift.login == login],
-        list(_otherwise(standing, login, days)),
+        list(_otherwise(standing, login, days, _clock(zone))),
         await read.states_of(engine, login, begin, end),
         _of(login, await read.permissions_between(engine, around.begin, around.end)),
         _of(login, await read.requests_between(engine, begin, end)),
@@ -119,13 +119,15 @@ def _clock(zone: ZoneInfo) -> Clock:
     return lambda at: at.astimezone(zone).strftime("%H:%M")
 
 
-def _otherwise(standing: Standing, login: str, days: Days) -> Iterator[str]:
-    """Absence, and who works the operator's shift."""
+def _otherwise(standing: Standing, login: str, days: Days, clock: Clock) -> Iterator[str]:
+    """Absence, and who works the operator's shift, or a part of it."""
     absence = standing.absence(login, days.first)
     if absence is not None:
         yield f"absent: {absence.replace('_', ' ')}"
     instead = standing.substitution(login, days.first)
-    if instead is not None:
+    if instead is not None and instead.begin is not None and instead.end is not None:
+        yield f"{instead.login} works {clock(instead.begin)}-{clock(instead.end)} instead of this operator"
+    elif instead is not None:
         yield f"{instead.login} works this operator's shift"
 
 

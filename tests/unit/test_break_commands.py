@@ -268,6 +268,28 @@ def test_absence_and_substitution_stand_in_the_day(recorded: Path, capsys: Captu
     assert "shift 09:00-12:00, instead of boris; breaks 10:00-10:15" in capsys.readouterr().out
 
 
+def test_who_is_taken_over_from_is_measured_by_the_part_that_stayed_theirs(home: Path, capsys: Captured) -> None:
+    """Anna goes home ill at eleven, and Vera works until twelve."""
+    rest = replace(entry(EntryKind.SUBSTITUTION, "vera", "anna"), begin=at("11:00"), end=at("12:00"))
+    spent: list[that.AnyFact] = [
+        state("ready", "9:00", "logged_in"), may("p1", TECHNICAL, "10:00", "10:15", slot=at("10:00")),
+        state("break", "10:00", "technical", "p1"), pause.PermissionEnded(permission="p1", how="over", at=at("10:15")),
+        state("ready", "10:15"), state("offline", "11:00", "logged_out"),
+    ]  # fmt: skip
+    asyncio.run(put_on_record(home / "state", spent, [entry(EntryKind.SHIFT, "anna"), rest]))
+    capsys.readouterr()
+    assert cli.main(["operators", "adherence", "--day", "2026-03-02"]) == Exit.OK
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows == [
+        ["anna", "Анна", "2:00:00", "1:45:00", "1:45:00", "2:00:00", "100.0", "%", "100.0", "%"],
+        ["vera", "Вера", "1:00:00", "1:00:00", "0:00", "0:00", "0.0", "%", "0.0", "%"],
+    ]
+    assert cli.main(["operators", "day", "anna", "--date", "2026-03-02"]) == Exit.OK
+    said = capsys.readouterr().out
+    assert "shift 09:00-11:00; breaks 10:00-10:15\nvera works 11:00-12:00 instead of this operator\n" in said
+    assert "adherence 100.0 %, conformance 100.0 %" in said
+
+
 def test_adherence_of_all_as_a_table_and_as_csv(recorded: Path, capsys: Captured) -> None:
     asyncio.run(put_on_record(recorded / "state", [state("offline", "12:00", "logged_out")]))
     assert cli.main(["operators", "adherence", "--day", "2026-03-02"]) == Exit.OK
