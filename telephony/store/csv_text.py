@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 import msgspec
+
+_FOREIGN = re.compile(r'[^\s,;"]*[^\x00-\x7f\xa0А-яЁё«»„“”’–—…№·°][^\s,;"]*')
+"""A word with a letter or sign that Russian texts do not hold. What office programs save "for MS-DOS" (cp866) decodes
+as Windows-1251, but to words full of them."""
+
+_SAVE_AS = "save it as 'CSV UTF-8'"
 
 
 class Mistake(msgspec.Struct, frozen=True):
@@ -28,22 +35,36 @@ class RosterError(ValueError):
 
 
 def decoded(data: bytes) -> str:
-    """Raises RosterError where the encoding is another. (UTF-16 would pass for Windows-1251, but for its zeros.)"""
+    """Raises RosterError where the encoding is another. (UTF-16 would pass for either, but for its zeros.)"""
     for encoding in ("utf-8-sig", "cp1251"):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if "\0" not in text:
-            return text
-    raise RosterError([Mistake(0, "the file is neither UTF-8 nor Windows-1251 text")])
+        if "\0" in text:
+            continue
+        if encoding == "cp1251":
+            _check_russian(text)
+        return text
+    raise RosterError([Mistake(0, f"the file is neither UTF-8 nor Windows-1251 text; {_SAVE_AS}")])
+
+
+def _check_russian(text: str) -> None:
+    """Raises RosterError at the first line that shows that the text was not written in Windows-1251."""
+    for number, line in enumerate(_lines(text), 1):
+        if found := _FOREIGN.search(line):
+            raise RosterError([Mistake(number, f"{found[0]!r} is no Russian in Windows-1251; {_SAVE_AS}")])
+
+
+def _lines(text: str) -> list[str]:
+    return list(io.StringIO(text, newline=""))
 
 
 def rows_of(text: str) -> tuple[list[tuple[int, list[str]]], list[Mistake]]:
     """Lines that are not empty, each with the number of its last line in the file; and those that are no CSV.
 
     A quote that nobody closes swallows all that follows: it is read on from the line behind."""
-    lines = list(io.StringIO(text, newline=""))
+    lines = _lines(text)
     delimiter = ";" if lines and ";" in lines[0] else ","
     rows: list[tuple[int, list[str]]] = []
     mistakes: list[Mistake] = []

@@ -158,6 +158,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
         (b"login,date,begin,end,login\n", "columns that are there twice: login"),
         (b"\x98\xff\xfe", "neither UTF-8 nor Windows-1251"),
         (COMMAS.encode("utf-16"), "neither UTF-8 nor Windows-1251"),
+        (COMMAS.encode("cp866"), "^line 2: 'Ї«.*' is no Russian in Windows-1251; save it as 'CSV UTF-8'$"),
     ],
 )
 def test_what_cannot_be_read_at_all(data: bytes, wrong: str) -> None:
