@@ -22,6 +22,7 @@ def mistakes(text: str) -> list[str]:
         ("\ufeff" + HEAD + "\n ivanova , Иванова Анна ,101, terapia:3 senior:1 ,4821\n\n").encode(),
         (HEAD + "ivanova,Иванова Анна,101,terapia:3;senior:1,4821").replace("\n", "\r\n").encode("cp1251"),
         'login;name;extension;skills;pin\nivanova;"Иванова Анна";101;"terapia:3;senior:1";4821\n'.encode("cp1251"),
+        'sep=;\r\nlogin;name;extension;skills;pin;;\nivanova;Иванова Анна;101;"terapia:3;senior:1";4821;;'.encode(),
         ("PIN,Skills,Extension,Name,Login\n4821,terapia:3;senior:1,101,Иванова Анна,ivanova\n").encode(),
     ],
 )
