@@ -20,6 +20,11 @@ class Days(NamedTuple):
     begin: datetime
     end: datetime
 
+    @property
+    def around(self) -> Days:
+        """With a day more on either side: a shift crosses midnight, and so does a break that a long call moves."""
+        return Days(self.first - ONE_DAY, self.last + ONE_DAY, self.begin - ONE_DAY, self.end + ONE_DAY)
+
 
 def days_between(first: date, last: date, zone: ZoneInfo) -> Days:
     return Days(first, last, _midnight(first, zone), _midnight(last + ONE_DAY, zone))

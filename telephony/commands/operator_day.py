@@ -6,7 +6,7 @@ import argparse
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from telephony.core.staff import Operator
     from telephony.store.database import Database
 
-ONE_DAY = timedelta(days=1)
 Owned = TypeVar("Owned", PermissionRow, RequestRow, ClaimRow, ViolationRow, HandRow, DispositionRow)
 Clock = Callable[[datetime], str]
 """A time of the day as the center's clocks show it."""
@@ -52,7 +51,8 @@ DECISIONS = {
 
 @dataclass(frozen=True, slots=True)
 class OperatorDay:
-    """All that is on record of one operator's local day. `shifts` touch it; `plan` is what else the roster says."""
+    """All that is on record of one operator's local day. `shifts` and `permissions` are also those around it, which
+    have their share in its figures; `plan` is what else the roster says."""
 
     person: Operator
     days: Days
@@ -77,26 +77,27 @@ def timeline(args: argparse.Namespace) -> int:
     days = local_day(args.date, zone)
 
     async def work(database: Database) -> OperatorDay:
-        return await read_day(database.engine, args.login, days)
+        return await read_day(database.engine, args.login, days, zone)
 
     print(described(with_database(settings, work), zone, datetime.now(UTC)))
     return Exit.OK
 
 
-async def read_day(engine: AsyncEngine, login: str, days: Days) -> OperatorDay:
+async def read_day(engine: AsyncEngine, login: str, days: Days, zone: ZoneInfo) -> OperatorDay:
     """Raises Problem when nobody has the login, and what the database raises."""
     person = next((one for one in await queries.operators(engine) if one.login == login), None)
     if person is None:
         raise Problem(f"nobody has the login {login}")
     begin, end = days.begin, days.end
-    standing = Standing(await entries_between(engine, days.first - ONE_DAY, days.last))
+    around = days.around
+    standing = Standing(await entries_between(engine, around.first, around.last))
     return OperatorDay(
         person,
         days,
-        [one.shift for one in standing.work() if _concerns(one.shift, login, days)],
-        list(_otherwise(standing, login, days)),
+        [one.shift for one in standing.work() if one.shift.login == login],
+        list(_otherwise(standing, login, days, _clock(zone))),
         await read.states_of(engine, login, begin, end),
-        _of(login, await read.permissions_between(engine, begin - ONE_DAY, end)),
+        _of(login, await read.permissions_between(engine, around.begin, around.end)),
         _of(login, await read.requests_between(engine, begin, end)),
         _of(login, await read.claims_between(engine, begin, end)),
         [one for one in await read.orders_between(engine, begin, end) if login in one.logins.split()],
@@ -104,7 +105,7 @@ async def read_day(engine: AsyncEngine, login: str, days: Days) -> OperatorDay:
         _of(login, await read.hands_between(engine, begin, end)),
         [
             one
-            for one in _of(login, await read.dispositions_between(engine, begin - ONE_DAY, end))
+            for one in _of(login, await read.dispositions_between(engine, around.begin, end))
             if begin <= one.at < end
         ],
     )
@@ -118,24 +119,22 @@ def _clock(zone: ZoneInfo) -> Clock:
     return lambda at: at.astimezone(zone).strftime("%H:%M")
 
 
-def _concerns(shift: Shift, login: str, days: Days) -> bool:
-    return shift.login == login and shift.begin < days.end and shift.end > days.begin
-
-
-def _otherwise(standing: Standing, login: str, days: Days) -> Iterator[str]:
-    """Absence, and who works the operator's shift."""
+def _otherwise(standing: Standing, login: str, days: Days, clock: Clock) -> Iterator[str]:
+    """Absence, and who works the operator's shift, or a part of it."""
     absence = standing.absence(login, days.first)
     if absence is not None:
         yield f"absent: {absence.replace('_', ' ')}"
     instead = standing.substitution(login, days.first)
-    if instead is not None:
+    if instead is not None and instead.begin is not None and instead.end is not None:
+        yield f"{instead.login} works {clock(instead.begin)}-{clock(instead.end)} instead of this operator"
+    elif instead is not None:
         yield f"{instead.login} works this operator's shift"
 
 
 def described(day: OperatorDay, zone: ZoneInfo, now: datetime) -> str:
     """Head, plan, timeline, totals, figures."""
     head = f"{day.person.name} ({day.person.login}), {day.days.first:%d.%m.%Y}, {zone.key}"
-    plan = [*_planned(day.shifts, zone), *day.plan] or ["no shift planned"]
+    plan = [*_planned(day.shifts, day.days, zone), *day.plan] or ["no shift planned"]
     lines = sorted(_lines(day, zone, now))
     rows = [[at.astimezone(zone).strftime("%H:%M:%S"), lasted, what] for at, _, lasted, what in lines]
     parts = ["\n".join([head, *plan]), table(rows, ["TIME", "FOR", "WHAT"])]
@@ -229,9 +228,12 @@ def _hand(hand: HandRow, now: datetime) -> str:
     return f"raised a hand: {helped}{told}" + (f", {hand.how.replace('_', ' ')}" if hand.how else "")
 
 
-def _planned(shifts: list[Shift], zone: ZoneInfo) -> Iterator[str]:
+def _planned(shifts: list[Shift], days: Days, zone: ZoneInfo) -> Iterator[str]:
+    """The shifts that touch the day."""
     clock = _clock(zone)
     for shift in shifts:
+        if shift.begin >= days.end or shift.end <= days.begin:
+            continue
         instead = f", instead of {shift.instead_of}" if shift.instead_of else ""
         slots = ", ".join(
             ("lunch " if slot.kind is SlotKind.LUNCH else "") + f"{clock(slot.begin)}-{clock(slot.end)}"

@@ -7,7 +7,7 @@ import csv
 import sys
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from telephony.core.staff import Operator
     from telephony.store.database import Database
 
-ONE_DAY = timedelta(days=1)
 MOST_DAYS = 100
 HEAD = ["OPERATOR", "NAME", "SCHEDULED", "PLANNED WORK", "WORKED", "AS PLANNED", "ADHERENCE", "CONFORMANCE"]
 
@@ -67,10 +66,11 @@ def _days(args: argparse.Namespace, zone: ZoneInfo) -> Days:
 async def figures_of_all(engine: AsyncEngine, days: Days, now: datetime) -> list[Row]:
     """Of everybody who was scheduled or worked on these days, by login. Raises what the database raises."""
     shifts: dict[str, list[Shift]] = defaultdict(list)
-    for shift in effective(await entries_between(engine, days.first - ONE_DAY, days.last)):
+    around = days.around
+    for shift in effective(await entries_between(engine, around.first, around.last)):
         shifts[shift.login].append(shift)
     permissions = defaultdict(list)
-    for permission in await break_queries.permissions_between(engine, days.begin - ONE_DAY, days.end):
+    for permission in await break_queries.permissions_between(engine, around.begin, around.end):
         permissions[permission.login].append(permission)
     rows = []
     for person in await queries.operators(engine):

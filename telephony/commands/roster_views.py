@@ -57,8 +57,6 @@ def _times(shift: Shift, zone: tzinfo) -> list[str]:
 
 
 def _why_uncovered(gap: Uncovered) -> str:
-    if gap.absence is None:
-        return f"UNCOVERED: {gap.substitute} stands in for another part"
     return f"UNCOVERED: {gap.absence}" + (f" (of the substitute {gap.substitute})" if gap.substitute else "")
 
 

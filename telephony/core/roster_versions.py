@@ -4,7 +4,7 @@ wins (`Standing`); what comes of it is the `Roster` that the rules see.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -26,8 +26,8 @@ class EntryKind(StrEnum):
     PRESENT = "present"
     """Neither on vacation nor sick: takes an absence back."""
     SUBSTITUTION = "substitution"
-    """They work the shift of `instead_of`, with its slots where no other times are given. Of oneself: takes a
-    substitution back."""
+    """They work the shift of `instead_of`, with its slots; or only from `begin` to `end`, with slots of their own, and
+    the rest stays with `instead_of`. Of oneself: takes a substitution back."""
 
 
 ABSENCES = frozenset({EntryKind.VACATION, EntryKind.SICK})
@@ -87,19 +87,19 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Work(NamedTuple):
-    """A shift that will be worked, and the entry it comes from."""
+    """A shift that is to be worked, and the entry it comes from."""
 
     shift: Shift
     entry: RosterEntry
 
 
 class Uncovered(NamedTuple):
-    """A planned shift of `day`, or a part of it, that nobody works: its operator is absent, and so is the substitute,
-    if there is one; or (`absence` is None) the substitute works another part."""
+    """A planned shift of `day`, or a part of it, that nobody works: its operator is absent, or the substitute is, if
+    it is theirs."""
 
     day: date
     shift: Shift
-    absence: EntryKind | None
+    absence: EntryKind
     substitute: str | None = None
 
 
@@ -129,33 +129,42 @@ class Standing:
         return None if entry is None or entry.withdraws else entry.kind
 
     def substitution(self, login: str, day: date) -> RosterEntry | None:
-        """Who works this operator's shift, if somebody else does."""
+        """Who works this operator's shift, or a part of it, if somebody else does."""
         entry = self._latest.get(Subject("substitution", login, day))
         return None if entry is None or entry.withdraws else entry
 
     def work(self) -> list[Work]:
         """The shifts that will be worked, in order of time: those of operators who are there, and who stands in."""
-        found = []
-        for entry in self._latest.values():
-            if entry.kind is EntryKind.SHIFT:
-                by = self.substitution(entry.login, entry.day) or entry
-                if self.absence(by.login, by.day) is None:
-                    found.append(Work(_shift_of(entry) if by is entry else _covering(by, entry), by))
+        found = [one for one in self._shares() if self.absence(one.entry.login, one.entry.day) is None]
         return sorted(found, key=lambda work: (work.shift.begin, work.shift.login))
 
     def uncovered(self) -> list[Uncovered]:
         """Planned shifts that nobody works, and such parts of them, in order of time."""
         found = []
-        for entry in self._latest.values():
-            if entry.kind is EntryKind.SHIFT:
-                planned, by = _shift_of(entry), self.substitution(entry.login, entry.day)
-                absence = self.absence(entry.login if by is None else by.login, entry.day)
-                if absence is not None:
-                    found.append(Uncovered(entry.day, planned, absence, by.login if by else None))
-                elif by is not None:
-                    rest = _left_of(planned, _covering(by, entry))
-                    found += [Uncovered(entry.day, part, None, by.login) for part in rest]
+        for shift, entry in self._shares():
+            absence = self.absence(entry.login, entry.day)
+            if absence is None:
+                continue
+            if shift.instead_of is None:
+                found.append(Uncovered(entry.day, shift, absence))
+            else:
+                of_its_operator = msgspec.structs.replace(shift, login=shift.instead_of, instead_of=None)
+                found.append(Uncovered(entry.day, of_its_operator, absence, entry.login))
         return sorted(found, key=lambda gap: (gap.shift.begin, gap.shift.login))
+
+    def _shares(self) -> Iterator[Work]:
+        """Who is to work which part of each planned shift, absent or not: the substitute theirs, its operator the
+        rest."""
+        for entry in self._latest.values():
+            if entry.kind is not EntryKind.SHIFT:
+                continue
+            by = self.substitution(entry.login, entry.day)
+            if by is None:
+                yield Work(_shift_of(entry), entry)
+            else:
+                theirs = _covering(by, entry)
+                yield Work(theirs, by)
+                yield from (Work(rest, entry) for rest in _left_of(_shift_of(entry), theirs))
 
     def idle(self) -> list[RosterEntry]:
         """Substitutions for a shift that was taken back: they work nothing, and would again if it came back."""
@@ -191,7 +200,7 @@ def _shift_of(entry: RosterEntry, instead_of: str | None = None) -> Shift:
 
 
 def _left_of(planned: Shift, worked: Shift) -> list[Shift]:
-    """The parts of a planned shift outside the time that is worked."""
+    """The parts of a planned shift outside the time that is worked, with the slots that lie in them."""
     parts = ((planned.begin, min(planned.end, worked.begin)), (max(planned.begin, worked.end), planned.end))
     return [
         msgspec.structs.replace(
@@ -206,7 +215,7 @@ def _left_of(planned: Shift, worked: Shift) -> list[Shift]:
 
 
 def _covering(substitution: RosterEntry, planned: RosterEntry) -> Shift:
-    """The planned shift as the substitute works it."""
+    """What the substitute works of the planned shift."""
     if substitution.begin is not None:
         return _shift_of(substitution, planned.login)
     shift = _shift_of(planned)

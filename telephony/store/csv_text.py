@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 import msgspec
+
+_FOREIGN = re.compile(r'[^\s,;"]*[^\x00-\x7f\xa0А-яЁё«»„“”’–—…№·°][^\s,;"]*')
+"""A word with a letter or sign that Russian texts do not hold. What office programs save "for MS-DOS" (cp866) decodes
+as Windows-1251, but to words full of them."""
+_SEPARATOR = re.compile(r"sep=([;,\t|])\s*", re.IGNORECASE)
+"""A first line by which Excel is told what separates the cells."""
+_SAVE_AS = "save it as 'CSV UTF-8'"
 
 
 class Mistake(msgspec.Struct, frozen=True):
@@ -28,26 +36,42 @@ class RosterError(ValueError):
 
 
 def decoded(data: bytes) -> str:
-    """Raises RosterError where the encoding is another. (UTF-16 would pass for Windows-1251, but for its zeros.)"""
+    """Raises RosterError where the encoding is another. (UTF-16 would pass for either, but for its zeros.)"""
     for encoding in ("utf-8-sig", "cp1251"):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if "\0" not in text:
-            return text
-    raise RosterError([Mistake(0, "the file is neither UTF-8 nor Windows-1251 text")])
+        if "\0" in text:
+            continue
+        if encoding == "cp1251":
+            _check_russian(text)
+        return text
+    raise RosterError([Mistake(0, f"the file is neither UTF-8 nor Windows-1251 text; {_SAVE_AS}")])
+
+
+def _check_russian(text: str) -> None:
+    """Raises RosterError at the first line that shows that the text was not written in Windows-1251."""
+    for number, line in enumerate(_lines(text), 1):
+        if found := _FOREIGN.search(line):
+            raise RosterError([Mistake(number, f"{found[0]!r} is no Russian in Windows-1251; {_SAVE_AS}")])
+
+
+def _lines(text: str) -> list[str]:
+    return list(io.StringIO(text, newline=""))
 
 
 def rows_of(text: str) -> tuple[list[tuple[int, list[str]]], list[Mistake]]:
-    """Lines that are not empty, each with the number of its last line in the file; and those that are no CSV.
+    """Lines that are not empty, each with the number of its last line in the file; and those that are no CSV. Empty
+    cells behind the last column that the first of them names are left out.
 
     A quote that nobody closes swallows all that follows: it is read on from the line behind."""
-    lines = list(io.StringIO(text, newline=""))
-    delimiter = ";" if lines and ";" in lines[0] else ","
+    lines = _lines(text)
+    separator = _SEPARATOR.fullmatch(lines[0]) if lines else None
+    delimiter = separator[1] if separator else ";" if lines and ";" in lines[0] else ","
     rows: list[tuple[int, list[str]]] = []
     mistakes: list[Mistake] = []
-    done = 0
+    done = 1 if separator else 0
     while done < len(lines):
         first = done
         reader = csv.reader(lines[first:], delimiter=delimiter, strict=True)
@@ -59,4 +83,13 @@ def rows_of(text: str) -> tuple[list[tuple[int, list[str]]], list[Mistake]]:
         except csv.Error as error:
             done += 1
             mistakes.append(Mistake(done, f"not CSV ({error}); close each quote at the end of its cell"))
-    return rows, mistakes
+    columns = len(_trimmed(rows[0][1], 0)) if rows else 0
+    return [(line, _trimmed(row, columns)) for line, row in rows], mistakes
+
+
+def _trimmed(row: list[str], least: int) -> list[str]:
+    """Without the empty cells at its end, as long as `least` cells stay."""
+    length = len(row)
+    while length > least and not row[length - 1].strip():
+        length -= 1
+    return row[:length]

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 _ISO = re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})")
 _RUSSIAN = re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})")
-_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::00)?")
 Clock = tuple[int, int]
 """Hours and minutes on the wall."""
 
@@ -28,7 +28,7 @@ def parse_day(text: str) -> date:
 
 
 def parse_clock(text: str) -> Clock:
-    """`9:00` or `09:00`. Raises ValueError with what is wrong."""
+    """`9:00`, `09:00`, or `9:00:00` as spreadsheets write it. Raises ValueError with what is wrong."""
     found = _CLOCK.fullmatch(text)
     if found is None:
         raise ValueError(f"time {text!r}: expected HH:MM")

@@ -39,7 +39,7 @@ def parse_roster(data: bytes) -> tuple[list[RosterLine], list[Mistake]]:
     missing = [column for column in COLUMNS if column not in head]
     if missing:
         what = f"the first line must name the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}"
-        raise RosterError([*mistakes, Mistake(1, what)])
+        raise RosterError([*mistakes, Mistake(rows[0][0] if rows else 1, what)])
     entries = []
     for line, cells in rows[1:]:
         if len(cells) != len(head):

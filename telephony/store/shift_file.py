@@ -61,7 +61,7 @@ def parse_shifts(data: bytes, zone: tzinfo) -> Changes:
     """Raises RosterError where the file cannot be read at all."""
     rows, mistakes = rows_of(decoded(data))
     head = [cell.strip().lower() for cell in rows[0][1]] if rows else []
-    if wrong := _head_mistakes(head):
+    if wrong := _head_mistakes(rows[0][0] if rows else 1, head):
         raise RosterError([*mistakes, *wrong])
     lines: list[ShiftLine] = []
     named: list[ShiftLine] = []
@@ -182,16 +182,16 @@ def slots_text(slots: Iterable[Slot], zone: tzinfo) -> str:
 # --- the parts of a row --------------------------------------------------------------------------------------
 
 
-def _head_mistakes(head: list[str]) -> list[Mistake]:
+def _head_mistakes(line: int, head: list[str]) -> list[Mistake]:
     found = []
     if missing := [column for column in REQUIRED if column not in head]:
         found.append(
-            Mistake(1, f"the first line must name the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}")
+            Mistake(line, f"the first line must name the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}")
         )
-    if unknown := [column for column in head if column not in COLUMNS]:
-        found.append(Mistake(1, f"unknown columns: {', '.join(map(repr, unknown))}; known: {', '.join(COLUMNS)}"))
-    if twice := sorted({column for column in head if head.count(column) > 1}):
-        found.append(Mistake(1, f"columns that are there twice: {', '.join(twice)}"))
+    if unknown := [repr(name) if name else f"{n} (no name)" for n, name in enumerate(head, 1) if name not in COLUMNS]:
+        found.append(Mistake(line, f"unknown columns: {', '.join(unknown)}; known: {', '.join(COLUMNS)}"))
+    if twice := sorted({column for column in head if column and head.count(column) > 1}):
+        found.append(Mistake(line, f"columns that are there twice: {', '.join(twice)}"))
     return found
 
 

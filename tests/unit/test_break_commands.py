@@ -268,6 +268,28 @@ def test_absence_and_substitution_stand_in_the_day(recorded: Path, capsys: Captu
     assert "shift 09:00-12:00, instead of boris; breaks 10:00-10:15" in capsys.readouterr().out
 
 
+def test_who_is_taken_over_from_is_measured_by_the_part_that_stayed_theirs(home: Path, capsys: Captured) -> None:
+    """Anna goes home ill at eleven, and Vera works until twelve."""
+    rest = replace(entry(EntryKind.SUBSTITUTION, "vera", "anna"), begin=at("11:00"), end=at("12:00"))
+    spent: list[that.AnyFact] = [
+        state("ready", "9:00", "logged_in"), may("p1", TECHNICAL, "10:00", "10:15", slot=at("10:00")),
+        state("break", "10:00", "technical", "p1"), pause.PermissionEnded(permission="p1", how="over", at=at("10:15")),
+        state("ready", "10:15"), state("offline", "11:00", "logged_out"),
+    ]  # fmt: skip
+    asyncio.run(put_on_record(home / "state", spent, [entry(EntryKind.SHIFT, "anna"), rest]))
+    capsys.readouterr()
+    assert cli.main(["operators", "adherence", "--day", "2026-03-02"]) == Exit.OK
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows == [
+        ["anna", "Анна", "2:00:00", "1:45:00", "1:45:00", "2:00:00", "100.0", "%", "100.0", "%"],
+        ["vera", "Вера", "1:00:00", "1:00:00", "0:00", "0:00", "0.0", "%", "0.0", "%"],
+    ]
+    assert cli.main(["operators", "day", "anna", "--date", "2026-03-02"]) == Exit.OK
+    said = capsys.readouterr().out
+    assert "shift 09:00-11:00; breaks 10:00-10:15\nvera works 11:00-12:00 instead of this operator\n" in said
+    assert "adherence 100.0 %, conformance 100.0 %" in said
+
+
 def test_adherence_of_all_as_a_table_and_as_csv(recorded: Path, capsys: Captured) -> None:
     asyncio.run(put_on_record(recorded / "state", [state("offline", "12:00", "logged_out")]))
     assert cli.main(["operators", "adherence", "--day", "2026-03-02"]) == Exit.OK
@@ -279,6 +301,46 @@ def test_adherence_of_all_as_a_table_and_as_csv(recorded: Path, capsys: Captured
     anna, vera = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert (anna["login"], anna["scheduled_s"], anna["adherence"]) == ("anna", "10800.000", "0.5833")
     assert vera["worked_s"] == "0.000"
+
+
+@pytest.mark.parametrize(
+    ("slot", "taken"),
+    [("23:45", "23:43"), ("23:45", "23:45"), ("23:45", "00:05"), ("23:20", "00:20"), ("00:01", "23:59")],
+)
+def test_figures_of_days_add_up_also_where_a_break_is_moved_over_midnight(
+    home: Path, capsys: Captured, slot: str, taken: str
+) -> None:
+    """All by the rules: the break of a night shift is taken when the call before it is over."""
+
+    def night(clock: str) -> datetime:
+        return at(clock) + timedelta(days=clock < "12:00")
+
+    half_an_hour = timedelta(minutes=30)
+    shift = replace(
+        entry(EntryKind.SHIFT, "anna"), begin=night("20:00"), end=night("08:00"),
+        slots=(Slot(begin=night(slot), end=night(slot) + half_an_hour),),
+    )  # fmt: skip
+    begin, end = night(taken), night(taken) + half_an_hour
+    spent = [("ready", night("20:00")), ("break", begin), ("ready", end), ("offline", night("08:00"))]
+    states = [replace(state(name, "0:00", permission="p1" if name == "break" else None), at=at) for name, at in spent]
+    permission = replace(may("p1", TECHNICAL, slot, slot, slot=night(slot)), begins=begin, until=end, at=begin)
+    over = pause.PermissionEnded(permission="p1", how="over", at=end)
+    asyncio.run(put_on_record(home / "state", [*states[:1], permission, *states[1:2], over, *states[2:]], [shift]))
+
+    def figures(first: str, last: str) -> dict[str, str]:
+        capsys.readouterr()
+        assert cli.main(["operators", "adherence", "--from", first, "--to", last, "--csv"]) == Exit.OK
+        [anna] = csv.DictReader(io.StringIO(capsys.readouterr().out))
+        return anna
+
+    both = figures("2026-03-02", "2026-03-03")
+    days = [figures(day, day) for day in ("2026-03-02", "2026-03-03")]
+    for column in ("scheduled_s", "planned_work_s", "worked_s", "as_planned_s"):
+        assert sum(float(day[column]) for day in days) == float(both[column]), column
+    assert [(one["adherence"], one["conformance"]) for one in (both, *days)] == [("1.0000", "1.0000")] * 3
+    for day in ("2026-03-02", "2026-03-03"):
+        assert cli.main(["operators", "day", "anna", "--date", day]) == Exit.OK
+        assert "adherence 100.0 %, conformance 100.0 %" in capsys.readouterr().out
 
 
 def test_the_list_of_a_day(recorded: Path, capsys: Captured) -> None:

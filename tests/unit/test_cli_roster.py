@@ -99,14 +99,30 @@ def test_vacation_substitution_and_back(home: Path, capsys: Captured) -> None:
     assert shown(capsys, "--day", DAY)[1] == f"{DAY} anna Анна 09:00 18:00 {BREAKS}"
 
 
-def test_a_substitute_for_a_part_leaves_the_rest_uncovered(home: Path, capsys: Captured) -> None:
+def test_who_goes_home_ill_at_noon_has_worked_the_morning(home: Path, capsys: Captured) -> None:
+    capsys.readouterr()
+    lunch = "lunch 14:00-14:30"
+    rest = ("substitute", "boris", DAY, "--instead-of", "anna", "--begin", "12:00", "--end", "18:00", "--breaks", lunch)
+    assert correct("off", "boris", DAY) == Exit.OK
+    assert correct(*rest) == Exit.OK
+    assert capsys.readouterr().out.splitlines() == ["1 added, 0 unchanged"] * 2, "nothing is uncovered"
+    day = [
+        f"{DAY} anna Анна 09:00 12:00 10:00-10:20 11:30-11:50",
+        f"{DAY} boris Борис 12:00 18:00 {lunch} instead of anna",
+    ]
+    assert shown(capsys, "--day", DAY)[1:] == day
+    assert correct("shift", "anna", DAY, "9:00", "12:00", "--breaks", "10:00-10:20 11:30-11:50") == Exit.OK
+    assert shown(capsys, "--day", DAY)[1:] == day, "the same, said in two steps"
+
+
+def test_a_substitute_for_a_part_leaves_the_rest_of_an_absent_operator_uncovered(home: Path, capsys: Captured) -> None:
     """Also what of a night shift lies after midnight."""
     assert correct("sick", "boris", DAY) == Exit.OK
     capsys.readouterr()
     part = ("substitute", "anna", DAY, "--instead-of", "boris", "--begin", "22:00", "--end", "2:00")
     assert correct(*part) == Exit.OK
     left = [f"{DAY} 20:00-22:00 boris", "2026-05-09 02:00-08:00 boris"]
-    why = "UNCOVERED: anna stands in for another part"
+    why = "UNCOVERED: sick"
     assert capsys.readouterr().out.splitlines()[1:] == [f"{where}: {why}" for where in left]
     assert [line for line in shown(capsys, "--day", DAY) if "UNCOVERED" in line] == [
         f"{DAY} boris Борис 20:00 22:00 {why}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from msgspec.structs import replace
+
 from telephony.core.roster import Shift, Slot
 from telephony.core.roster_versions import EntryKind, RosterEntry, Standing, effective, overlaps
 
@@ -66,11 +68,29 @@ def test_a_substitution_needs_no_absence_and_follows_corrections_of_the_shift() 
     assert (worked.login, worked.end, worked.instead_of) == ("boris", EIGHT + 9 * HOUR, "anna")
 
 
-def test_a_substitute_may_have_other_times() -> None:
-    entry = RosterEntry(
-        kind=EntryKind.SUBSTITUTION, login="boris", day=MONDAY, begin=EIGHT, end=EIGHT + HOUR, instead_of="anna"
-    )
-    assert effective([shift(), entry]) == (Shift(login="boris", begin=EIGHT, end=EIGHT + HOUR, instead_of="anna"),)
+def part_by_boris(first: int, last: int) -> RosterEntry:
+    """From so many hours after eight until so many."""
+    return replace(BORIS_FOR_ANNA, begin=EIGHT + first * HOUR, end=EIGHT + last * HOUR)
+
+
+def worked(entries: list[RosterEntry]) -> list[tuple[str, int, int, int]]:
+    """Who works, from and until how many hours after eight, with how many planned breaks."""
+    return [
+        (one.login, (one.begin - EIGHT) // HOUR, (one.end - EIGHT) // HOUR, len(one.slots))
+        for one in effective(entries)
+    ]
+
+
+def test_who_is_taken_over_from_in_the_middle_of_a_shift_keeps_the_rest_with_its_breaks() -> None:
+    """She goes home ill at two: the morning was hers, and so was its lunch."""
+    assert worked([shift(), part_by_boris(6, 8)]) == [("anna", 0, 6, 1), ("boris", 6, 8, 0)]
+    assert worked([shift(), part_by_boris(0, 3)]) == [("boris", 0, 3, 0), ("anna", 3, 8, 1)]
+    assert worked([shift(), part_by_boris(3, 6)]) == [("anna", 0, 3, 0), ("boris", 3, 6, 0), ("anna", 6, 8, 0)]
+    assert Standing([shift(), part_by_boris(6, 8)]).uncovered() == []
+
+
+def test_a_shift_cut_short_and_a_substitution_behind_it_are_both_worked() -> None:
+    assert worked([shift(), shift(hours=6), part_by_boris(6, 8)]) == [("anna", 0, 6, 1), ("boris", 6, 8, 0)]
 
 
 def test_an_absent_substitute_leaves_the_shift_uncovered() -> None:
@@ -78,27 +98,25 @@ def test_an_absent_substitute_leaves_the_shift_uncovered() -> None:
     assert (gap.shift.login, gap.absence, gap.substitute) == ("anna", EntryKind.VACATION, "boris")
 
 
-def test_a_substitute_for_a_part_leaves_the_rest_uncovered_with_its_breaks() -> None:
-    part = RosterEntry(
-        kind=EntryKind.SUBSTITUTION,
-        login="boris",
-        day=MONDAY,
-        begin=EIGHT + 2 * HOUR,
-        end=EIGHT + 4 * HOUR,
-        instead_of="anna",
-    )
-    for entries in ([shift(), SICK, part], [shift(), part]):
-        before, after = Standing(entries).uncovered()
-        assert (before.shift.begin, before.shift.end, before.shift.slots) == (EIGHT, EIGHT + 2 * HOUR, ())
-        assert (after.shift.begin, after.shift.end, after.shift.slots) == (LUNCH.begin, EIGHT + 8 * HOUR, (LUNCH,))
-        assert (after.day, after.absence, after.substitute) == (MONDAY, None, "boris")
+def test_an_absent_substitute_for_a_part_leaves_only_that_uncovered() -> None:
+    entries = [shift(), part_by_boris(6, 8), says(EntryKind.SICK, "boris")]
+    assert worked(entries) == [("anna", 0, 6, 1)]
+    [gap] = Standing(entries).uncovered()
+    assert (gap.shift, gap.absence, gap.substitute) == (
+        Shift(login="anna", begin=EIGHT + 6 * HOUR, end=EIGHT + 8 * HOUR), EntryKind.SICK, "boris",
+    )  # fmt: skip
+
+
+def test_a_substitute_for_a_part_leaves_the_rest_of_an_absent_operator_uncovered_with_its_breaks() -> None:
+    before, after = Standing([shift(), SICK, part_by_boris(2, 4)]).uncovered()
+    assert (before.shift.begin, before.shift.end, before.shift.slots) == (EIGHT, EIGHT + 2 * HOUR, ())
+    assert (after.shift.begin, after.shift.end, after.shift.slots) == (LUNCH.begin, EIGHT + 8 * HOUR, (LUNCH,))
+    assert (after.day, after.absence, after.substitute) == (MONDAY, EntryKind.SICK, None)
 
 
 def test_a_substitute_with_more_than_the_shift_leaves_nothing_uncovered() -> None:
-    whole = RosterEntry(
-        kind=EntryKind.SUBSTITUTION, login="boris", day=MONDAY, begin=EIGHT, end=EIGHT + 9 * HOUR, instead_of="anna"
-    )
-    assert Standing([shift(), SICK, whole]).uncovered() == []
+    assert worked([shift(), part_by_boris(0, 9)]) == [("boris", 0, 9, 0)]
+    assert Standing([shift(), SICK, part_by_boris(0, 9)]).uncovered() == []
 
 
 def test_a_shift_taken_back_leaves_its_substitute_idle() -> None:

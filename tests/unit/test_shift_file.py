@@ -49,14 +49,41 @@ COMMAS = HEAD + "anna,2026-03-02,09:00,18:00,10:00-10:15 lunch 13:00-14:00,shift
 OFFICE = "Login;Date;Begin;End;Breaks;Why\r\n\r\n anna ;02.03.2026;9:00;18:00;Lunch 13:00-14:00, 10:00-10:15;план\r\n"
 
 
+EXCEL = (
+    "sep=;\r\nlogin;date;begin;end;breaks;why;;\r\n"
+    "anna;02.03.2026;9:00:00;18:00:00;10:00:00-10:15:00 lunch 13:00-14:00;план;;;\r\n;;;;;;;\r\n"
+)
+
+
 @pytest.mark.parametrize(
     "data",
-    [COMMAS.encode(), ("\ufeff" + COMMAS).encode(), OFFICE.encode("cp1251"), OFFICE.encode("utf-8-sig")],
+    [
+        COMMAS.encode(),
+        ("\ufeff" + COMMAS).encode(),
+        OFFICE.encode("cp1251"),
+        OFFICE.encode("utf-8-sig"),
+        EXCEL.encode("cp1251"),
+        EXCEL.encode("utf-8-sig"),
+        EXCEL.replace(";", "\t").encode(),
+    ],
 )
 def test_the_forms_a_file_may_have(data: bytes) -> None:
     changes = parse_shifts(data, SAKHALIN)
     assert list(changes.mistakes) == []
     assert [line.entry for line in changes.lines] == [ANNA]
+
+
+def test_lines_are_counted_as_in_the_file_and_no_filled_cell_is_dropped() -> None:
+    told = parse_shifts(EXCEL.replace("план;;;", "план;;x").replace("\r\n;;;;;;;", "\r\nanna;;;;;").encode(), SAKHALIN)
+    assert [str(mistake) for mistake in told.mistakes] == [
+        "line 3: 8 columns instead of 6",
+        "line 4: date '': expected YYYY-MM-DD or DD.MM.YYYY",
+        "line 4: a shift needs begin and end",
+    ]
+
+
+def test_a_time_has_no_seconds_other_than_none() -> None:
+    assert mistakes("anna,2026-03-02,8:00:00,20:00:30,,,,\n") == ["line 2: time '20:00:30': expected HH:MM"]
 
 
 def test_a_night_shift_ends_on_the_next_day_and_so_do_its_breaks() -> None:
@@ -155,9 +182,12 @@ def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
         (b"", "line 1: the first line must name the columns login, date"),
         (b"login,date,begin\n", "missing: end"),
         (b"login,date,begin,end,pause\n", "unknown columns: 'pause'; known: login"),
+        (b"login,,begin,,end,date\n", r"^line 1: unknown columns: 2 \(no name\), 4 \(no name\); known: .*, why$"),
+        (b"sep=,\nlogin,date\n", "^line 2: the first line must name"),
         (b"login,date,begin,end,login\n", "columns that are there twice: login"),
         (b"\x98\xff\xfe", "neither UTF-8 nor Windows-1251"),
         (COMMAS.encode("utf-16"), "neither UTF-8 nor Windows-1251"),
+        (COMMAS.encode("cp866"), "^line 2: 'Ї«.*' is no Russian in Windows-1251; save it as 'CSV UTF-8'$"),
     ],
 )
 def test_what_cannot_be_read_at_all(data: bytes, wrong: str) -> None:

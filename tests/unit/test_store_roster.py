@@ -22,6 +22,7 @@ def mistakes(text: str) -> list[str]:
         ("\ufeff" + HEAD + "\n ivanova , Иванова Анна ,101, terapia:3 senior:1 ,4821\n\n").encode(),
         (HEAD + "ivanova,Иванова Анна,101,terapia:3;senior:1,4821").replace("\n", "\r\n").encode("cp1251"),
         'login;name;extension;skills;pin\nivanova;"Иванова Анна";101;"terapia:3;senior:1";4821\n'.encode("cp1251"),
+        'sep=;\r\nlogin;name;extension;skills;pin;;\nivanova;Иванова Анна;101;"terapia:3;senior:1";4821;;'.encode(),
         ("PIN,Skills,Extension,Name,Login\n4821,terapia:3;senior:1,101,Иванова Анна,ivanova\n").encode(),
     ],
 )
@@ -69,6 +70,23 @@ def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
 def test_what_cannot_be_read_at_all(data: bytes, wrong: str) -> None:
     with pytest.raises(RosterError, match=wrong):
         parse_roster(data)
+
+
+@pytest.mark.parametrize("name", ["Иванова Анна", "Шура", "Ян", "Ёлкин", "по графику"])
+def test_a_file_in_the_encoding_of_msdos_is_refused_and_not_taken_for_other_names(name: str) -> None:
+    text = HEAD + "petrova,Petrova,102,,4822\n" + f"ivanova,{name},101,,4821\n"
+    with pytest.raises(RosterError, match=r"Windows-1251.*; save it as 'CSV UTF-8'$") as told:
+        parse_roster(text.encode("cp866"))
+    [mistake] = told.value.mistakes
+    assert mistake.line == (0 if name == "Шура" else 3), "Windows-1251 has nothing at all where MS-DOS has Ш"
+    assert "4821" not in mistake.text
+
+
+def test_all_that_a_russian_text_holds_may_stand_in_windows_1251() -> None:
+    alphabet = "".join(map(chr, range(ord("А"), ord("я") + 1)))
+    name = f"{alphabet}Ёё «„в“» ”т’ор– — … № 1·2°"
+    [entry], wrong = parse_roster((HEAD + f"ivanova,{name}\xa0,101,,4821\n").encode("cp1251"))
+    assert (entry.operator.name, wrong) == (name, [])
 
 
 def test_a_quote_that_is_not_closed_hides_no_other_mistake() -> None:
