@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from datetime import datetime
 
 import structlog
@@ -112,6 +112,10 @@ class RecordFollower:
     def pbx_started(self, at: datetime) -> None:
         """The PBX that runs has been running since `at`: the calls of an older one are over."""
         self._pbx_started = at
+
+    def pbx_seen(self, alive: Set[str], at: datetime) -> None:
+        """At `at` the PBX has these channels only: whoever is missing among them for long has ended."""
+        self._backlog += self._reader.seen(alive, at)
 
     @property
     def problems(self) -> Counter[str]:

@@ -252,6 +252,7 @@ class Service:
             event = replace(event, records=self._record.so_far())
         self._router.deliver(event)
         if isinstance(event, PictureTaken):
+            self._record.pbx_seen({seen.channel for seen in event.channels}, self._clock.now())
             if event.pbx_started is not None:
                 self._record.pbx_started(event.pbx_started)
             if not self._serving and not self.end.done():
