@@ -97,6 +97,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     events.PictureTaken: recovery.picture_taken,
     events.PbxLost: recovery.pbx_lost,
     events.CallRecorded: records.call_recorded,
+    events.RecordRead: records.record_read,
     events.CallerArrived: inbound.caller_arrived,
     events.OwnCallStarted: own_calls.own_call_started,
     events.HelperArrived: helping.helper_arrived,

@@ -13,7 +13,7 @@ from handlers.turn import Turn
 from telephony.core.calls import Call, LegState
 from telephony.core.effects import TakePicture
 from telephony.core.event import CallId, ChannelId
-from telephony.core.events import CallRecorded, ChannelGone, TimerFired
+from telephony.core.events import CallRecorded, ChannelGone, RecordRead, TimerFired
 from telephony.core.facts import (
     AttemptAnswered,
     AttemptEnded,
@@ -34,7 +34,7 @@ SETTLED = 2
 """Seconds: a difference younger than this may be our own request, or an event, still under way."""
 RECORD_TIMER = "record:"
 RECORD_PATIENCE = 10
-"""Seconds we wait for the PBX's own record of a call that ended unseen."""
+"""Seconds we wait for the PBX's own record of a call that ended unseen, and for as long as that is being read."""
 
 
 def ended_unseen(turn: Turn, channel: str, lost: datetime | None = None, *, recorded: datetime | None = None) -> None:
@@ -283,9 +283,18 @@ def _state_native_legs(turn: Turn, known: OpenCall, legs: Iterable[RecordedLeg],
             _state_leg(turn, known.call, leg, n, "fallback", until=ended)
 
 
+def record_read(turn: Turn, event: RecordRead) -> None:
+    """From now on, what the record should tell and does not is overdue in its time."""
+    turn.center.record_unread = False
+
+
 def record_overdue(turn: Turn, event: TimerFired) -> None:
-    """No record of the PBX tells the end of this call: it is closed as lost."""
-    known = turn.center.remembered.pop(event.key.removeprefix(RECORD_TIMER), None)
+    """No record of the PBX tells the end of this call: it is closed as lost, unless the record is still being read."""
+    call = event.key.removeprefix(RECORD_TIMER)
+    if turn.center.record_unread:
+        _expect_record(turn, call)
+        return
+    known = turn.center.remembered.pop(call, None)
     if known is not None:
         close_lost(turn, known)
 

@@ -105,6 +105,7 @@ def picture_taken(turn: Turn, event: PictureTaken) -> None:
         _audit(turn, picture)
         _note_phones(turn, set(event.unreachable_phones))
         return
+    center.record_unread = event.record_unread
     before, center.pbx_started = center.pbx_started, event.pbx_started
     center.pbx_up = False  # nothing is given out before all are known who hold a channel
     if before is not None and event.pbx_started is not None and event.pbx_started > before:

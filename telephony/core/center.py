@@ -103,6 +103,8 @@ class Center:
     """Caller's token -> operator and end of their last talk, oldest first."""
     remembered: dict[CallId, OpenCall] = field(default_factory=dict)
     """Calls that the database holds open and the PBX does not show: their end is being looked for."""
+    record_unread: bool = False
+    """The PBX's record of what was before the last picture is still being read."""
     past: dict[CallId, RecordSoFar] = field(default_factory=dict)
     """What the PBX's record says of callers in the fallback queue, should they come back to us."""
     hands: dict[str, Hand] = field(default_factory=dict)

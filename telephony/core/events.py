@@ -107,6 +107,12 @@ class PictureTaken(Event, frozen=True, kw_only=True):
     unreachable_phones: tuple[str, ...] = ()
     pbx_started: datetime | None = None
     records: tuple[RecordSoFar, ...] = ()
+    record_unread: bool = False
+    """The record is longer than could be read by now: a RecordRead follows."""
+
+
+class RecordRead(Event, frozen=True, kw_only=True):
+    """All that the PBX's own record held when the last picture was taken has been told."""
 
 
 class PbxLost(Event, frozen=True, kw_only=True):
@@ -297,6 +303,7 @@ AnyEvent = (
     | PictureTaken
     | PbxLost
     | CallRecorded
+    | RecordRead
     | CallerArrived
     | OwnCallStarted
     | LegReady

@@ -5,6 +5,9 @@ to know: of nearly all calls the router knows all that the record could tell. Th
 oldest line of an unfinished one, so that a restart loses none; it gives some calls out again, which the caller must
 recognise by their ids.
 
+A line may be missing for good: a full disk takes none. So no end is waited for without limit: it counts as lost once
+the PBX has no channel of the call any more, and writes on without a word of it.
+
 A call has ended when its linked id has, unless the channel that it began with lives on: in a bridge with an older call
 it has got the linked id of that one. Its lines go on to count for its own call, which ends when it does.
 """
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +31,8 @@ __all__ = ["COLUMNS", "CelReader", "sip_call_ids"]
 
 MOST_OPEN = 20_000
 LONGEST_EVENT = 1 << 16
+LATE = 10.0
+"""Seconds: no look at the PBX is older than this when it gets here, no line is written so much after a younger one."""
 
 _HEAD = re.compile(rb'"([A-Z_]+)","(\d{1,11}(?:\.\d+)?)","([^"]*)","([^"]*)",')
 """The first columns: eventtype, eventtime, uniqueid, linkedid."""
@@ -39,6 +44,10 @@ class Unfinished(msgspec.Struct, kw_only=True):
     start: Position
     last: float
     lines: list[bytes]
+    channels: set[bytes]
+    """All that the lines are about."""
+    missing: float | None = None
+    """Since then the PBX has none of them, and no line has come."""
     first_lives: bool = False
     """The channel that it began with."""
     merged: bool = False
@@ -68,6 +77,8 @@ class CelReader:
         self.garbage = 0
         self.dropped = 0
         """Calls given up because more than `most_open` were unfinished."""
+        self.lost_ends = 0
+        """Calls whose end the PBX has not written."""
         self._naming = Naming(token, is_phone, dialed)
         self._known = known
         self._most_open = most_open
@@ -90,7 +101,7 @@ class CelReader:
     def problems(self) -> Counter[str]:
         """What was not as it should be, counted by kind."""
         tail = self.tail
-        lines = Counter(garbage=self.garbage, overlong=tail.overlong, dropped=self.dropped)
+        lines = Counter(garbage=self.garbage, overlong=tail.overlong, dropped=self.dropped, lost_ends=self.lost_ends)
         return +(lines + Counter(lost_files=tail.lost, truncations=tail.truncations, unreadable=tail.unreadable))
 
     @property
@@ -114,7 +125,7 @@ class CelReader:
                 over = self._linked_id_ended(call)
             elif linked:
                 call = channel if channel in self._open else linked
-                self._keep(start, call, line, first=channel == call)
+                self._keep(start, call, line, channel)
                 over = kind == b"CHAN_END" and channel == call and self._first_ended(call)
             else:
                 continue
@@ -161,16 +172,34 @@ class CelReader:
         records = [self._finish(call, heard) for call in dead]
         return [record for record in records if record is not None]
 
-    def _keep(self, start: Position, call: bytes, line: bytes, *, first: bool) -> None:
-        """`first`: the line tells of the channel that the call began with."""
+    def seen(self, alive: Set[str], at: datetime) -> list[CallRecorded]:
+        """A look at the PBX: at `at` it has these channels only. Gives out the calls that an earlier look has not shown
+        either, and whose end would stand by now in what was read since: each ended when it was last heard of."""
+        living, now = {channel.encode() for channel in alive}, at.timestamp()
+        lost = []
+        for call, record in self._open.items():
+            if record.last > now - LATE or not living.isdisjoint(record.channels):
+                record.missing = None
+            elif record.missing is None:
+                record.missing = now
+            elif self._heard > record.missing + LATE:
+                lost.append(call)
+        self.lost_ends += len(lost)
+        records = [self._finish(call, self._open[call].last) for call in lost]
+        return [record for record in records if record is not None]
+
+    def _keep(self, start: Position, call: bytes, line: bytes, channel: bytes) -> None:
         unfinished = self._open.get(call)
         if unfinished is None:
             if len(self._open) >= self._most_open:
                 del self._open[next(iter(self._open))]
                 self.dropped += 1
-            unfinished = self._open[call] = Unfinished(start=start, last=self._heard, lines=[], first_lives=first)
+            unfinished = Unfinished(start=start, last=self._heard, lines=[], channels=set())
+            unfinished.first_lives = channel == call
+            self._open[call] = unfinished
         unfinished.lines.append(line)
-        unfinished.last = self._heard
+        unfinished.channels.add(channel)
+        unfinished.last, unfinished.missing = self._heard, None
 
     def _linked_id_ended(self, call: bytes) -> bool:
         """Whether the call has ended with it."""

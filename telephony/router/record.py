@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from datetime import datetime
 
 import structlog
 
 from telephony.core.effects import AnyEffect
-from telephony.core.events import AnyEvent, CallRecorded
+from telephony.core.events import AnyEvent, CallRecorded, RecordRead
 from telephony.core.facts import AnyFact, CallEnded
 from telephony.core.record import RecordSoFar
 from telephony.pbx.cel import CelReader
@@ -106,6 +106,8 @@ class RecordFollower:
         self._kept: Position | None = reader.position
         self._pbx_started: datetime | None = None
         self._cut_at: datetime | None = None
+        self.behind = False
+        """A picture was taken, and what the record held by then is not all delivered yet."""
         self._backlog: list[CallRecorded] = []
         self._told: Counter[str] = Counter()
 
@@ -113,17 +115,23 @@ class RecordFollower:
         """The PBX that runs has been running since `at`: the calls of an older one are over."""
         self._pbx_started = at
 
+    def pbx_seen(self, alive: Set[str], at: datetime) -> None:
+        """At `at` the PBX has these channels only: whoever is missing among them for long has ended."""
+        self._backlog += self._reader.seen(alive, at)
+
     @property
     def problems(self) -> Counter[str]:
         """What was wrong with the record, counted by kind."""
         return self._reader.problems
 
     def so_far(self) -> tuple[RecordSoFar, ...]:
-        """What the record says by now of the calls that go on. What it is behind by is read first, within reason."""
+        """What the record says by now of the calls that go on. What it is behind by is read first, within reason; if
+        that is not all, a RecordRead follows when it is."""
         for _ in range(_CATCH_UP // _CHUNK):
             self._backlog += self._reader.read(_CHUNK)
             if self._reader.caught_up:
                 break
+        self.behind = self.behind or not self._reader.caught_up
         return self._reader.so_far()
 
     async def run(self) -> None:
@@ -152,6 +160,9 @@ class RecordFollower:
     async def _hand_on(self, records: list[CallRecorded]) -> None:
         for record in records:
             self._deliver(record)
+        if self.behind and self._reader.caught_up:
+            self._deliver(RecordRead())
+            self.behind = False
         if records:
             await self._settled()
         position = self._reader.position

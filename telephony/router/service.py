@@ -250,9 +250,11 @@ class Service:
         assert self._router is not None
         assert self._record is not None
         if isinstance(event, PictureTaken) and event.why != "audit":
-            event = replace(event, records=self._record.so_far())
+            records = self._record.so_far()
+            event = replace(event, records=records, record_unread=self._record.behind)
         self._router.deliver(event)
         if isinstance(event, PictureTaken):
+            self._record.pbx_seen({seen.channel for seen in event.channels}, self._clock.now())
             if event.pbx_started is not None:
                 self._record.pbx_started(event.pbx_started)
             if not self._serving and not self.end.done():

@@ -147,6 +147,7 @@ class MemoryPbx(Pbx):
                     unreachable_phones=tuple(p.name for p in self.switch.phones.values() if not p.reachable),
                     pbx_started=self.switch.started,
                     records=() if why == "audit" else self.switch.record.so_far(),
+                    record_unread=why != "audit" and self.switch.record.long,
                 )
             )
             if why != "audit":

@@ -148,6 +148,13 @@ class Story:
         if state == "success":
             self.switch.later(0.0, 0.02, lambda: self.switch.hang_up(channel))
 
+    def reads_on(self) -> None:
+        """The router gets to the end of what was a long record."""
+        self.switch.record.long = False
+        self._read_records()
+        self.tell(ev.RecordRead())
+        self.moment()
+
     # -- time
 
     def passes(self, seconds: float = 0.0, *, minutes: float = 0.0) -> None:
@@ -281,6 +288,8 @@ class Story:
         self._read_records()
 
     def _read_records(self) -> None:
+        if self.switch.record.long:
+            return
         while self.life.alive and not self.life.frozen and self._read < len(self.switch.record.finished):
             record = self.switch.record.finished[self._read]
             self._read += 1

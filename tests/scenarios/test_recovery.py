@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 import handlers
+from handlers import records
 from telephony.core import commands
 from telephony.core import events as ev
 from telephony.core.center import Center
@@ -267,6 +268,30 @@ def test_a_caller_who_gives_up_unseen_has_their_true_end(story: Story) -> None:
     assert caller.record.outcome == "abandoned"
     assert caller.record.ended is not None
     assert (story.clock.now() - caller.record.ended).total_seconds() > 7
+
+
+@pytest.mark.parametrize("written", [True, False], ids=["it tells the end", "it does not"])
+def test_no_end_is_guessed_while_the_record_that_may_tell_it_is_being_read(story: Story, *, written: bool) -> None:
+    """There is much in it where no router lived for long; what concerns us stands at its end, or nowhere."""
+    caller = story.calls("1300")
+    story.kill_router()
+    story.passes(2)
+    caller.hangs_up()
+    story.passes(1)
+    if not written:
+        story.switch.record.finished.clear()
+    story.switch.record.long = True
+    story.start_router()
+    story.passes(25)
+    assert caller.record.ended is None
+    story.reads_on()
+    if written:
+        assert caller.record.outcome == "abandoned"
+        assert caller.record.ended == story.switch.record.truth[caller.id].ended
+    else:
+        story.passes(records.RECORD_PATIENCE)
+        assert (caller.record.outcome, caller.record.ended_by) == ("lost", "pbx")
+        story.switch.record.truth[caller.id].ended = caller.record.ended  # nobody can tell it any more
 
 
 def test_a_call_that_passed_unseen_is_on_record(story: Story) -> None:

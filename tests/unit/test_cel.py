@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from telephony.core.events import CallRecorded
-from telephony.pbx.cel import COLUMNS, CelReader, sip_call_ids
+from telephony.pbx.cel import COLUMNS, LATE, CelReader, sip_call_ids
 from telephony.pbx.tail import LONGEST_LINE, Position
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "cel"
@@ -554,3 +554,88 @@ def test_what_a_dead_pbx_left_unfinished_ended_with_it(tmp_path: Path) -> None:
     assert (call.call, call.via_fallback, call.ended) == ("gudok-1.1", True, datetime.fromtimestamp(12.0, UTC))
     assert cel.position is not None
     assert cel.position.offset == len(old), "the new PBX's call goes on"
+
+
+# --- ends that the PBX could not write ---------------------------------------------------------------------------
+
+
+def moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def test_a_talk_whose_end_no_disk_took_ended_when_it_was_last_heard_of(tmp_path: Path) -> None:
+    """As real Asterisk wrote it: what it had to say from the answer on, until the next caller came, is not there."""
+    lines = (RECORDED / "stasis.csv").read_bytes().splitlines(keepends=True)
+    [first, second] = dict.fromkeys(line.split(b",")[3].strip(b'"') for line in lines)
+    answered = next(n for n, line in enumerate(lines) if b"simple_bridge" in line and first in line) + 2
+    there = [line for n, line in enumerate(lines) if n < answered or second in line]
+    last = float(there[answered - 1].split(b",")[1].strip(b'"'))
+    file = tmp_path / "cel.csv"
+    file.write_bytes(b"".join(there))
+    cel = reader(file)
+    assert [call.call for call in read_all(cel)] == [second.decode()]
+    with file.open("ab") as more:
+        more.write(whole_call("gudok-9.9", at=last + 70.0))
+    assert cel.seen(set(), moment(last + 30.0)) == []
+    read_all(cel)
+    assert cel.position is not None
+    assert cel.position.offset == 0
+    [call] = cel.seen(set(), moment(last + 60.0))
+    assert (call.call, call.answered is not None, call.ended) == (first.decode(), True, moment(last))
+    assert (cel.position.offset, cel.problems) == (file.stat().st_size, {"lost_ends": 1})
+
+
+TALK = row("CHAN_START", "gudok-1.1", at=1.0) + row("CHAN_START", "gudok-1.1-r1-1", at=1.1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [({"gudok-1.1"}, set()), (set(), {"gudok-1.1"}), (set(), {"gudok-1.1-r1-1"}), ({"gudok-1.1-r1-1"}, {"gudok-2.1"})],
+)
+def test_a_call_is_over_only_if_no_channel_of_it_is_there_twice_running(
+    tmp_path: Path, first: set[str], second: set[str]
+) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(TALK + whole_call("gudok-1.2", at=95.0))
+    cel = reader(file)
+    read_all(cel)
+    assert cel.seen(first, moment(60.0)) == []
+    assert cel.seen(second, moment(90.0)) == []
+    assert cel.position is not None
+    assert cel.position.offset == 0
+
+
+@pytest.mark.parametrize(
+    ("later", "told"),
+    [
+        (b"", 0),
+        (whole_call("gudok-1.2", at=60.0 + LATE - 5.0), 0),
+        (whole_call("gudok-1.2", at=60.0 + LATE + 5.0), 1),
+        (row("HOLD", "gudok-1.1", at=50.0) + whole_call("gudok-1.2", at=60.0 + LATE + 5.0), 0),
+    ],
+    ids=["nothing was written since", "the PBX may be late", "it has gone on", "the call has, too"],
+)
+def test_an_end_that_may_yet_be_written_is_waited_for(tmp_path: Path, later: bytes, told: int) -> None:
+    """The PBX writes when it gets round to it: in order, and at once unless its disk hangs."""
+    file = tmp_path / "cel.csv"
+    file.write_bytes(TALK + row("APP_START", "gudok-1.1", at=2.0, app="Queue"))
+    cel = reader(file)
+    read_all(cel)
+    assert cel.seen(set(), moment(60.0)) == []
+    with file.open("ab") as more:
+        more.write(later)
+    read_all(cel)
+    assert len(cel.seen(set(), moment(90.0))) == told
+    with file.open("ab") as more:
+        more.write(end("gudok-1.1", 55.0, last=True))
+    assert [call.ended for call in read_all(cel)] == [moment(55.0)] * (1 - told)
+
+
+def test_a_call_so_young_that_the_look_may_be_older_is_not_missing(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(row("CHAN_START", "gudok-1.1", at=60.0 - LATE / 2) + whole_call("gudok-1.2", at=80.0))
+    cel = reader(file)
+    read_all(cel)
+    cel.seen(set(), moment(60.0))
+    cel.seen(set(), moment(90.0))
+    assert cel.problems == {}

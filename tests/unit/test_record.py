@@ -8,7 +8,7 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from telephony.core.events import AnyEvent, CallRecorded
+from telephony.core.events import AnyEvent, CallRecorded, RecordRead
 from telephony.core.facts import CallEnded, Outcome
 from telephony.pbx.cel import CelReader
 from telephony.pbx.tail import Position
@@ -104,6 +104,67 @@ async def test_a_record_that_cannot_be_read_ends_nothing_and_is_told(tmp_path: P
         reader.close()
     assert isinstance(recorded, CallRecorded)
     assert (recorded.call, recorded.ended.timestamp()) == ("gudok-1.1", 1_700_000_001.0)
+
+
+async def test_an_end_that_the_pbx_could_not_write_keeps_nothing_from_going_on(tmp_path: Path) -> None:
+    """We have seen it ourselves: it is no news."""
+    file = tmp_path / "cel.csv"
+    begun = whole_call("gudok-1.1", at=1_700_000_000.0).splitlines(keepends=True)[0]
+    file.write_bytes(begun + whole_call("gudok-1.2", at=1_700_000_100.0))
+    closed = ClosedCalls()
+    closed.publish(closed_before_our_eyes("gudok-1.1", "gudok-1.2"), [])
+    kept: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+
+    def at_its_end(position: Position) -> None:
+        if position.offset == file.stat().st_size:
+            kept.set_result(position)
+
+    async def settled() -> None:
+        pass
+
+    told: list[AnyEvent] = []
+    reader = CelReader(file, token=str, is_phone=lambda endpoint: False, known=closed.take)
+    follower = RecordFollower(reader, deliver=told.append, settled=settled, keep=at_its_end)
+    follower.so_far()
+    for at in (1_700_000_030.0, 1_700_000_060.0):
+        follower.pbx_seen(set(), datetime.fromtimestamp(at, UTC))
+    running = asyncio.create_task(follower.run())
+    try:
+        await asyncio.wait_for(kept, PATIENCE)
+    finally:
+        running.cancel()
+        reader.close()
+    assert told == []
+
+
+async def test_a_record_too_long_to_be_read_at_once_is_told_of_when_it_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "cel.csv"
+    file.write_bytes(whole_call("no-call") * 6_000 + whole_call("gudok-1.1"))
+    assert file.stat().st_size > 2 * 1024 * 1024
+    told: list[AnyEvent] = []
+    read: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def deliver(event: AnyEvent) -> None:
+        told.append(event)
+        if isinstance(event, RecordRead):
+            read.set_result(None)
+
+    async def settled() -> None:
+        pass
+
+    reader = CelReader(file, token=str, is_phone=lambda endpoint: False)
+    follower = RecordFollower(reader, deliver=deliver, settled=settled, keep=lambda position: None)
+    follower.so_far()
+    assert follower.behind
+    running = asyncio.create_task(follower.run())
+    try:
+        await asyncio.wait_for(read, PATIENCE)
+        follower.so_far()
+    finally:
+        running.cancel()
+        reader.close()
+    assert [type(event) for event in told] == [CallRecorded, RecordRead]
+    assert not follower.behind
 
 
 def test_a_record_comes_once_and_the_oldest_of_too_many_calls_is_forgotten() -> None:
