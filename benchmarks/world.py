@@ -204,11 +204,16 @@ class World(Controlled):
     async def _heard_of(self, phone: str, within: float = PATIENCE) -> None:
         """The PBX tells the phone first. Who logs in there before the router knows is at a lost phone."""
         deadline = time.monotonic() + within
+        while await self._away(phone):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{phone} is registered, and the router did not hear of it")
+            await asyncio.sleep(0.005)  # nothing tells of phones but the status
+
+    async def _away(self, phone: str) -> bool:
+        """No router knows of none."""
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while phone in (await self.status()).phones_away:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"{phone} is registered, and the router did not hear of it")
-                await asyncio.sleep(0.005)  # nothing tells of phones but the status
+            return phone in (await self.status()).phones_away
+        return False
 
     async def caller(self, number: str, **more: int | Path) -> Softphone:
         """A caller behind the trunk, with an account that needs no registration."""

@@ -23,38 +23,39 @@ class Listing(Protocol):
         """Wait until it can be asked."""
 
     async def contacts(self) -> Sequence[Mapping[str, str]]:
-        """Rows with Endpoint and Status. Raises OSError when they cannot be had."""
+        """Rows with Endpoint, Uri and Status. Raises OSError when they cannot be had."""
 
 
 class Contacts:
-    """Tells `changed` of each phone that is lost (False) or back (True). Before the first look all are taken to be
-    there."""
+    """Tells `changed` of each phone that is lost (False), and of each that has a contact more (True): of one that has
+    others, too, for a ring may have found those broken. A phone is lost with the last of its contacts: one that
+    registers from a new address has two for a moment. Before the first look all are taken to be there."""
 
     def __init__(self, ami: Listing, phones: Collection[str], changed: Callable[[str, bool], None]) -> None:
         self._ami = ami
-        self._phones = set(phones)
+        self._phones = frozenset(phones)
         self._changed = changed
-        self._unreachable: set[str] = set()
+        self._here: dict[str, frozenset[str]] = {}
+        """The contacts that can be rung, by phone. One that is missing has not been heard of yet."""
         self.known = False
         """They were looked at, and all that has happened to them since was heard."""
-        self._heard: set[str] = set()
-        """Phones heard of since the last look began."""
+        self._heard: dict[tuple[str, str], str] = {}
+        """The last status of each phone's contact that was heard of since the last look began."""
         self._looking = asyncio.Lock()
 
     @property
     def unreachable(self) -> tuple[str, ...]:
         """The phones that cannot be reached now."""
-        return tuple(sorted(self._unreachable))
+        return tuple(sorted(phone for phone, contacts in self._here.items() if not contacts))
 
-    def heard(self, phone: str, status: str) -> None:
-        """A contact of this phone has changed."""
+    def heard(self, phone: str, contact: str, status: str) -> None:
+        """This contact (its URI) of this phone has changed."""
         if phone not in self._phones:
             return
-        self._heard.add(phone)
-        reachable = status not in GONE
-        if reachable == (phone in self._unreachable):
-            self._unreachable ^= {phone}
-            self._changed(phone, reachable)
+        self._heard[phone, contact] = status
+        before = self._here.get(phone)
+        self._here[phone] = _after(before or frozenset(), contact, status)
+        self._tell(phone, before)
 
     def lost(self) -> None:
         """AMI is gone: what happens from now on is not heard."""
@@ -66,7 +67,7 @@ class Contacts:
             async with asyncio.timeout(patience):
                 await self._ami.ready()
                 async with self._looking:
-                    self._unreachable = await self._absent()
+                    self._here = await self._look()
                     self.known = True
         except OSError as error:
             log.warning("phones' contacts unknown", error=str(error) or "AMI is away")
@@ -76,18 +77,34 @@ class Contacts:
         found lost meanwhile may be back."""
         try:
             async with self._looking:
-                absent = await self._absent()
-                news = absent ^ self._unreachable if self.known else self._phones
-                self._unreachable, self.known = absent, True
+                here = await self._look()
+                before = self._here if self.known else {}
+                self._here, self.known = here, True
         except OSError as error:  # the next AmiConnected, or the next picture, tries again
             log.warning("phones' contacts not compared", error=str(error))
             return
-        for phone in sorted(news):
-            self._changed(phone, phone not in absent)
+        for phone in sorted(self._phones):
+            self._tell(phone, before.get(phone))
 
-    async def _absent(self) -> set[str]:
-        """Of a phone heard of since the question, that is newer than the answer."""
+    async def _look(self) -> dict[str, frozenset[str]]:
+        """All contacts that can be rung. What is heard of one after the question is newer than the answer."""
         self._heard.clear()
         rows = await self._ami.contacts()
-        here = {row.get("Endpoint", "") for row in rows if row.get("Status") not in GONE}
-        return self._phones - here - self._heard | self._unreachable & self._heard
+        here: dict[str, frozenset[str]] = dict.fromkeys(self._phones, frozenset())
+        listed = {(row.get("Endpoint", ""), row.get("Uri", "")): row.get("Status", "") for row in rows}
+        for (phone, contact), status in (listed | self._heard).items():
+            if phone in here:
+                here[phone] = _after(here[phone], contact, status)
+        return here
+
+    def _tell(self, phone: str, before: frozenset[str] | None) -> None:
+        now = self._here[phone]
+        if before is None or now - before:
+            self._changed(phone, bool(now))
+        elif before and not now:
+            self._changed(phone, False)
+
+
+def _after(contacts: frozenset[str], contact: str, status: str) -> frozenset[str]:
+    """Those of a phone that can be rung, once this one has this status."""
+    return contacts - {contact} if status in GONE else contacts | {contact}

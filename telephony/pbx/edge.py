@@ -188,7 +188,7 @@ class AsteriskPbx:
                 await asyncio.sleep(PICTURE_PAUSE)
                 self.take_picture(why)
             return
-        if self._ami.connected and not self._contacts.known:
+        if self._ami.connected and (why == "audit" or not self._contacts.known):
             await self._contacts.compare()
 
     async def _tell_picture(self, why: Why) -> None:
@@ -225,7 +225,7 @@ class AsteriskPbx:
             self._contacts.lost()
             self._mirror.lost(datetime.now(UTC))
         elif isinstance(message, ContactStatus):
-            self._contacts.heard(message.aor, message.contact_status)
+            self._contacts.heard(message.aor, message.uri, message.contact_status)
         else:
             self._queues_heard(message)
 

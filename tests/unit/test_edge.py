@@ -37,7 +37,8 @@ def listed(*rows: str) -> str:
 
 
 def contacts(*phones: str) -> str:
-    return listed(*(f"Event: ContactList\r\nEndpoint: {phone}\r\nStatus: Reachable" for phone in phones))
+    each = "Event: ContactList\r\nUri: sip:{0}@192.0.2.7\r\nEndpoint: {0}\r\nStatus: Reachable"
+    return listed(*(each.format(phone) for phone in phones))
 
 
 def contact(phone: str, status: str) -> str:
@@ -166,6 +167,17 @@ async def test_a_picture_shows_a_phone_as_it_was_last_heard_of() -> None:
         await here.until(PhoneChanged)
         tell()
         assert (await here.until(PictureTaken)).unreachable_phones == ("phone01",)
+
+
+async def test_an_audit_finds_phones_that_were_lost_and_are_back_unheard() -> None:
+    async with world("phone01", "phone02") as here:
+        here.script.answers["PJSIPShowContacts"] = contacts("phone01")
+        await here.pbx.start()
+        assert (await here.until(PictureTaken)).unreachable_phones == ("phone02",)
+        here.script.answers["PJSIPShowContacts"] = contacts("phone02")
+        here.pbx.take_picture("audit")
+        assert not (await here.until(PhoneChanged, lambda phone: phone.phone == "phone01")).reachable
+        assert (await here.until(PhoneChanged)).reachable
 
 
 class Transferring:
