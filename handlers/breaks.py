@@ -16,6 +16,7 @@ from telephony.core.breaks import Decision, Grant, Request, decide, lapsed
 from telephony.core.calls import LegState
 from telephony.core.commands import TakeBreak
 from telephony.core.effects import Alarm, Reply
+from telephony.core.event import CallId
 from telephony.core.events import TimerFired
 from telephony.core.facts import AttemptResult
 from telephony.core.operators import OVERRUN, Agent, State
@@ -268,6 +269,12 @@ def end(turn: Turn, agent: Agent, how: How, reason: str) -> None:
     take_away(turn, agent, how)
     if on_break:
         go_back(turn, agent, reason, turn.now)
+
+
+def leave_to_help(turn: Turn, agent: Agent, call: CallId) -> None:
+    """Who comes to help is back from the break. One that waits for its end comes after the help, as after any call."""
+    take_away(turn, agent, "used")
+    agents.set_state(turn, agent, State.TALKING, reason="helping", call=call)
 
 
 def decline(turn: Turn, agent: Agent) -> None:
