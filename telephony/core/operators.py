@@ -34,6 +34,8 @@ PHONE_LOST = "phone_lost"
 """The reason of UNREACHABLE that ends by itself, when the phone is reachable again: the PBX has said that it is not, or
 a ring has found it so."""
 
+BREAK_OVER = "break_over"
+"""The reason of READY when a break has ended at its time."""
 OVERRUN = "overrun"
 """The reason of UNREACHABLE when a break is over and its operator has not said that they are back."""
 
