@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from telephony.core.break_facts import ViolationKind
 from telephony.core.event import CallId, ChannelId
+from telephony.core.facts import AttemptResult
 from telephony.core.permissions import Permission
 from telephony.core.remembered import OpenViolation
 from telephony.core.routing import Lane
@@ -50,6 +51,8 @@ OWN_CALL = "own_call"
 """That of a call which the operator has dialed."""
 NO_CALLER = frozenset({OWN_CALL, "helping"})
 """Reasons of a call without a caller of their own: no planned break moves for it."""
+NOT_TAKEN = frozenset({AttemptResult.NO_ANSWER, AttemptResult.REJECTED, AttemptResult.BUSY})
+"""Reasons of UNREACHABLE after a ring that the operator did not take: no planned break moves for it either."""
 PAUSED = frozenset({State.BREAK, State.UNREACHABLE})
 """The native fallback queues must not ring them. WRAP_UP is not among these: it is short, and should the router die
 within it nobody would end the pause."""
