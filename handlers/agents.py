@@ -11,10 +11,10 @@ from telephony.core.effects import LampState, MirrorMember, Watch
 from telephony.core.event import CallId, ChannelId
 from telephony.core.events import TimerFired
 from telephony.core.facts import OperatorChanged
-from telephony.core.operators import IN_CALL, PAUSED, PHONE_LOST, Agent, State
+from telephony.core.operators import BREAK_OVER, IN_CALL, PAUSED, PHONE_LOST, Agent, State
 
 WRAP_UP_TIMER = "wrap:"
-ENDED = {State.WRAP_UP: "", State.BREAK: "break_over"}
+ENDED = {State.WRAP_UP: "", State.BREAK: BREAK_OVER}
 """States that end by themselves, with the reason of the READY after them."""
 SHOWN = PAUSED | {State.OFFLINE}
 """What lamps and the native queues tell apart; all other states are alike to them."""

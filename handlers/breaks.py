@@ -9,20 +9,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from handlers import agents, announcements, claims, lamps, operators, orders, slots, spoken, talks
+from handlers import agents, announcements, claims, lamps, operators, orders, slots, spoken, talks, violations
 from handlers.turn import Turn
 from telephony.core.break_facts import BreakAsked, BreakKind, PermissionEnded, PermissionGiven, Verdict
 from telephony.core.breaks import Decision, Grant, Request, decide, lapsed
 from telephony.core.calls import LegState
 from telephony.core.commands import TakeBreak
 from telephony.core.effects import Alarm, Reply
+from telephony.core.event import CallId
 from telephony.core.events import TimerFired
 from telephony.core.facts import AttemptResult
-from telephony.core.operators import OVERRUN, Agent, State
+from telephony.core.operators import BREAK_OVER, OVERRUN, Agent, State
 from telephony.core.permissions import Permission
 
 END_TIMER = "break:"
 WARNING_TIMER = "warning:"
+
+THEIR_END = frozenset({BREAK_OVER, "came_back"})
+"""Ends of a break that its operator knows of; of an order withdrawn, or an emergency rejected, nobody tells them."""
 
 How = Literal["used", "over", "unused", "declined", "withdrawn", "offline", "displaced"]
 
@@ -246,7 +250,7 @@ def time_up(turn: Turn, event: TimerFired) -> None:
         return
     take_away(turn, agent, "over", at)
     if turn.center.plan.breaks.at_end == "return":
-        go_back(turn, agent, "break_over", at)
+        go_back(turn, agent, BREAK_OVER, at)
     elif not _called_in(turn, agent):
         _call_to_work(turn, agent, at)
 
@@ -255,7 +259,7 @@ def _call_to_work(turn: Turn, agent: Agent, at: datetime) -> None:
     """Who cannot be rung yet has overrun nothing so far."""
     later = announcements.must_wait(turn, agent)
     if later or announcements.call_back(turn, agent):
-        go_back(turn, agent, "break_over", at)
+        go_back(turn, agent, BREAK_OVER, at)
     else:
         agents.set_state(turn, agent, State.UNREACHABLE, reason=OVERRUN, at=at)
     if later:
@@ -268,6 +272,12 @@ def end(turn: Turn, agent: Agent, how: How, reason: str) -> None:
     take_away(turn, agent, how)
     if on_break:
         go_back(turn, agent, reason, turn.now)
+
+
+def leave_to_help(turn: Turn, agent: Agent, call: CallId) -> None:
+    """Who comes to help is back from the break. One that waits for its end comes after the help, as after any call."""
+    take_away(turn, agent, "used")
+    agents.set_state(turn, agent, State.TALKING, reason="helping", call=call)
 
 
 def decline(turn: Turn, agent: Agent) -> None:
@@ -289,6 +299,8 @@ def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
     talk = talks.find(turn, agent)
     if talk is not None:
         talks.enter(turn, agent, talk, at)
+        if reason in THEIR_END:
+            violations.break_outlasted(turn, agent, at)
     else:
         agents.make_ready(turn, agent, reason, at)
 

@@ -6,7 +6,7 @@ what the senior hears comes from a snoop channel beside it, and only joining bri
 
 from __future__ import annotations
 
-from handlers import hands, own_calls, scripts, talks
+from handlers import breaks, hands, own_calls, scripts, talks
 from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.break_facts import HandTaken
@@ -16,7 +16,7 @@ from telephony.core.event import ChannelId
 from telephony.core.events import Bridged, DigitPressed, HelperArrived, PbxRefused
 from telephony.core.facts import CallBridged, Outcome
 from telephony.core.hands import MODE_KEYS, Hand, Help, Mode
-from telephony.core.operators import Agent
+from telephony.core.operators import Agent, State
 from telephony.core.script import farewell
 
 
@@ -37,6 +37,9 @@ def helper_arrived(turn: Turn, event: HelperArrived) -> None:
         scripts.run(turn, opened, farewell(found, Outcome.NOT_REACHED))
         return
     agent, call, hand = found
+    helper = center.agents[opened.origin or ""]
+    if helper.state is State.BREAK:
+        breaks.leave_to_help(turn, helper, opened.id)
     operator = hands.channel_of(call, agent.login)
     assert operator is not None
     assert opened.origin is not None

@@ -9,7 +9,7 @@ from handlers.picture import Picture
 from handlers.turn import Turn
 from telephony.core.calls import Call
 from telephony.core.events import HoldsSeen
-from telephony.core.operators import IN_CALL, PHONE_LOST, Agent, State
+from telephony.core.operators import BREAK_OVER, IN_CALL, PHONE_LOST, Agent, State
 
 
 def settle_all(turn: Turn, picture: Picture) -> None:
@@ -43,9 +43,19 @@ def settle_busy(turn: Turn, agent: Agent, *, dialed: bool = False) -> bool:
     if agent.state is State.BREAK and own:
         return True  # a call of one's own does not end a break
     if agent.state not in IN_CALL or agent.call != talk.call:
+        outlasted = own and _began_on_break(turn, agent, talk)
         agent.keep_rona()
         talks.enter(turn, agent, talk)
+        if outlasted:
+            violations.break_outlasted(turn, agent, turn.now)
     return True
+
+
+def _began_on_break(turn: Turn, agent: Agent, talk: talks.Talk) -> bool:
+    """Whether the break has ended within this call, while nobody looked."""
+    call = turn.center.calls.get(talk.call or "")
+    since_break = agent.since if (agent.state, agent.reason) == (State.READY, BREAK_OVER) else None
+    return call is not None and since_break is not None and call.arrived < since_break
 
 
 def _ringing(turn: Turn, agent: Agent) -> Call | None:

@@ -9,7 +9,7 @@ from handlers import claims, talks
 from handlers.turn import Turn
 from telephony.core.breaks import missed_slots
 from telephony.core.events import RosterChanged, Started
-from telephony.core.operators import ENGAGED, Agent
+from telephony.core.operators import ENGAGED, NOT_TAKEN, Agent, State
 from telephony.core.permissions import Permission
 from telephony.core.remembered import OpenPermission
 from telephony.core.roster import Roster
@@ -22,11 +22,15 @@ REMEMBERED = timedelta(days=2)
 
 def follow_calls(turn: Turn, agent: Agent, at: datetime) -> None:
     """A slot of whose time callers take a part moves to right after that. A call of their own, or a colleague's, moves
-    none."""
+    none, nor does a ring that the operator does not take."""
+    since = agent.engaged_since
     if agent.state in ENGAGED and talks.with_caller(turn, agent):
-        agent.engaged_since = agent.engaged_since or at
-    elif agent.engaged_since is not None:
-        _move_slots(turn, agent.login, (agent.engaged_since, at))
+        if since is not None and agent.state is State.RINGING:
+            _move_slots(turn, agent.login, (since, at))  # so much of it counts, whatever becomes of the ring
+        agent.engaged_since = since or at
+    elif since is not None:
+        if agent.reason not in NOT_TAKEN:
+            _move_slots(turn, agent.login, (since, at))
         agent.engaged_since = None
 
 

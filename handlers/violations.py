@@ -46,6 +46,8 @@ RINGS: dict[str, ViolationKind] = {
 """Results of a ring, which become reasons of UNREACHABLE."""
 TAILS = frozenset({ViolationKind.LONG_WRAP_UP, ViolationKind.PHONE_BUSY})
 """Of a phone that is not free; they end when it is."""
+AFTER_CALL = frozenset({ViolationKind.LONG_WRAP_UP, ViolationKind.OVERRUN})
+"""Tails that may be a call, of their own, that they did not begin when they were READY."""
 UNTIL_BACK = frozenset({ViolationKind.NO_ANSWER, ViolationKind.REJECTED, ViolationKind.OVERRUN})
 """Named like the UNREACHABLE that ends only when the operator says that they are back."""
 
@@ -70,7 +72,7 @@ def see(
 
 def _begin(turn: Turn, agent: Agent, kind: ViolationKind, at: datetime, call: CallId | None = None) -> None:
     name = see(turn, agent, kind, at=at, call=call, lasts=True)
-    agent.violation = OpenViolation(violation=name, login=agent.login, kind=kind, at=at)
+    agent.violation = OpenViolation(violation=name, login=agent.login, kind=kind, at=at, call=call)
 
 
 def follow(turn: Turn, agent: Agent, at: datetime) -> None:
@@ -96,17 +98,19 @@ def follow(turn: Turn, agent: Agent, at: datetime) -> None:
 
 
 def resume(agent: Agent, lasting: OpenViolation) -> None:
-    """It was on record when the router started. In a call of their own they are still what they were before that."""
+    """It was on record when the router started. In a call of their own they are still what they were before that,
+    unless it is that call with which they have overrun the break."""
     agent.violation = lasting
-    agent.tail = lasting.kind if lasting.kind in TAILS else None
-    if agent.state in IN_CALL and lasting.kind in UNTIL_BACK:
+    in_call = lasting.kind is ViolationKind.OVERRUN and lasting.call is not None
+    agent.tail = lasting.kind if lasting.kind in TAILS or in_call else None
+    if agent.state in IN_CALL and lasting.kind in UNTIL_BACK and not in_call:
         agent.rona = lasting.kind.value
 
 
 def _tail_lasts(turn: Turn, agent: Agent) -> bool:
     """Not free yet: with a phone that is not on the hook, or, after a caller, in a call that is for none."""
     if agent.state in (State.RINGING, *IN_CALL):
-        return agent.tail is ViolationKind.LONG_WRAP_UP and not talks.for_caller(turn, agent)
+        return agent.tail in AFTER_CALL and not talks.for_caller(turn, agent)
     return agent.tail is not None and agent.state is State.READY and bool(agent.channels)
 
 
@@ -122,16 +126,24 @@ def ring_failed(turn: Turn, agent: Agent, call: CallId, result: AttemptResult) -
 def in_use(turn: Turn, agent: Agent) -> None:
     """They are READY, and something is at the phone that is none of a caller's: nobody can be given to them."""
     agent.tail = agent.tail or ViolationKind.PHONE_BUSY
-    span = GRACE if agent.tail is ViolationKind.LONG_WRAP_UP else CODES
+    span = CODES if agent.tail is ViolationKind.PHONE_BUSY else GRACE
     turn.wake(TAIL_TIMER + agent.login, agent.generation, span)
 
 
 def expect_end(turn: Turn, agent: Agent, due: datetime) -> None:
-    """The wrap-up is over at `due`, or was, and the phone is in a call that is none of a caller's, or rings for one."""
-    agent.tail = ViolationKind.LONG_WRAP_UP
+    """The wrap-up, or the break, is over at `due`, or was, and the phone is in a call that is none of a caller's, or
+    rings for one."""
+    agent.tail = agent.tail or ViolationKind.LONG_WRAP_UP
     if agent.state in IN_CALL:
         due = max(due, turn.now) + timedelta(seconds=GRACE)
         turn.wake(TAIL_TIMER + agent.login, agent.generation, due - turn.now)
+
+
+def break_outlasted(turn: Turn, agent: Agent, ended: datetime) -> None:
+    """A call of their own, in which they have been since the break, goes on after it."""
+    if not talks.for_caller(turn, agent):
+        agent.tail = ViolationKind.OVERRUN
+        expect_end(turn, agent, ended)
 
 
 def tail_too_long(turn: Turn, event: TimerFired) -> None:
@@ -140,8 +152,10 @@ def tail_too_long(turn: Turn, event: TimerFired) -> None:
         return
     if agent.tail is ViolationKind.PHONE_BUSY and agent.channels & turn.center.natives.keys():
         in_use(turn, agent)  # it may be a caller of the fallback queue
+    elif agent.state in IN_CALL and not turn.center.pbx_up:
+        return  # the call may have ended: it is looked at again with the next picture
     elif agent.tail is not None and agent.violation is None:
-        _begin(turn, agent, agent.tail, turn.now)
+        _begin(turn, agent, agent.tail, turn.now, agent.call)
 
 
 def free_again(turn: Turn, agent: Agent) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from telephony.core.break_facts import ViolationKind
 from telephony.core.event import CallId, ChannelId
+from telephony.core.facts import AttemptResult
 from telephony.core.permissions import Permission
 from telephony.core.remembered import OpenViolation
 from telephony.core.routing import Lane
@@ -34,6 +35,8 @@ PHONE_LOST = "phone_lost"
 """The reason of UNREACHABLE that ends by itself, when the phone is reachable again: the PBX has said that it is not, or
 a ring has found it so."""
 
+BREAK_OVER = "break_over"
+"""The reason of READY when a break has ended at its time."""
 OVERRUN = "overrun"
 """The reason of UNREACHABLE when a break is over and its operator has not said that they are back."""
 
@@ -48,6 +51,8 @@ OWN_CALL = "own_call"
 """That of a call which the operator has dialed."""
 NO_CALLER = frozenset({OWN_CALL, "helping"})
 """Reasons of a call without a caller of their own: no planned break moves for it."""
+NOT_TAKEN = frozenset({AttemptResult.NO_ANSWER, AttemptResult.REJECTED, AttemptResult.BUSY})
+"""Reasons of UNREACHABLE after a ring that the operator did not take: no planned break moves for it either."""
 PAUSED = frozenset({State.BREAK, State.UNREACHABLE})
 """The native fallback queues must not ring them. WRAP_UP is not among these: it is short, and should the router die
 within it nobody would end the pause."""

@@ -149,6 +149,7 @@ class OpenViolation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     login: str
     kind: ViolationKind
     at: datetime
+    call: CallId | None = None
 
 
 class FailedLogIn(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,7 +64,11 @@ UNREVIEWED = sa.and_(
 )
 """One taken back before it began leaves nothing to judge."""
 OPEN_VIOLATIONS = sa.select(
-    violations.id.label("violation"), violations.login, violations.kind, violations.seen.label("at")
+    violations.id.label("violation"),
+    violations.login,
+    violations.kind,
+    violations.seen.label("at"),
+    violations.call,
 ).where(violations.ended.is_(None))
 OPEN_CLAIMS = sa.select(claims.id.label("claim"), claims.login, claims.slot).where(claims.ended.is_(None))
 OPEN_HANDS = sa.select(

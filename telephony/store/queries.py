@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from telephony.core.facts import CallKind
-from telephony.core.operators import ENGAGED, NO_CALLER
+from telephony.core.operators import ENGAGED, NO_CALLER, NOT_TAKEN
 from telephony.core.remembered import LastRing, LastTalk, OpenAttempt, OpenCall, OpenOperator
 from telephony.core.staff import Operator
 from telephony.store import tables
@@ -117,9 +117,10 @@ def _free_until(free: list[Mapping[str, Any]]) -> datetime | None:
 
 
 def _with_callers(free: list[Mapping[str, Any]]) -> Iterator[tuple[datetime, datetime]]:
-    """Between the intervals without; who has logged in has come from home."""
+    """Between the intervals without; who has logged in has come from home, and a ring not taken does not count."""
     for before, after in pairwise(free):
-        if before["ended"] is not None and before["ended"] < after["since"] and after["reason"] != "logged_in":
+        engaged = after["reason"] not in {"logged_in", *NOT_TAKEN}
+        if before["ended"] is not None and before["ended"] < after["since"] and engaged:
             yield before["ended"], after["since"]
 
 

@@ -67,7 +67,7 @@ class BreakLog:
                 del self.orders[fact.order]
             case that.ViolationSeen() if fact.open:
                 self.violations[fact.violation] = OpenViolation(
-                    violation=fact.violation, login=fact.login, kind=fact.kind, at=fact.at
+                    violation=fact.violation, login=fact.login, kind=fact.kind, at=fact.at, call=fact.call
                 )
             case that.ViolationEnded():
                 if self.violations.pop(fact.violation, None) is None:

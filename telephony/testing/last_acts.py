@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from telephony.core.facts import CallKind
-from telephony.core.operators import ENGAGED, NO_CALLER
+from telephony.core.operators import ENGAGED, NO_CALLER, NOT_TAKEN
 from telephony.core.remembered import LastRing, LoggedOut, OpenOperator
 from telephony.testing.calllog import CallLog, Interval
 
@@ -40,7 +40,7 @@ def with_callers(free: list[Interval]) -> tuple[tuple[datetime, datetime], ...]:
     return tuple(
         (before.ended, after.since)
         for before, after in pairwise(free)
-        if before.ended is not None and before.ended < after.since and after.reason != "logged_in"
+        if before.ended is not None and before.ended < after.since and after.reason not in {"logged_in", *NOT_TAKEN}
     )
 
 

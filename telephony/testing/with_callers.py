@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from telephony.core.facts import CallKind, CallOpened, OperatorChanged
-from telephony.core.operators import IN_CALL, State
+from telephony.core.operators import IN_CALL, NOT_TAKEN, State
 from telephony.testing.calllog import CallLog
 
 
@@ -40,10 +40,13 @@ class WithCallers:
         open_now = bool(spans) and spans[-1][1] is None
         caller = call is None or self._kinds.get(call) is not CallKind.OWN
         busy = state is State.WRAP_UP or (state in (State.RINGING, *IN_CALL) and caller)
+        if open_now and reason in NOT_TAKEN:
+            spans.pop()  # no more than the ring: what was before it has a span of its own
+        elif open_now and (not busy or state is State.RINGING):
+            spans[-1] = (spans[-1][0], at)
+            open_now = False
         if busy and not open_now:
             spans.append((at, None))
-        elif open_now and not busy:
-            spans[-1] = (spans[-1][0], at)
 
     def rested(self, login: str, slot: datetime, begun: datetime, ended: datetime) -> None:
         """A break planned for `slot` is over."""

@@ -88,8 +88,10 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
         logins = ("ivanova", "petrova")
         return pause.OrderGiven(order=name, by="head", logins=logins, begins=at(0), until=at(until), why="!", at=at(0))
 
-    def seen(name: str, kind: pause.ViolationKind, *, lasts: bool = True) -> pause.ViolationSeen:
-        return pause.ViolationSeen(violation=name, login="ivanova", kind=kind, lasts=lasts, at=at(5))
+    def seen(
+        name: str, kind: pause.ViolationKind, *, lasts: bool = True, call: str | None = None
+    ) -> pause.ViolationSeen:
+        return pause.ViolationSeen(violation=name, login="ivanova", kind=kind, lasts=lasts, at=at(5), call=call)
 
     async with opened(database_url, tmp_path) as store:
         tell(store, order("past", 100), order("holds", 900), order("withdrawn", 900))
@@ -102,6 +104,7 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
         tell(
             store, seen("relogin", pause.ViolationKind.RELOGIN, lasts=False), seen("late", pause.ViolationKind.OVERRUN)
         )
+        tell(store, seen("talks on", pause.ViolationKind.OVERRUN, call="c4"))
         tell(store, seen("of an older version", pause.ViolationKind.NO_ANSWER, lasts=False))
         tell(store, seen("lost", pause.ViolationKind.UNREGISTERED))
         tell(store, pause.ViolationEnded(violation="lost", at=at(60)))
@@ -114,12 +117,13 @@ async def test_a_start_knows_orders_hands_and_violations_that_last(database_url:
             OpenHand(hand="up", login="ivanova", call="c1", at=at(10)),
             OpenHand(hand="told", login="sidorova", call="c3", at=at(11), heads_told=True),
         )
-        assert await break_queries.open_violations(engine) == (
+        assert set(await break_queries.open_violations(engine)) == {
             OpenViolation(violation="late", login="ivanova", kind=pause.ViolationKind.OVERRUN, at=at(5)),
-        )
+            OpenViolation(violation="talks on", login="ivanova", kind=pause.ViolationKind.OVERRUN, at=at(5), call="c4"),
+        }
         violations = await break_queries.violations_between(engine, at(0), at(100))
     over = {"relogin": at(5), "of an older version": at(5), "lost": at(60)}
-    assert {row.id: row.ended for row in violations} == {**over, "late": None}
+    assert {row.id: row.ended for row in violations} == {**over, "late": None, "talks on": None}
 
 
 async def test_a_start_knows_who_waits_for_a_place(database_url: str, tmp_path: Path) -> None:

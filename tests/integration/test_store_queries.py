@@ -83,10 +83,11 @@ async def test_since_when_an_operator_has_been_with_callers(database_url: str, t
 
 
 async def test_when_an_operator_was_with_callers(database_url: str, tmp_path: Path) -> None:
-    """Not in a colleague's call, and not between a logout and the next login."""
+    """Not in a colleague's call, and not between a logout and the next login, nor at a ring not taken."""
     states = (
         *(("ready", "logged_in"), ("ringing", ""), ("talking", ""), ("ready", ""), ("offline", "logged_out")),
         *(("ready", "logged_in"), ("ringing", ""), ("ready", ""), ("talking", ""), ("ready", ""), ("ringing", "")),
+        ("unreachable", "no_answer"),
     )
     async with opened(database_url, tmp_path) as store:
         own = that.CallOpened(call="own", kind=that.CallKind.OWN, number="2001", arrived=at(0))

@@ -286,8 +286,9 @@ def test_who_dials_it_beside_a_call_of_their_own_is_in_that_call(new_story: NewS
     assert anna.interval.reason == "overrun"
     anna.comes_back()
     assert (anna.state, anna.interval.reason) == ("talking", "own_call")
+    assert story.log.breaks.open_violations() == ()
     story.passes(minutes=3)
-    assert violations(story, "anna") == [ViolationKind.OVERRUN]
+    assert violations(story, "anna") == [ViolationKind.OVERRUN, ViolationKind.OVERRUN], "and goes on talking"
     doctor.hangs_up()
     assert anna.state == "ready"
     assert story.log.breaks.open_violations() == ()

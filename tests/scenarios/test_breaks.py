@@ -372,6 +372,55 @@ def test_nor_does_one_with_a_colleague(story: Story) -> None:
     assert anna.asks_break() == "refused-not-in-slot"
 
 
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("rejected", [False, True])
+def test_nor_does_a_ring_that_is_not_taken(story: Story, *, rejected: bool, restart: bool) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:11")
+    story.passes(50)
+    caller = story.calls("1302")
+    story.passes(15)
+    if rejected:
+        anna.rejects()
+    story.passes(10)
+    caller.hangs_up()
+    assert anna.state == "unreachable"
+    if restart:
+        story.restart_router()
+    assert anna.asks_break() == "refused-not-in-slot"
+    assert anna.state == "unreachable"
+
+
+def test_but_what_a_caller_had_taken_before_the_ring_counts(story: Story) -> None:
+    anna, boris = anna_at_work(story), story.operator("boris", booking=1)
+    boris.logs_in("phone02")
+    it_is(story, "0:09")
+    first = story.calls("1302")
+    anna.answers()
+    story.calls("1300")
+    boris.answers()
+    it_is(story, "0:13")
+    first.hangs_up()
+    boris.transfers_to("2001")
+    assert anna.states[-2:] == ["wrap_up", "ringing"]
+    anna.rejects()
+    assert anna.state == "unreachable"
+    assert anna.asks_break() == "break-granted"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_ring_that_the_caller_gives_up_does(story: Story, *, restart: bool) -> None:
+    anna = anna_at_work(story)
+    it_is(story, "0:11")
+    story.passes(50)
+    caller = story.calls("1302")
+    story.passes(15)
+    caller.hangs_up()
+    if restart:
+        story.restart_router()
+    assert anna.asks_break() == "break-granted"
+
+
 def test_a_caller_on_hold_while_a_colleague_is_asked_is_still_a_caller(story: Story) -> None:
     anna = anna_at_work(story)
     it_is(story, "0:09")

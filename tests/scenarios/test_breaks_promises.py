@@ -5,6 +5,7 @@ without a permission, the cap holds, and all the other promises with it. The che
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 from hypothesis import settings
@@ -166,6 +167,22 @@ class Breaks(day.Center):
     @rule(login=day.logins, kind=kinds)
     def asks_by_command(self, login: str, kind: BreakKind) -> None:
         self.story.tell(TakeBreak(command="ask", kind=kind, login=login, reason="1", door="cli"))
+
+    @rule(phone=day.phones, mode=st.sampled_from(["listen", "join"]), whom=day.logins)
+    def comes_to_help(self, phone: str, mode: Literal["listen", "join"], whom: str) -> None:
+        if len(self._phone(phone).channels) < 2:
+            extension = self.story.operators[whom].person.extension
+            self.story.switch.dial_help(self._phone(phone), mode, extension)
+
+    @rule(kind=kinds, mode=st.sampled_from(["listen", "join"]))
+    def a_senior_comes_to_help_from_a_break(self, kind: BreakKind, mode: Literal["listen", "join"]) -> None:
+        """In most teams that is vera."""
+        self.asks_by_command("vera", kind)
+        self.somebody_talks("1302")
+        for phone in day.PHONES:
+            self.comes_to_help(phone, mode, "anna")
+            self.comes_to_help(phone, mode, "boris")
+        self.story.passes(1)
 
     @rule(login=day.logins)
     def is_back(self, login: str) -> None:

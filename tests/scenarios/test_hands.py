@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 import pytest
 from msgspec.structs import replace
 
-from telephony.core.break_facts import HandEscalated, HandLowered, HandRaised, HandTaken, OutcomeGiven
+from telephony.core.break_facts import HandEscalated, HandLowered, HandRaised, HandTaken, OutcomeGiven, ViolationSeen
+from telephony.core.commands import GiveOrder
 from telephony.core.plan import BreakRules, Disposition, Group
 from telephony.testing.people import Caller, Operator
 from telephony.testing.story import Story
@@ -317,15 +319,48 @@ def test_a_senior_at_whom_a_call_rings_is_told_to_take_it_first(mode: Literal["l
     assert caller.hears == "senior"
 
 
-def test_a_senior_whose_break_ends_while_they_help_is_on_record_as_helping(
-    story: Story, senior: Operator, anna: Operator, caller: Caller
+@pytest.mark.parametrize("at_end", ["return", "overrun"])
+def test_a_senior_who_comes_from_a_break_is_back_from_it(
+    new_story: NewStory, at_end: Literal["return", "overrun"]
 ) -> None:
+    story = new_story(replace(HAND_PLAN, breaks=BreakRules(seniors="seniors", heads="heads", at_end=at_end)))
+    anna, senior = story.operator("anna", booking=1), story.operator("senior", senior=1)
+    anna.logs_in("phone01")
+    senior.logs_in("phone02")
+    caller = story.calls("1300")
+    anna.answers()
     story.shift("senior", "0:00", "8:00", "0:00-0:15")
     assert senior.asks_break() == "break-granted"
-    senior.helps("listen", anna.person.extension)
-    story.passes(60)
-    assert senior.state == "break"
-    story.passes(minutes=15)
+    senior.helps("join", anna.person.extension)
+    assert sorted(caller.hears.split()) == ["anna", "senior"]
+    assert (senior.state, senior.interval.reason) == ("talking", "helping")
+    assert lamp(story, "break", senior) == "off"
+    story.passes(minutes=16)
+    caller.hangs_up()
+    assert senior.states == ["ready", "break", "talking", "ready"]
+    story.journal.commit()
+    assert list(story.log.breaks.how.values()) == ["used"]
+    assert story.log.breaks.of(ViolationSeen, "senior") == []
+
+
+def test_who_finds_nobody_to_help_is_still_on_their_break(story: Story, senior: Operator) -> None:
+    story.shift("senior", "0:00", "8:00", "0:00-0:15")
+    senior.asks_break()
+    senior.helps("join")
+    story.passes(4)
+    assert senior.states == ["ready", "break"]
+
+
+def test_a_pause_that_waits_for_the_end_of_a_break_comes_after_the_help(
+    story: Story, senior: Operator, caller: Caller
+) -> None:
+    head = story.operator("head", senior=1)
+    story.shift("senior", "0:00", "8:00", "0:00-0:15")
+    senior.asks_break()
+    until = story.clock.now() + timedelta(minutes=30)
+    order = GiveOrder(command="order", by=head.login, logins=("senior",), until=until, why="training", at_once=True)
+    story.tell(order)
+    senior.helps("listen", story.operators["anna"].person.extension)
     assert (senior.state, senior.interval.reason) == ("talking", "helping")
     caller.hangs_up()
-    assert senior.state == "ready"
+    assert (senior.state, senior.interval.reason) == ("break", "management")

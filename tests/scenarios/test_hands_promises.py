@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from msgspec.structs import replace
 
+from telephony.core.commands import TakeBreak
 from telephony.core.plan import BreakRules, Group
+from tests.scenarios.break_center import EMERGENCY
 from tests.scenarios.small_center import PLAN
 from tests.scenarios.test_promises import PROFILE, SOON, StormyCenter, phones
 
@@ -21,8 +23,8 @@ class HelpfulCenter(StormyCenter):
 
     plan = replace(
         PLAN,
-        breaks=BreakRules(seniors="helpers", heads="seniors"),
-        groups=(*PLAN.groups, Group(name="helpers", logins=("anna", "boris"))),
+        breaks=BreakRules(seniors="helpers", heads="seniors", emergency=30, emergency_reasons={"1": "Fire"}),
+        groups=(*PLAN.groups, Group(name="helpers", logins=("anna", "boris", "vera"))),
     )
 
     def prepare(self) -> None:
@@ -38,14 +40,17 @@ class HelpfulCenter(StormyCenter):
         self.everybody_answers()
         self.story.passes(0.1)
 
-    @rule(mode=st.sampled_from(["listen", "whisper", "join"]), wait=st.sampled_from(SOON))
-    def needs_help_and_gets_it(self, mode: Literal["listen", "whisper", "join"], wait: float) -> None:
-        """Whoever talks raises a hand; whoever is free comes."""
+    @rule(mode=st.sampled_from(["listen", "whisper", "join"]), wait=st.sampled_from(SOON), paused=st.booleans())
+    def needs_help_and_gets_it(self, mode: Literal["listen", "whisper", "join"], wait: float, *, paused: bool) -> None:
+        """Whoever talks raises a hand; whoever is free, or on a break, comes."""
+        self.somebody_talks()
         working = [name for name in ("phone01", "phone02", "phone03", "phone04") if self._phone(name).reachable]
         for name in [name for name in working if self._channels(name, ringing=False)][:1]:
             self.raises_or_lowers_a_hand(name)
         self.story.passes(min(wait, 4.0))
         for name in [name for name in working if not self._phone(name).channels]:
+            if paused:
+                self.pauses(name)
             self.comes_to_help(name, mode, "")
         self.story.passes(wait)
 
@@ -59,6 +64,12 @@ class HelpfulCenter(StormyCenter):
     def comes_to_help(self, phone: str, mode: Literal["listen", "whisper", "join"], whom: str) -> None:
         if len(self._phone(phone).channels) < 2:
             self.story.switch.dial_help(self._phone(phone), mode, whom)
+
+    @rule(phone=phones)
+    def pauses(self, phone: str) -> None:
+        agent = self.story.center.at_phone.get(phone)
+        if agent is not None:
+            self.story.tell(TakeBreak(command="ask", kind=EMERGENCY, login=agent.login, reason="1", door="cli"))
 
     @rule(phone=phones, key=st.sampled_from("123"))
     def presses_a_key(self, phone: str, key: str) -> None:

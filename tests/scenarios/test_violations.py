@@ -13,12 +13,13 @@ from telephony.core.break_facts import (
     ViolationKind,
     ViolationSeen,
 )
-from telephony.core.commands import ComeBack, TakeBreak, TellState
+from telephony.core.commands import ComeBack, TakeBreak, TellState, WithdrawOrder
 from telephony.core.effects import Play
 from telephony.core.events import NativeMemberSeen, NativePauseSeen, RosterChanged
 from telephony.core.facts import Repaired
 from telephony.core.roster import Shift
 from telephony.testing.clock import MORNING
+from telephony.testing.people import Operator
 from telephony.testing.story import Story
 from tests.scenarios.break_center import (
     BREAK_PLAN,
@@ -31,6 +32,7 @@ from tests.scenarios.break_center import (
     order,
     violations,
     waits_for_break,
+    with_rules,
 )
 from tests.scenarios.small_center import NewStory
 
@@ -311,6 +313,116 @@ def test_an_own_call_between_calls_is_none(story: Story) -> None:
     anna.dials("201")
     story.passes(60)
     assert violations(story, "anna") == []
+
+
+# -- a break stretched by a call of one's own
+
+
+def anna_talks_on_her_break(story: Story) -> Operator:
+    """A minute before its end at 0:25."""
+    anna = anna_at_work(story)
+    it_is(story, "0:10")
+    anna.asks_break()
+    it_is(story, "0:24")
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    return anna
+
+
+@pytest.mark.parametrize("at_end", ["return", "overrun"])
+@pytest.mark.parametrize("restart", [None, "0:24", "0:26"])
+def test_a_call_of_ones_own_that_stretches_a_break(
+    new_story: NewStory, at_end: Literal["return", "overrun"], restart: str | None
+) -> None:
+    story = new_story(with_rules(at_end=at_end))
+    anna = anna_talks_on_her_break(story)
+    if restart is not None:
+        it_is(story, restart)
+        story.restart_router()
+    it_is(story, "1:40")
+    assert lasted(story) == [("overrun", None)]
+    story.restart_router()
+    anna.hangs_up()
+    if at_end == "return":
+        assert anna.state == "ready"
+    anna.comes_back()
+    assert (anna.state, lasted(story)) == ("ready", [("overrun", 75)])
+
+
+@pytest.mark.parametrize("at_end", ["return", "overrun"])
+def test_a_break_that_ends_within_such_a_call_while_no_router_lived(
+    new_story: NewStory, at_end: Literal["return", "overrun"]
+) -> None:
+    story = new_story(with_rules(at_end=at_end))
+    anna = anna_talks_on_her_break(story)
+    story.restart_router(after=120)
+    it_is(story, "1:26")
+    assert lasted(story) == [("overrun", None)]
+    anna.hangs_up()
+    assert (anna.state, lasted(story)) == ("ready", [("overrun", 60)])
+
+
+def test_who_says_in_such_a_call_that_they_are_back_is_so_when_it_ends(story: Story) -> None:
+    anna = anna_talks_on_her_break(story)
+    assert anna.comes_back() == "you-are-ready"
+    assert anna.state == "talking"
+    it_is(story, "0:34")
+    assert lasted(story) == [("overrun", None)]
+    anna.hangs_up()
+    assert (anna.state, lasted(story)) == ("ready", [("overrun", 10)])
+
+
+def test_a_last_word_on_it_is_none(story: Story) -> None:
+    anna = anna_talks_on_her_break(story)
+    it_is(story, "0:25")
+    story.passes(8)
+    anna.hangs_up()
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    it_is(story, "0:40")
+    assert (anna.state, violations(story, "anna")) == ("talking", [])
+
+
+def test_nor_is_a_call_that_ends_before_the_break(story: Story) -> None:
+    anna = anna_talks_on_her_break(story)
+    anna.hangs_up()
+    it_is(story, "0:26")
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    it_is(story, "0:40")
+    assert (anna.state, violations(story, "anna")) == ("talking", [])
+
+
+def test_nor_one_in_a_pause_that_somebody_else_has_ended(story: Story) -> None:
+    """Nobody has told them."""
+    anna, olga = anna_at_work(story), story.operator("olga")
+    name = order(story, olga, "anna")
+    anna.dials("201")
+    story.telephone("doctor01").answers()
+    story.asks(lambda command: WithdrawOrder(command=command, by="olga", order=name))
+    story.passes(minutes=10)
+    assert (anna.state, violations(story, "anna")) == ("talking", [])
+
+
+def test_nor_one_that_may_have_ended_while_the_pbx_was_out_of_reach(story: Story) -> None:
+    anna = anna_talks_on_her_break(story)
+    story.lose_connection()
+    it_is(story, "0:30")
+    anna.hangs_up()
+    story.reconnect()
+    assert (anna.state, violations(story, "anna")) == ("ready", [])
+
+
+def test_a_consultation_for_a_caller_right_after_the_break_is_none(story: Story) -> None:
+    anna = anna_talks_on_her_break(story)
+    anna.hangs_up()
+    it_is(story, "0:25")
+    story.calls("1302")
+    anna.answers()
+    anna.consults("201")
+    story.telephone("doctor01").answers()
+    it_is(story, "0:40")
+    assert (anna.interval.reason, violations(story, "anna")) == ("consulting", [])
 
 
 @pytest.mark.parametrize("on_a_break", [False, True])
