@@ -276,6 +276,18 @@ def test_a_replay_needs_the_start_of_a_router(home: Path, capsys: Captured) -> N
     assert "there is no start of a router" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [("", "Is a directory"), ("missing/out", "No such file or directory"), ("roster.csv/out", "Not a directory")],
+)
+def test_a_journal_that_cannot_be_written_is_not_the_fault_of_the_database(
+    staffed: Path, file: str, why: str, capsys: Captured
+) -> None:
+    capsys.readouterr()
+    assert cli.main(["journal", "export", str(staffed / file)]) == Exit.FAILED
+    assert capsys.readouterr().err == f"gudok: {staffed / file}: {why}\n"
+
+
 def test_an_empty_call_log_is_listed_and_made_again(staffed: Path, capsys: Captured) -> None:
     capsys.readouterr()
     assert cli.main(["calls"]) == Exit.OK
