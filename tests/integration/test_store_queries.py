@@ -174,6 +174,9 @@ async def test_calls_and_attempts_between_two_times(database_url: str, tmp_path:
             ("gudok-1.1", at(100), False),
             ("gudok-1.2", at(200), False),
         ]
+        assert await queries.calls_between(engine, at(100), at(300), last=2) == calls
+        assert await queries.calls_between(engine, at(100), at(300), last=1) == calls[1:]
+        assert await queries.calls_between(engine, at(900), at(999), last=1) == []
         attempts = await queries.attempts_between(engine, at(105), at(106))
         assert [(attempt.call, attempt.result) for attempt in attempts] == [("gudok-1.1", "answered")]
 
