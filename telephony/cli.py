@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from telephony.commands.common import Problem
+from telephony.commands.common import Problem, first_line
 from telephony.exits import Exit
 
 COMMANDS = {
@@ -72,6 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has enough of it; Python must not complain while it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
+    except OSError as error:  # a file or a folder that is not as it should be is no mistake of the program
+        print(f"gudok: {first_line(error)}", file=sys.stderr)
+        return Exit.FAILED
 
 
 def _common() -> argparse.ArgumentParser:

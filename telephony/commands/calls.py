@@ -57,13 +57,13 @@ def run(args: argparse.Namespace) -> int:
 
     async def read(database: Database) -> tuple[list[CallRow], dict[str, str]]:
         now = datetime.now(UTC)
-        day = now - timedelta(hours=args.hours), now
-        given = {row.call: row.disposition for row in await dispositions_between(database.engine, *day)}
-        return await calls_between(database.engine, *day), given
+        rows = await calls_between(database.engine, now - timedelta(hours=args.hours), now, args.last)
+        since = rows[0].arrived if rows else now
+        given = await dispositions_between(database.engine, since, now)
+        return rows, {row.call: row.disposition for row in given}
 
     settings = settings_of(args)
     rows, given = with_database(settings, read)
-    rows = rows[-args.last :]
     if args.json:
         import msgspec
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from telephony.commands.common import Problem, config_dir_of, counted, settings_of, told, with_database
+from telephony.commands.common import Problem, config_dir_of, counted, first_line, settings_of, told, with_database
 from telephony.exits import Exit
 
 if TYPE_CHECKING:
@@ -44,8 +44,10 @@ def _look_at_secrets(settings: Settings) -> None:
     """What would keep the service from starting. Where there are none yet, it makes them."""
     from telephony.secrets import FILE, SecretsError
 
-    if (settings.state_dir / FILE).exists():
-        try:
-            settings.secrets  # noqa: B018 - read for what it raises
-        except (SecretsError, OSError) as error:
-            raise Problem(str(error), Exit.MISTAKE) from error
+    try:
+        (settings.state_dir / FILE).stat()
+        settings.secrets  # noqa: B018 - read for what it raises
+    except FileNotFoundError:
+        return
+    except (SecretsError, OSError) as error:
+        raise Problem(first_line(error), Exit.MISTAKE) from error

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
+import pwd
 from collections.abc import Awaitable, Callable, Iterable, Sized
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +40,7 @@ def given_file(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise Problem(f"{file}: {error.strerror}", Exit.MISTAKE) from error
+        raise Problem(first_line(error), Exit.MISTAKE) from error
 
 
 def config_dir_of(args: argparse.Namespace) -> Path:
@@ -151,7 +153,26 @@ def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], 
 
 
 def first_line(error: BaseException) -> str:
+    """What went wrong, in a line; of a file also whose it is, where that is what hinders us."""
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        whose = _whose(Path(error.filename)) if isinstance(error, PermissionError) else ""
+        return f"{error.filename}: {error.strerror}{whose}"
     return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _whose(file: Path) -> str:
+    """The owner of the file, or of the nearest folder on the way to it that can be seen."""
+    for place in (file, *file.absolute().parents):
+        with contextlib.suppress(OSError):
+            return f" ({place} belongs to {_user(place.stat().st_uid)}, this is run by {_user(os.geteuid())})"
+    return ""
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def counted(things: Sized, noun: str) -> str:

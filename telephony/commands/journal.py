@@ -19,15 +19,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from telephony.store.database import Database
-    from telephony.store.reader import export_journal
+    from telephony.store.reader import ExportError, export_journal
 
     path: Path = args.file
 
     async def export(database: Database) -> int:
         return await export_journal(database.engine, path, args.after, args.until)
 
-    if not path.parent.is_dir():
-        raise Problem(f"{path.parent} is no directory")
-    count = with_database(settings_of(args), export)
+    try:
+        count = with_database(settings_of(args), export)
+    except ExportError as error:
+        raise Problem(str(error)) from error
     print(f"{count} entries written to {path}")
     return Exit.OK

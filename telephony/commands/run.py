@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from telephony.commands.common import Problem, config_dir_of, settings_of
+from telephony.commands.common import Problem, config_dir_of, first_line, settings_of
 from telephony.exits import Exit
 from telephony.parent.parent import Parent
 
@@ -47,7 +47,7 @@ class Config:
         try:
             settings.secrets  # noqa: B018 - read here, and kept
         except (SecretsError, OSError) as error:
-            raise Problem(str(error), Exit.MISTAKE) from error
+            raise Problem(first_line(error), Exit.MISTAKE) from error
         return settings
 
     @property

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 
@@ -23,7 +23,17 @@ from telephony.pbx.ami_types import (
     QueueMemberRinginuse,
 )
 from telephony.pbx.ami_types import Message as AmiMessage
-from telephony.pbx.ari import AriClient, AriError, Connected, Disconnected, Message, Problem, Replaced, RequestFailed
+from telephony.pbx.ari import (
+    ApplicationTaken,
+    AriClient,
+    AriError,
+    Connected,
+    Disconnected,
+    Message,
+    Problem,
+    RequestFailed,
+    unheeded,
+)
 from telephony.pbx.ari.events import Event
 from telephony.pbx.contacts import Contacts
 from telephony.pbx.lamps import Lamps
@@ -151,7 +161,9 @@ class AsteriskPbx:
 
     def beat(self, epoch: int) -> None:
         if self._ari.connected:
-            self._ari.asterisk.set_variable(BEAT_VARIABLE, str(epoch)).add_done_callback(_looked_at)
+            self._ari.asterisk.set_variable(BEAT_VARIABLE, str(epoch)).add_done_callback(
+                unheeded
+            )  # lost: so is the line
 
     # -- what ARI says
 
@@ -169,7 +181,7 @@ class AsteriskPbx:
             log.warning("connection to the PBX lost", reason=message.reason)
             self._lamps.lost()
             self._deliver(PbxLost(reason=message.reason))
-        elif isinstance(message, Replaced):
+        elif isinstance(message.error, ApplicationTaken):  # whatever else ends the line is told by `ended` alone
             self.stop_acting()
             self._replaced()
 
@@ -294,9 +306,3 @@ AMI_REFUSED_PAUSE = 10.0
 PICTURE_PAUSE = 0.5
 """Seconds before a picture that could not be had is asked for again."""
 CONFLICT = 409
-
-
-def _looked_at(answer: asyncio.Future[Any]) -> None:
-    """Nobody has to ask: a beat that fails is told by the lost connection."""
-    if not answer.cancelled():
-        answer.exception()

@@ -116,11 +116,11 @@ class EmbeddedPbx:
 
     @property
     def pid(self) -> int | None:
-        """The process that runs, if one does."""
+        """The process that runs, if one does. Raises OSError where that cannot be told: the folder is closed to us."""
         try:
             pid = int((self.home / "run" / "asterisk.pid").read_text())
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
+        except (FileNotFoundError, ProcessLookupError, ValueError):  # the last: the file holds no number
             return None
         return pid if os.fsencode(self.config_file) in command else None
 

@@ -214,10 +214,11 @@ async def last_talks(engine: AsyncEngine, since: datetime) -> tuple[LastTalk, ..
     return tuple(LastTalk(caller=caller, login=login, ended=to_utc(at)) for caller, (login, at) in latest.items())
 
 
-async def calls_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[CallRow]:
-    """Calls that arrived at or after `begin` and before `end`, by arrival."""
+async def calls_between(engine: AsyncEngine, begin: datetime, end: datetime, last: int | None = None) -> list[CallRow]:
+    """Calls that arrived at or after `begin` and before `end`, by arrival; only the `last` of them where given."""
     query = sa.select(call_log.calls).where(calls.arrived >= begin, calls.arrived < end)
-    return rows_of(CallRow, await all_rows(engine, query.order_by(calls.arrived, calls.id)))
+    latest_first = query.order_by(calls.arrived.desc(), calls.id.desc()).limit(last)
+    return rows_of(CallRow, reversed(await all_rows(engine, latest_first)))
 
 
 async def attempts_between(engine: AsyncEngine, begin: datetime, end: datetime) -> list[AttemptRow]:

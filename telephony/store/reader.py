@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,10 @@ class JournalFileError(ValueError):
     """A line of the file is no journal entry; the message names file and line."""
 
 
+class ExportError(Exception):
+    """The file cannot be written. One line: which it is, and why. No OSError: it is not the database's."""
+
+
 _decode_event = msgspec.json.Decoder(AnyEvent).decode
 _decode_effects = msgspec.json.Decoder(tuple[AnyEffect | AnyFact, ...]).decode
 _decode_line = msgspec.json.Decoder(ExportedLine).decode
@@ -67,14 +72,41 @@ async def read_lines(engine: AsyncEngine, after: int = 0, until: int | None = No
 
 
 async def export_journal(engine: AsyncEngine, path: Path, after: int = 0, until: int | None = None) -> int:
-    """Write JSON lines `{"seq":…,"at":…,"event":{…},"effects":[…]}`; answers how many."""
+    """Write JSON lines `{"seq":…,"at":…,"event":{…},"effects":[…]}`; answers how many. Raises ExportError."""
     count = 0
-    with path.open("wb") as file:
+    with _Export(path) as file:
         async for line in read_lines(engine, after, until):
             event, effects = msgspec.Raw(line.event.encode()), msgspec.Raw(line.effects.encode())
             file.write(msgspec.json.encode(ExportedLine(line.seq, line.at, event, effects)) + b"\n")
             count += 1
     return count
+
+
+class _Export:
+    """A file that is written while the database is read: what it refuses is told apart from what that refuses."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> _Export:
+        with self._refusals():
+            self._file = self._path.open("wb")
+        return self
+
+    def write(self, data: bytes) -> None:
+        with self._refusals():
+            self._file.write(data)
+
+    def __exit__(self, *_: object) -> None:
+        with self._refusals():
+            self._file.close()
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ExportError(f"{self._path}: {error.strerror}") from error
 
 
 def read_file(path: Path) -> Iterator[Recorded]:

@@ -17,11 +17,11 @@ from telephony.pbx.ari import (
     Connected,
     ConnectionLost,
     Disconnected,
+    Ended,
     Event,
     Message,
     Problem,
     ReadOnlyUser,
-    Replaced,
     RequestFailed,
     RequestTimeout,
     WrongPassword,
@@ -307,14 +307,14 @@ async def test_a_second_client_takes_the_application_and_the_first_one_stops(pbx
     first = Story(pbx)
     await first.ari.start()
     async with story(pbx) as second:
-        with pytest.raises(ApplicationTaken, match="another client has taken the ARI application 'bare'"):
+        with pytest.raises(ApplicationTaken, match="another client has taken the ARI application 'bare'") as ended:
             await first.ari.wait()
-        assert first.told[-1] == Replaced("bare")
+        assert first.told[-1] == Ended(ended.value)
         assert not [message for message in first.told if isinstance(message, Disconnected)]
         with pytest.raises(ConnectionLost):
             await first.ari.asterisk.ping()
         await second.local("still-here")
-        assert not [message for message in second.told if isinstance(message, Replaced | Disconnected)]
+        assert not [message for message in second.told if isinstance(message, Ended | Disconnected)]
 
 
 async def test_calls_survive_a_client_that_leaves_and_are_seen_by_the_next(pbx: BarePbx) -> None:

@@ -72,10 +72,11 @@ def test_after_a_kill_it_starts_again(pbx: EmbeddedPbx) -> None:
     assert pbx.pid == second
 
 
-def test_a_process_id_that_is_somebody_elses_is_not_taken_for_it(pbx: EmbeddedPbx) -> None:
-    (pbx.home / "run" / "asterisk.pid").write_text(f"{os.getpid()}\n")
-    assert pbx.pid is None
-    assert not pbx.stop()
+def test_a_process_id_that_is_somebody_elses_or_nobodys_is_not_taken_for_it(pbx: EmbeddedPbx) -> None:
+    for written in (f"{os.getpid()}\n", "99999999\n", "no number", ""):
+        (pbx.home / "run" / "asterisk.pid").write_text(written)
+        assert pbx.pid is None
+        assert not pbx.stop()
 
 
 def test_a_console_without_a_pbx(pbx: EmbeddedPbx) -> None:

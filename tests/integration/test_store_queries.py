@@ -15,7 +15,7 @@ from telephony.core import events as ev
 from telephony.core import facts as that
 from telephony.core.remembered import OpenAttempt, OpenCall, OpenOperator
 from telephony.store import queries
-from telephony.store.reader import JournalFileError, export_journal, read_file
+from telephony.store.reader import ExportError, JournalFileError, export_journal, read_file
 from telephony.store.rebuild import rebuild
 from telephony.testing.big_database import fill
 from tests.integration._store import NOON, answered_call, at, opened, read_journal, read_log
@@ -175,6 +175,9 @@ async def test_calls_and_attempts_between_two_times(database_url: str, tmp_path:
             ("gudok-1.1", at(100), False),
             ("gudok-1.2", at(200), False),
         ]
+        assert await queries.calls_between(engine, at(100), at(300), last=2) == calls
+        assert await queries.calls_between(engine, at(100), at(300), last=1) == calls[1:]
+        assert await queries.calls_between(engine, at(900), at(999), last=1) == []
         attempts = await queries.attempts_between(engine, at(105), at(106))
         assert [(attempt.call, attempt.result) for attempt in attempts] == [("gudok-1.1", "answered")]
 
@@ -191,6 +194,8 @@ async def test_the_journal_travels_through_a_file(database_url: str, tmp_path: P
         assert list(read_file(file)) == recorded
         assert await export_journal(engine, file, after=10, until=13) == 3
         assert [one.entry.seq for one in read_file(file)] == [11, 12, 13]
+        with pytest.raises(ExportError, match="/dev/full: No space left on device"):
+            await export_journal(engine, Path("/dev/full"))
     first = json.loads(file.read_text().splitlines()[0])
     assert set(first) == {"seq", "at", "event", "effects"}
 

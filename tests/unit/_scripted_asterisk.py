@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -126,6 +127,8 @@ class LivingAsterisk(ScriptedAsterisk):
         super().__init__()
         self.channels: dict[str, dict[str, Any]] = {}
         self.slow = False
+        self.locked = False
+        """It does not know our password, or not any more."""
         self.refused: set[str] = set()
         """What it says no to."""
         self.counted: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
@@ -135,6 +138,8 @@ class LivingAsterisk(ScriptedAsterisk):
         if not request.path.startswith(b"/ari/asterisk/info"):
             return self
         found = picows.WSUpgradeResponse.create_ok_response(msgspec.json.encode(SYSTEM))
+        if self.locked:
+            found = picows.WSUpgradeResponse.create_error_response(HTTPStatus.UNAUTHORIZED, b"{}")
         return picows.WSUpgradeResponseWithListener(found, None)
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from telephony.pbx.ari import Connected, Disconnected, EventStream, Overflow
+import pytest
+
+from telephony.pbx.ari import Connected, Disconnected, Ended, EventStream, Overflow, WrongPassword
 from telephony.pbx.ari.events import ApplicationReplaced, Event
 
 UP, DOWN = Connected("22.10.1", "aa:bb"), Disconnected("gone")
@@ -54,3 +56,12 @@ async def test_after_an_overflow_the_stream_goes_on() -> None:
     assert [(await anext(stream)).application for _ in range(2)] == ["8", "9"]  # type: ignore[union-attr]
     stream.put(later)
     assert await anext(stream) == later
+
+
+async def test_a_reader_learns_why_the_client_has_ended_after_all_that_came_before() -> None:
+    stream = EventStream()
+    for message in (UP, DOWN, Ended(WrongPassword("not this one"))):
+        stream.put(message)
+    assert [await anext(stream), await anext(stream)] == [UP, DOWN]
+    with pytest.raises(WrongPassword, match="not this one"):
+        await anext(stream)

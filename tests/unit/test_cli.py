@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -30,6 +32,7 @@ from telephony.core.plan import Plan
 from telephony.core.staff import Operator
 from telephony.exits import Exit
 from telephony.resources import default_folder
+from telephony.testing.big_database import fill
 
 CONFIG = """\
 queues:
@@ -276,6 +279,18 @@ def test_a_replay_needs_the_start_of_a_router(home: Path, capsys: Captured) -> N
     assert "there is no start of a router" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [("", "Is a directory"), ("missing/out", "No such file or directory"), ("roster.csv/out", "Not a directory")],
+)
+def test_a_journal_that_cannot_be_written_is_not_the_fault_of_the_database(
+    staffed: Path, file: str, why: str, capsys: Captured
+) -> None:
+    capsys.readouterr()
+    assert cli.main(["journal", "export", str(staffed / file)]) == Exit.FAILED
+    assert capsys.readouterr().err == f"gudok: {staffed / file}: {why}\n"
+
+
 def test_an_empty_call_log_is_listed_and_made_again(staffed: Path, capsys: Captured) -> None:
     capsys.readouterr()
     assert cli.main(["calls"]) == Exit.OK
@@ -447,3 +462,17 @@ def test_calls_as_json_are_read_by_programs(staffed: Path, capsys: Captured) -> 
     capsys.readouterr()
     assert cli.main(["calls", "--json"]) == Exit.OK
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == []
+
+
+def test_the_last_calls_are_listed_by_arrival_with_what_was_said_of_them(staffed: Path, capsys: Captured) -> None:
+    file = staffed / "state" / "gudok.sqlite"
+    fill(file, 10, datetime.now(UTC))
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as database:
+        made = [call for (call,) in database.execute("SELECT id FROM calls ORDER BY arrived")]
+        for seq, call in enumerate(made[:8]):
+            said = {"seq": seq, "n": 0, "call": call, "login": "anna", "disposition": f"said{seq}", "at": "2026-03-02"}
+            database.execute("INSERT INTO dispositions VALUES (:seq, :n, :call, :login, :disposition, :at)", said)
+    capsys.readouterr()
+    assert cli.main(["calls", "--json", "--last", "3"]) == Exit.OK
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["id"], row["disposition"]) for row in told] == [(made[7], "said7"), (made[8], None), (made[9], None)]

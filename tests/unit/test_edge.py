@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Literal, TypeVar
 
+import pytest
+
 from telephony.core.effects import HangUp, ReportTransfer
 from telephony.core.events import (
     AnyEvent,
     ChannelGone,
+    PbxLost,
     PbxRefused,
     PhoneChanged,
     PictureTaken,
@@ -18,6 +21,7 @@ from telephony.core.events import (
 )
 from telephony.core.plan import Phone, Plan
 from telephony.pbx.ami import Ami, ContactStatus
+from telephony.pbx.ari import WrongPassword
 from telephony.pbx.edge import AsteriskPbx
 from telephony.pbx.tellings import LIMIT
 from telephony.testing.patience import PATIENCE
@@ -268,3 +272,16 @@ async def test_a_telling_that_asterisk_refuses_holds_nobody() -> None:
         await phone.here.until(PbxRefused)
         await phone.asked("c1/transfer_progress", "c1", "c2")
         assert asyncio.get_running_loop().time() - began < LIMIT
+
+
+async def test_a_pbx_that_will_not_have_us_after_an_outage_ends_the_router_with_a_line() -> None:
+    async with world() as here:
+        await here.pbx.start()
+        await here.until(PictureTaken)
+        here.asterisk.locked = True
+        assert here.asterisk.transport is not None
+        here.asterisk.transport.disconnect(graceful=False)
+        await here.until(PbxLost)
+        with pytest.raises(WrongPassword, match="rejects the ARI user 'gudok' or the password"):
+            async with asyncio.timeout(PATIENCE):
+                await here.pbx.ended

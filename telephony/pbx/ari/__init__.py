@@ -1,8 +1,9 @@
 """An ARI client: events and REST over one WebSocket to Asterisk (20.14+, 21.9+, 22.4+).
 
-    def on_message(message):                         # states and events, in order
+    def on_message(message):  # states and events, in order
         if isinstance(message, StasisStart):
-            ari.channels.answer(message.channel.id)  # sent at once; await the result if you need it
+            answer = ari.channels.answer(message.channel.id)  # sent at once; await it if you need the result
+            answer.add_done_callback(unheeded)  # else say that you do not
 
     ari = AriClient("http://127.0.0.1:8088", "user", "password", "hello", on_message=on_message)
     async with ari:
@@ -30,9 +31,9 @@ from telephony.pbx.ari.errors import (
     WrongVersion,
 )
 from telephony.pbx.ari.events import CALL_EVENTS, Event
-from telephony.pbx.ari.operation import OPERATIONS, Operation, Response
+from telephony.pbx.ari.operation import OPERATIONS, Operation, Response, unheeded
 from telephony.pbx.ari.probe import check_version
-from telephony.pbx.ari.states import Connected, Disconnected, Message, Replaced, State
+from telephony.pbx.ari.states import Connected, Disconnected, Ended, Message, State
 from telephony.pbx.ari.stream import EventStream, Overflow
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Connected",
     "ConnectionLost",
     "Disconnected",
+    "Ended",
     "Event",
     "EventStream",
     "Message",
@@ -54,7 +56,6 @@ __all__ = [
     "Problem",
     "ReadOnlyUser",
     "Rejected",
-    "Replaced",
     "RequestFailed",
     "RequestTimeout",
     "Response",
@@ -63,4 +64,5 @@ __all__ = [
     "WrongPassword",
     "WrongVersion",
     "check_version",
+    "unheeded",
 ]

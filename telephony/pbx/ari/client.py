@@ -27,9 +27,9 @@ from telephony.pbx.ari.errors import (
 )
 from telephony.pbx.ari.events import CALL_EVENTS, ApplicationReplaced, Event
 from telephony.pbx.ari.http import basic_auth
-from telephony.pbx.ari.operation import Operation, Query, Response
+from telephony.pbx.ari.operation import Operation, Query, Response, unheeded
 from telephony.pbx.ari.probe import probe
-from telephony.pbx.ari.states import Connected, Disconnected, Message, Replaced
+from telephony.pbx.ari.states import Connected, Disconnected, Ended, Message
 from telephony.pbx.backoff import pause
 
 T = TypeVar("T")
@@ -134,18 +134,21 @@ class AriClient:
         """Connect, and connect again whenever the line is lost, until `close`.
 
         Raises `Rejected` (WrongPassword, WrongVersion, ReadOnlyUser, ApplicationTaken) when trying again can
-        not help; with `patient=False` also `CannotConnect` when the very first attempt fails.
+        not help, and tells it as `Ended`; with `patient=False` raises whatever the very first attempt fails with.
         """
         attempt = 0
         while not self._closing.is_set():
             try:
                 reason = await self._session()
-                attempt = 0
+                patient, attempt = True, 0
+                if self._taken:
+                    raise ApplicationTaken(f"another client has taken the ARI application {self.app!r}")
                 self._tell(Disconnected(reason))
-            except Rejected:
-                raise
             except AriError as error:
                 if not patient:
+                    raise
+                if isinstance(error, Rejected):
+                    self._tell(Ended(error))
                     raise
                 self._report(Problem("connect", str(error), error))
             patient = True
@@ -153,11 +156,17 @@ class AriClient:
             attempt += 1
 
     async def start(self) -> Connected:
-        """Connect, and stay connected by a task of its own until `close`. Raises if the first try fails."""
-        if self._task is not None:
+        """Connect, and stay connected by a task of its own until `close`.
+
+        Raises if the first try fails, and can then be called again. Whatever ends the client later is told as `Ended`.
+        """
+        if self._closing.is_set():
+            raise RuntimeError("the ARI client was closed: make a new one")
+        if self._task is not None and not self._task.done():
             raise RuntimeError("the ARI client was already started")
         self._first = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self.run(patient=False), name=f"ari-{self.app}")
+        self._task.add_done_callback(unheeded)  # `Ended` has told it
         await asyncio.wait((self._first, self._task), return_when=asyncio.FIRST_COMPLETED)
         if self._first.done():
             return self._first.result()
@@ -165,7 +174,7 @@ class AriClient:
         raise ConnectionLost("closed before the connection was made")
 
     async def wait(self) -> None:
-        """Wait until a started client has ended; raises why, if it did not end by `close`."""
+        """Wait until a started client has ended; raises why (the error of `Ended`), if it did not end by `close`."""
         if self._task is not None:
             await asyncio.shield(self._task)
 
@@ -194,7 +203,7 @@ class AriClient:
         system = await probe(self._url, self._user, self._password, patience=self._timeout, tls=self._tls)
         connection = await self._open()
         try:
-            self._connection, self._early = connection, []
+            self._connection, self._early, self._taken = connection, [], False
             await self._set_filter(connection)
             self._tell(Connected(system.version, system.entity_id))
             early, self._early = self._early, None
@@ -204,9 +213,6 @@ class AriClient:
         finally:
             self._connection = self._early = None
             connection.close("the client gave the connection up")
-        if self._taken:
-            self._tell(Replaced(self.app))
-            raise ApplicationTaken(f"another client has taken the ARI application {self.app!r}")
         return reason
 
     async def _open(self) -> Connection:

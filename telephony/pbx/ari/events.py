@@ -309,7 +309,7 @@ class ApplicationMoveFailed(Event, frozen=True, kw_only=True):
 
 
 class ApplicationReplaced(Event, frozen=True, kw_only=True):
-    """Another client has taken the application. The client acts on it by itself, see `Replaced`."""
+    """Another client has taken the application. The client acts on it by itself, see `Ended`."""
 
 
 # What carries a call, without the noise (ChannelVarset, ChannelDialplan, ChannelCallerId, …) that makes most

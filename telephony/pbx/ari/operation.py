@@ -88,6 +88,14 @@ class Resource:
         self._call = caller.call
 
 
+def unheeded(answer: Future[Any]) -> None:
+    """A done callback for what is sent without caring how it goes: asyncio complains of a failure nobody looked at.
+
+    `ari.channels.answer(id).add_done_callback(unheeded)`: one who has hung up meanwhile is no mistake."""
+    if not answer.cancelled():
+        answer.exception()
+
+
 def joined(values: str | list[str] | tuple[str, ...]) -> str:
     """ARI's way to give several values: one text, separated by commas."""
     return values if isinstance(values, str) else ",".join(values)

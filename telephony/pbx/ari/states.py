@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from telephony.pbx.ari.errors import Rejected
 from telephony.pbx.ari.events import Event
 
 
@@ -20,11 +21,13 @@ class Disconnected(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Replaced(msgspec.Struct, frozen=True):
-    """Another client has taken the application. This one has stopped and does not come back."""
+class Ended(msgspec.Struct, frozen=True):
+    """Asterisk will not have this client any more, and trying again would not help: it has stopped, and tells no more.
 
-    app: str
+    `error` says why: another client has taken the application, or the password is not right any more, …"""
+
+    error: Rejected
 
 
-State = Connected | Disconnected | Replaced
-Message = Event | Connected | Disconnected | Replaced
+State = Connected | Disconnected | Ended
+Message = Event | Connected | Disconnected | Ended

@@ -8,7 +8,7 @@ from collections import deque
 import msgspec
 
 from telephony.pbx.ari.events import Event
-from telephony.pbx.ari.states import Message
+from telephony.pbx.ari.states import Ended, Message
 
 
 class Overflow(msgspec.Struct, frozen=True):
@@ -21,7 +21,8 @@ class EventStream:
     """Give `put` to `AriClient(on_message=…)`, then `async for message in stream`.
 
     Holds at most `limit` events. When one more comes, all of them are dropped and the next thing read is an
-    `Overflow`; states (Connected, Disconnected, Replaced) are never dropped. One reader.
+    `Overflow`; states (Connected, Disconnected) are never dropped. One reader, whose loop ends by raising the error of
+    `Ended` when the client has ended.
     """
 
     def __init__(self, limit: int = 10_000) -> None:
@@ -59,6 +60,8 @@ class EventStream:
             if self._waiting:
                 message = self._waiting.popleft()
                 self._events -= isinstance(message, Event)
+                if isinstance(message, Ended):
+                    raise message.error
                 return message
             if self._closed:
                 raise StopAsyncIteration
