@@ -180,6 +180,7 @@ class AsteriskPbx:
         elif isinstance(message, Disconnected):
             log.warning("connection to the PBX lost", reason=message.reason)
             self._lamps.lost()
+            self._translator.tellings.lost()
             self._deliver(PbxLost(reason=message.reason))
         elif isinstance(message.error, ApplicationTaken):  # whatever else ends the line is told by `ended` alone
             self.stop_acting()

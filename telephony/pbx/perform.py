@@ -247,6 +247,7 @@ class Performer:
         yield tuple(channels.set_variable(effect.channel, name, value) for name, value in effect.variables.items())
 
     def _report_transfer(self, effect: do.ReportTransfer) -> Answers:
+        self._translator.tellings.asking(effect.channel)
         yield self._ari.channels.transfer_progress(effect.channel, PROGRESS[effect.state])
 
     def _take_back(self, effect: do.TakeBack) -> Answers:

@@ -11,10 +11,11 @@ ChannelTransfer with a state). A hang-up in between does harm (measured, Asteris
 
 from __future__ import annotations
 
-from asyncio import Future, get_running_loop
+from asyncio import Future, TimerHandle, get_running_loop
 
 LIMIT = 2.0
-"""Seconds, at most, in which a phone is told; more than that, it never is: it has not asked, or does not listen."""
+"""Seconds, at most, in which a phone is told what Asterisk was asked to tell it; after that it never is: it has not
+asked for a transfer, or does not listen."""
 
 
 class _Telling:
@@ -24,10 +25,13 @@ class _Telling:
         loop = get_running_loop()
         self.replaced = replaced
         self.left = 0
+        self.limit: TimerHandle | None = None
         self.told: Future[None] = loop.create_future()
         self.told_or_gone: Future[None] = loop.create_future()
 
     def end(self) -> None:
+        if self.limit is not None:
+            self.limit.cancel()
         for future in (self.told, self.told_or_gone):
             if not future.done():
                 future.set_result(None)
@@ -47,12 +51,19 @@ class Tellings:
             self._replaced[channel] = replaced
 
     def begin(self, channel: str) -> None:
-        """We shall have the phone told something."""
+        """We shall have the phone told something, when what is to happen before has."""
         telling = self._under_way.get(channel)
         if telling is None:
             telling = self._under_way[channel] = _Telling(self._replaced.get(channel))
-            get_running_loop().call_later(LIMIT, self._end, channel, telling)
         telling.left += 1
+
+    def asking(self, channel: str) -> None:
+        """Asterisk is being asked to tell it."""
+        telling = self._under_way.get(channel)
+        if telling is not None:
+            if telling.limit is not None:
+                telling.limit.cancel()
+            telling.limit = get_running_loop().call_later(LIMIT, self._end, channel, telling)
 
     def told(self, channel: str) -> None:
         """It was told, or Asterisk has refused to."""
@@ -69,6 +80,11 @@ class Tellings:
         telling = self._under_way.get(channel)
         if telling is not None and not telling.told_or_gone.done():
             telling.told_or_gone.set_result(None)
+
+    def lost(self) -> None:
+        """The line is: what waits is to fail now, not to be sent on the next one."""
+        for channel, telling in [*self._under_way.items()]:
+            self._end(channel, telling)
 
     def _end(self, channel: str, telling: _Telling) -> None:
         if self._under_way.get(channel) is telling:
