@@ -7,6 +7,7 @@ Each plain value of the top level can be overridden by an environment variable: 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -142,6 +143,11 @@ class Settings:
         """Where the PBX is asked whether it serves SIP."""
         bound = self.site.sip_bind
         return self.site.pbx_host if ip_address(bound).is_unspecified else bound, self.site.sip_port
+
+    @property
+    def sip_family(self) -> socket.AddressFamily:
+        """Of its addresses there, those that it serves: bound to ::, it takes nothing by IPv4."""
+        return socket.AF_INET6 if ip_address(self.site.sip_bind).version == 6 else socket.AF_INET
 
     @property
     def log_format(self) -> LogFormat:

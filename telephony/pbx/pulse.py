@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 from collections.abc import Callable
 from typing import cast
 
@@ -38,7 +39,10 @@ Content-Length: 0
 
 class Pulse:
     """`deaf` while there is no answer on UDP at `host`:`port`; `changed` is told when that begins and when it ends.
-    Nobody is asked unless `there()`: a PBX that is away is another matter, and others tell of it."""
+    Nobody is asked unless `there()`: a PBX that is away is another matter, and others tell of it.
+
+    `family`: where `host` is a name, which of its addresses the PBX serves. On UDP any that has a route can be
+    connected, so the wrong one shows by silence alone."""
 
     def __init__(
         self,
@@ -47,10 +51,12 @@ class Pulse:
         changed: Callable[[bool], None],
         there: Callable[[], bool],
         *,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
         every: float = EVERY,
         patience: float = PATIENCE,
     ) -> None:
         self._to = (host, port)
+        self._family = family
         self._changed = changed
         self._there = there
         self._every = every
@@ -67,27 +73,32 @@ class Pulse:
                 self._unanswered = 0
             await asyncio.sleep(self._every)
 
-    def _learn(self, *, answered: bool) -> None:
+    def _learn(self, *, answered: bool | None) -> None:
+        if answered is None:
+            return
         self._unanswered = 0 if answered else self._unanswered + 1
         deaf = self._unanswered >= IN_A_ROW
         if deaf != self.deaf and (answered or deaf):
             self.deaf = deaf
             self._changed(deaf)
 
-    async def ask(self) -> bool:
-        """Whether there was an answer in time, whatever it says."""
+    async def ask(self) -> bool | None:
+        """Whether there was an answer in time, whatever it says; None: it could not be asked (its name has no address
+        at the moment, or we have no way there), and that says nothing about it."""
         loop = asyncio.get_running_loop()
-        line: _Line | None = None
+        try:  # for as long as the look-up takes: given up, each would leave a thread behind
+            _, line = await loop.create_datagram_endpoint(_Line, remote_addr=self._to, family=self._family)
+        except OSError as error:
+            log.debug("not asked in SIP", error=str(error))
+            return None
         try:
-            _, line = await loop.create_datagram_endpoint(_Line, remote_addr=self._to)
             async with asyncio.timeout(self._patience):
                 return await line.ask(self._to)
         except OSError as error:  # TimeoutError is one
             log.debug("no answer in SIP", error=str(error))
             return False
         finally:
-            if line is not None:
-                await line.close()
+            await line.close()
 
 
 class _Line(asyncio.DatagramProtocol):

@@ -80,7 +80,7 @@ class Service:
         self._early_alarms: list[Alarm] = []
         self._router: Router[Center] | None = None
         self._pbx: AsteriskPbx | None = None
-        self._pulse = Pulse(*config.sip_address, self._hears_sip, lambda: self.serving)
+        self._pulse = Pulse(*config.sip_address, self._hears_sip, lambda: self.serving, family=config.sip_family)
         self._record: RecordFollower | None = None
 
     # --- its life ------------------------------------------------------------------------------------------

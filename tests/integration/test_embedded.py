@@ -36,13 +36,13 @@ def test_it_starts_answers_and_stops(pbx: EmbeddedPbx) -> None:
 
 
 def test_it_answers_the_pulse_and_writes_no_line_about_it(pbx: EmbeddedPbx) -> None:
-    pulse = Pulse(*pbx.settings.sip_address, lambda deaf: None, lambda: True)
+    pulse = Pulse(*pbx.settings.sip_address, lambda deaf: None, lambda: True, family=pbx.settings.sip_family)
     pbx.start()
     written = (pbx.home / "log" / "messages.log").read_text()
-    assert asyncio.run(pulse.ask())
+    assert asyncio.run(pulse.ask()) is True
     assert (pbx.home / "log" / "messages.log").read_text() == written
     pbx.stop()
-    assert not asyncio.run(pulse.ask())
+    assert asyncio.run(pulse.ask()) is False
 
 
 def test_what_it_writes_is_for_its_owner_alone(tmp_path: Path) -> None:

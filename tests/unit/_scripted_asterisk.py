@@ -129,6 +129,8 @@ class LivingAsterisk(ScriptedAsterisk):
         self.slow = False
         self.locked = False
         """It does not know our password, or not any more."""
+        self.successor = False
+        """Another client takes the application as soon as we have it."""
         self.refused: set[str] = set()
         """What it says no to."""
         self.counted: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
@@ -163,6 +165,9 @@ class LivingAsterisk(ScriptedAsterisk):
                 self.answer(asked, body=BORN)
             case "POST", ["bridges"]:
                 self.answer(asked, body=HOLDING)
+            case "PUT", ["applications", *_] if self.successor:
+                self.successor = False
+                self.say(event("ApplicationReplaced"))
             case "PUT", ["applications", *_]:
                 self.answer(asked, body=APPLICATION)
             case _:

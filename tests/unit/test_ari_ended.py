@@ -43,6 +43,12 @@ def serves_another(asterisk: LivingAsterisk) -> None:
     asterisk.say(event("ApplicationReplaced"))
 
 
+def restarts_into_the_hands_of_a_successor(asterisk: LivingAsterisk) -> None:
+    asterisk.successor = True
+    assert asterisk.transport is not None
+    asterisk.transport.disconnect(graceful=False)
+
+
 @contextmanager
 def nothing_left_over() -> Iterator[None]:
     """asyncio has nothing to complain of, as it does when an exception is forgotten."""
@@ -71,6 +77,26 @@ async def test_a_reader_is_told_that_the_client_has_ended(happens: Any, error: t
         with nothing_left_over(), pytest.raises(error, match="gudok"):
             await reader()
         assert read == told
+
+
+async def test_an_application_taken_before_the_filter_is_in_force_is_left_to_who_took_it() -> None:
+    async with living_asterisk() as (asterisk, url), asyncio.timeout(PATIENCE):
+        heard: list[Message] = []
+        ari = AriClient(url, "gudok", "secret", "gudok", on_message=heard.append, backoff=(0.01, 0.05))
+        with nothing_left_over():
+            async with ari:
+                restarts_into_the_hands_of_a_successor(asterisk)
+                with pytest.raises(ApplicationTaken) as ended:
+                    await ari.wait()
+        assert [type(message) for message in heard] == [Connected, Disconnected, Ended]
+        assert heard[-1] == Ended(ended.value)
+
+
+async def test_a_first_attempt_whose_application_is_taken_says_so() -> None:
+    async with living_asterisk() as (asterisk, url), asyncio.timeout(PATIENCE):
+        asterisk.successor = True
+        with nothing_left_over(), pytest.raises(ApplicationTaken):
+            await client(url, EventStream()).start()
 
 
 async def test_who_waits_for_the_end_is_told_of_it_too_and_a_callback_hears_it_last() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import tempfile
 import time
 from asyncio.subprocess import PIPE
@@ -35,6 +36,21 @@ async def test_a_phone_that_ends_while_the_loop_is_busy_leaves_nothing_behind(tm
     await stopping
     assert not phone.folder.exists()
     await phone.stop()
+
+
+async def test_a_phone_whose_stop_is_cut_off_keeps_no_port(tmp_path: Path) -> None:
+    ports = HeldPorts()
+    process = await asyncio.create_subprocess_exec("sh", "-c", "trap '' TERM; echo; exec sleep 60", stdout=PIPE)
+    phone = Baresip(process, ports, tmp_path, "127.0.0.1:5060", lambda message: None)
+    assert process.stdout is not None
+    await process.stdout.readline()
+    stopping = asyncio.create_task(phone.stop())
+    await asyncio.sleep(0)
+    stopping.cancel()
+    await asyncio.wait((stopping,))
+    with socket.socket() as another:
+        another.bind(("127.0.0.1", ports.sip))
+    await phone.stop(grace=0)
 
 
 async def test_a_phone_that_does_not_stop_is_told_of_when_all_else_has_ended(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
@@ -11,6 +13,7 @@ import pytest
 
 from telephony.pbx.pulse import IN_A_ROW, Pulse
 from telephony.testing.patience import PATIENCE
+from telephony.testing.ports import free_port
 
 
 class SipStack(asyncio.DatagramProtocol):
@@ -20,7 +23,6 @@ class SipStack(asyncio.DatagramProtocol):
         self.asked: list[str] = []
         self.answers: Callable[[str], str | None] = gone
         self._transport: asyncio.DatagramTransport
-        self._came = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)  # whose class does not say that it is one
@@ -28,17 +30,9 @@ class SipStack(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: object) -> None:
         question = data.decode()
         self.asked.append(question)
-        self._came.set()
         answer = self.answers(question)
         if answer is not None:
             self._transport.sendto(answer.encode(), addr)  # type: ignore[arg-type]
-
-    async def asked_again(self, times: int) -> None:
-        enough = len(self.asked) + times
-        async with asyncio.timeout(PATIENCE):
-            while len(self.asked) < enough:
-                self._came.clear()
-                await self._came.wait()
 
 
 def gone(question: str) -> str:
@@ -55,74 +49,135 @@ def nonsense(question: str) -> str:
     return "SIP/2.0 481 Of Another\r\nCall-ID: another\r\n\r\n"
 
 
-class Asked:
-    def __init__(self, stack: SipStack, port: int) -> None:
-        self.stack = stack
-        self.told: asyncio.Queue[bool] = asyncio.Queue()
-        self.there = True
-        self.pulse = Pulse("127.0.0.1", port, self.told.put_nowait, lambda: self.there, every=0.01, patience=0.05)
-
-    async def news(self) -> bool:
-        async with asyncio.timeout(PATIENCE):
-            return await self.told.get()
-
-
 @asynccontextmanager
-async def asked() -> AsyncIterator[Asked]:
-    transport, stack = await asyncio.get_running_loop().create_datagram_endpoint(SipStack, local_addr=("127.0.0.1", 0))
-    here = Asked(stack, transport.get_extra_info("sockname")[1])
-    task = asyncio.create_task(here.pulse.run())
+async def sip_stack(host: str = "127.0.0.1") -> AsyncIterator[tuple[SipStack, int]]:
+    """One that listens, and its port."""
+    transport, stack = await asyncio.get_running_loop().create_datagram_endpoint(SipStack, local_addr=(host, 0))
     try:
-        yield here
+        yield stack, transport.get_extra_info("sockname")[1]
     finally:
-        task.cancel()
-        await asyncio.wait((task,))
         transport.close()
 
 
-@pytest.mark.parametrize("answers", [silence, nonsense])
-async def test_deafness_is_told_once_and_its_end(answers: Callable[[str], str | None]) -> None:
-    async with asked() as here:
-        await here.stack.asked_again(IN_A_ROW + 1)
-        assert here.told.empty()
-        assert not here.pulse.deaf
-        here.stack.answers = answers
-        assert (await here.news(), here.pulse.deaf) == (True, True)
-        await here.stack.asked_again(IN_A_ROW + 1)
-        assert here.told.empty()
-        here.stack.answers = gone
-        assert (await here.news(), here.pulse.deaf) == (False, False)
+async def ask(
+    port: int,
+    host: str = "127.0.0.1",
+    family: socket.AddressFamily = socket.AF_UNSPEC,
+    patience: float = PATIENCE,
+) -> bool | None:
+    return await Pulse(host, port, lambda deaf: None, lambda: True, family=family, patience=patience).ask()
+
+
+ANSWERED, SILENT, NOT_ASKED, AWAY = "answered", "silent", "not asked", "away"
+
+
+class OverError(Exception):
+    """The story has no more."""
+
+
+class Story(Pulse):
+    """A pulse to which happens what a story says."""
+
+    def __init__(self, *happens: str) -> None:
+        super().__init__("127.0.0.1", 5060, self._changes, self._is_there, every=0)
+        self._happens = deque(happens)
+        self._told: list[bool] = []
+
+    def _changes(self, deaf: bool) -> None:
+        assert self.deaf is deaf
+        self._told.append(deaf)
+
+    def _is_there(self) -> bool:
+        if not self._happens:
+            raise OverError
+        if self._happens[0] == AWAY:
+            self._happens.popleft()
+            return False
+        return True
+
+    async def ask(self) -> bool | None:
+        return {ANSWERED: True, SILENT: False, NOT_ASKED: None}[self._happens.popleft()]
+
+    async def told(self) -> list[bool]:
+        with pytest.raises(OverError):
+            await self.run()
+        return self._told
+
+
+DEAF = [SILENT] * IN_A_ROW
+ALMOST_DEAF = DEAF[1:]
+
+
+async def test_deafness_is_told_once_and_its_end() -> None:
+    assert await Story(ANSWERED, *DEAF).told() == [True]
+    assert await Story(ANSWERED, *DEAF, *DEAF, SILENT).told() == [True]
+    assert await Story(ANSWERED, *DEAF, SILENT, ANSWERED, ANSWERED).told() == [True, False]
+    assert await Story(*DEAF, ANSWERED, *DEAF).told() == [True, False, True]
 
 
 async def test_one_lost_question_is_nothing() -> None:
-    async with asked() as here:
-        for _ in range(3):
-            here.stack.answers = silence
-            await here.stack.asked_again(IN_A_ROW - 1)
-            here.stack.answers = gone
-            await here.stack.asked_again(2)
-        assert here.told.empty()
+    assert await Story(*[*ALMOST_DEAF, ANSWERED] * 3).told() == []
+
+
+async def test_a_pbx_that_is_away_is_not_asked_and_begins_anew() -> None:
+    assert await Story(*ALMOST_DEAF, AWAY, *ALMOST_DEAF).told() == []
+    assert await Story(*ALMOST_DEAF, AWAY, *DEAF).told() == [True]
+
+
+async def test_a_question_that_could_not_be_asked_counts_neither_way() -> None:
+    assert await Story(*[NOT_ASKED] * 2 * IN_A_ROW).told() == []
+    assert await Story(*ALMOST_DEAF, NOT_ASKED, SILENT).told() == [True]
+    assert await Story(*DEAF, NOT_ASKED).told() == [True]
+
+
+async def test_an_answer_is_heard() -> None:
+    async with sip_stack() as (_, port):
+        assert await ask(port) is True
+
+
+@pytest.mark.parametrize("answers", [silence, nonsense])
+async def test_silence_and_what_is_no_answer_to_us_are_none(answers: Callable[[str], str | None]) -> None:
+    async with sip_stack() as (stack, port):
+        stack.answers = answers
+        assert await ask(port, patience=0.05) is False
 
 
 async def test_a_port_where_nobody_listens_is_deaf_without_waiting() -> None:
-    async with asked() as here:
-        here.stack._transport.close()
-        assert await here.news() is True
+    async with asyncio.timeout(PATIENCE):
+        assert await ask(free_port(), patience=2 * PATIENCE) is False
 
 
-async def test_a_pbx_that_is_away_is_not_asked() -> None:
-    async with asked() as here:
-        here.there = False
-        await asyncio.sleep(0.03)
-        before = len(here.stack.asked)
-        await asyncio.sleep(0.1)
-        assert len(here.stack.asked) == before
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory that knows `pbx.local` by IPv6 and IPv4, in this order, and no other name."""
+    look_up = socket.getaddrinfo
+
+    def answer(host: str, port: int, family: int = 0, *more: int, **named: int) -> object:
+        if host != "pbx.local":
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        found = {socket.AF_INET6: "::1", socket.AF_INET: "127.0.0.1"}
+        wanted = [address for kind, address in found.items() if family in (socket.AF_UNSPEC, kind)]
+        return [one for address in wanted for one in look_up(address, port, family, *more, **named)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
+@pytest.mark.usefixtures("names")
+async def test_of_two_addresses_that_one_is_asked_which_the_pbx_serves() -> None:
+    async with sip_stack() as (_, port):
+        assert await ask(port, "pbx.local", socket.AF_INET) is True
+        assert await ask(port, "pbx.local", socket.AF_INET6) is not True
+
+
+@pytest.mark.usefixtures("names")
+async def test_a_pbx_whose_name_cannot_be_looked_up_is_not_asked() -> None:
+    assert await ask(5060, "another.local") is None
 
 
 async def test_the_question_is_sip() -> None:
-    async with asked() as here:
-        await here.stack.asked_again(1)
-    head, _, body = here.stack.asked[0].partition("\r\n\r\n")
+    async with sip_stack() as (stack, port):
+        await ask(port)
+    head, _, body = stack.asked[0].partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
     assert first.startswith("BYE sip:")
     assert first.endswith(" SIP/2.0")

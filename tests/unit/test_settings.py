@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import stat
 from pathlib import Path
 
@@ -84,11 +85,16 @@ def test_a_label_that_yaml_would_take_for_a_truth_value_is_a_label(config: Path)
 
 
 @pytest.mark.parametrize(
-    ("bound", "asked"), [("0.0.0.0", "pbx.local"), ("::", "pbx.local"), ("192.0.2.7", "192.0.2.7")]
+    ("bound", "asked", "family"),
+    [
+        ("0.0.0.0", "pbx.local", socket.AF_INET),
+        ("::", "pbx.local", socket.AF_INET6),
+        ("192.0.2.7", "192.0.2.7", socket.AF_INET),
+    ],
 )
-def test_sip_is_looked_for_where_the_pbx_serves_it(config: Path, bound: str, asked: str) -> None:
+def test_sip_is_looked_for_where_the_pbx_serves_it(config: Path, bound: str, asked: str, family: int) -> None:
     settings = settings_of(config, GUDOK_SIP_BIND=bound, GUDOK_PBX_HOST="pbx.local")
-    assert settings.sip_address == (asked, 5060)
+    assert (settings.sip_address, settings.sip_family) == ((asked, 5060), family)
 
 
 def test_the_environment_goes_before_the_files(config: Path, tmp_path: Path) -> None:

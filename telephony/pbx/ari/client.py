@@ -138,18 +138,22 @@ class AriClient:
         """
         attempt = 0
         while not self._closing.is_set():
+            error: AriError | None = None
             try:
                 reason = await self._session()
                 patient, attempt = True, 0
-                if self._taken:
-                    raise ApplicationTaken(f"another client has taken the ARI application {self.app!r}")
+            except AriError as failed:
+                error = failed
+            if self._taken:  # whatever failed by it: our first request, if it was taken at the very beginning
+                error = ApplicationTaken(f"another client has taken the ARI application {self.app!r}")
+            if error is None:
                 self._tell(Disconnected(reason))
-            except AriError as error:
-                if not patient:
-                    raise
-                if isinstance(error, Rejected):
-                    self._tell(Ended(error))
-                    raise
+            elif not patient:
+                raise error
+            elif isinstance(error, Rejected):
+                self._tell(Ended(error))
+                raise error
+            else:
                 self._report(Problem("connect", str(error), error))
             patient = True
             await pause(self._closing, attempt, *self._backoff)
@@ -200,10 +204,11 @@ class AriClient:
 
     async def _session(self) -> str:
         """One connection from its beginning to its end; returns why it ended."""
+        self._early, self._taken = [], False  # what comes with the handshake's answer counts, too
         system = await probe(self._url, self._user, self._password, patience=self._timeout, tls=self._tls)
         connection = await self._open()
         try:
-            self._connection, self._early, self._taken = connection, [], False
+            self._connection = connection
             await self._set_filter(connection)
             self._tell(Connected(system.version, system.entity_id))
             early, self._early = self._early, None

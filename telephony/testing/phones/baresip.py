@@ -211,15 +211,17 @@ class Baresip:
 
     async def stop(self, grace: float = 3.0) -> None:
         """Ask it to hang up, unregister and end; after `grace` seconds kill it. Idempotent."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGTERM if grace else signal.SIGKILL)
-            try:
-                await asyncio.wait_for(self._process.wait(), grace or 5.0)
-            except TimeoutError:
-                self.kill()  # it may have ended in a loop too busy to tell
-                await self._process.wait()
-        self._ports.release()
+        try:
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.send_signal(signal.SIGTERM if grace else signal.SIGKILL)
+                try:
+                    await asyncio.wait_for(self._process.wait(), grace or 5.0)
+                except TimeoutError:
+                    self.kill()  # it may have ended in a loop too busy to tell
+                    await self._process.wait()
+        finally:  # of a stop that is cut off, too
+            self._ports.release()
         if self._writer is not None:
             self._writer.close()
         if self._tasks:
