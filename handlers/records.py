@@ -234,7 +234,9 @@ def catch_up(turn: Turn, call: Call, record: RecordSoFar, alive: Set[ChannelId])
     gone = [leg for leg in record.legs if leg.channel not in alive]
     state_legs(turn, call.id, gone, beyond=call.attempts)
     call.attempts = max([call.attempts, *(number_of(call.id, leg.channel) for leg in record.legs)])
-    if call.answered is None and record.answered is not None:
+    if record.answered is None:
+        call.talked = False  # whoever has picked up, they were not connected
+    elif call.answered is None:
         call.answered = record.answered
         call.talked = any(leg.answered is not None and not _is_native(leg) for leg in record.legs)
         turn.do(CallBridged(call=call.id, operator=login_at(turn, record.answered_by), at=record.answered))

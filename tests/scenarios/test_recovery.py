@@ -1131,3 +1131,30 @@ def test_who_parts_before_we_have_seen_them_together_is_on_record_as_the_pbx_say
         ends += [fact for fact in handlers.handle(center, event, entry.at) if isinstance(fact, CallEnded)]
     [end] = ends
     assert end.outcome == (Outcome.ANSWERED if spoke else Outcome.ABANDONED)
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 40, 2))
+def test_no_caller_is_hung_up_because_somebody_picked_up_and_was_not_connected(story: Story, milliseconds: int) -> None:
+    """On the way back from the native queue callers are in no bridge in which they wait."""
+    anna = story.operator("anna", booking=1)
+    anna.logs_in("phone01")
+    caller = story.calls("1300")
+    story.kill_router()
+    anna.answers()
+    with story.at_once():
+        story.start_router()
+        story.passes(0.005)
+        story.journal.commit()
+        story.kill_router()
+    anna.hangs_up()
+    story.passes(11)
+    assert caller.channel.where == "fallback"
+    assert caller.record.answered is None
+    with story.at_once():
+        story.start_router()
+        story.passes(milliseconds / 1000)
+        story.kill_router()
+    story.passes(1)
+    story.start_router()
+    story.passes(4)
+    assert not caller.gone
