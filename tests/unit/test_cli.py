@@ -100,6 +100,25 @@ def test_what_needs_the_service_says_in_a_line_that_it_does_not_run(home: Path, 
         assert said.err.count("\n") == 1
 
 
+def test_only_files_are_told_in_a_line_and_no_defect_is(
+    home: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A time that ran out and a line that broke are OSErrors, too: a defect in a command comes with its traceback."""
+    for wrong in (TimeoutError(), ConnectionResetError(104, "Connection reset by peer")):
+        with monkeypatch.context() as patched, pytest.raises(type(wrong)):
+            patched.setattr("telephony.commands.check.run", lambda args, wrong=wrong: defect(wrong))
+            cli.main(["check"])
+    with monkeypatch.context() as patched:
+        missing = FileNotFoundError(2, "No such file or directory", "roster.csv")
+        patched.setattr("telephony.commands.check.run", lambda args: defect(missing))
+        assert cli.main(["check"]) == Exit.FAILED
+    assert capsys.readouterr().err == "gudok: roster.csv: No such file or directory\n"
+
+
+def defect(error: Exception) -> int:
+    raise error
+
+
 def test_what_needs_the_database_says_in_a_line_that_there_is_none(home: Path, capsys: Captured) -> None:
     for words in (["calls"], ["rebuild"], ["journal", "export", str(home / "out")]):
         assert cli.main(words) == Exit.FAILED
