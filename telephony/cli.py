@@ -72,7 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has enough of it; Python must not complain while it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
-    except OSError as error:  # a file or a folder that is not as it should be is no mistake of the program
+    except OSError as error:
+        if error.filename is None:  # a defect: a time that ran out, a line that broke, and nobody minded it
+            raise
+        # A file or a folder that is not as it should be is no mistake of the program.
         print(f"gudok: {first_line(error)}", file=sys.stderr)
         return Exit.FAILED
 

@@ -96,6 +96,11 @@ class Settings:
         return self._path(self.site.control_socket, "control.sock")
 
     @property
+    def spool_file(self) -> Path:
+        """Entries of the journal that the database has not taken; as old as the database."""
+        return self.state_dir / "journal.spool"
+
+    @property
     def pbx_dir(self) -> Path:
         """Everything the embedded PBX writes."""
         return self.state_dir / "pbx"

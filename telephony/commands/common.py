@@ -125,15 +125,16 @@ def refusal(reply: Reply) -> str:
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], *, create: bool = False) -> T:
     """Run `work` on the database of the settings; `create` makes it where there is none.
 
-    Raises Problem when there is none, or it cannot be used.
+    Raises Problem when there is none, it is gone, or it cannot be used.
     """
-    from telephony.store.database import Database, DatabaseUnusableError, DatabaseUrlError
+    from telephony.store.database import Database, DatabaseUnusableError, DatabaseUrlError, refuse_lost
     from telephony.store.migrate import FutureSchemaError, ensure_current
 
     async def run() -> T:
         database = Database(settings.database_url)
         try:
             with database.in_use():
+                refuse_lost(database, settings.spool_file)
                 if create:
                     await ensure_current(database)
                 elif database.file is not None and not database.file.exists():

@@ -67,7 +67,7 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _add(args: argparse.Namespace) -> int:
-    if any(operator.login == args.login for operator in _all(args)):
+    if any(operator.login == args.login for operator in _all(args, create=True)):
         raise Problem(f"there is an operator {args.login} already: see gudok operators change")
     out = io.StringIO()
     writer = csv.writer(out)
@@ -153,10 +153,10 @@ def _show(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _all(args: argparse.Namespace) -> list[Operator]:
+def _all(args: argparse.Namespace, *, create: bool = False) -> list[Operator]:
     from telephony.store.operators import list_operators
 
-    return with_database(settings_of(args), list_operators, create=True)
+    return with_database(settings_of(args), list_operators, create=create)
 
 
 def _described(operators: list[Operator]) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("install", help="fetch what is missing, speak the prompts, write the configuration")
-    actions.add_parser("start", help="install where needed, then start; one that runs reads what has changed")
+    actions.add_parser("start", help="install where needed, then start; one that runs reads its configuration anew")
     actions.add_parser("stop", help="end it, and all its calls")
     actions.add_parser("status", help="whether it runs; exit status 1 when it does not")
     console = actions.add_parser("console", help="its console, or what that answers to a command")
@@ -74,12 +74,15 @@ def _embedded(pbx: EmbeddedPbx, args: argparse.Namespace) -> int:
 
 
 def _start(pbx: EmbeddedPbx) -> int:
-    """One that runs reads what has changed in the configuration; its calls go on."""
-    runs, changed = pbx.pid is not None, pbx.install()
+    """One that runs reads its configuration anew, whoever has written it since; its calls go on."""
+    runs = pbx.pid is not None
+    pbx.install()
     print(f"Asterisk runs as process {pbx.start()}")
-    if runs and changed:
-        pbx.console("core reload")
-        print(f"it has read anew: {' '.join(file.name for file in changed)}")
+    if runs:
+        kept = pbx.reload()
+        print("it has read its configuration anew; its calls go on")
+        if kept:
+            print(f"what is new in {', '.join(kept)} needs `gudok pbx stop` and `gudok pbx start`, which end its calls")
     return Exit.OK
 
 

@@ -126,7 +126,7 @@ def _change(settings: Settings, work: Callable[[Database], object], source: str)
     from telephony.store.csv_text import RosterError
 
     try:
-        done: Changed = with_database(settings, work, create=True)  # type: ignore[arg-type]
+        done: Changed = with_database(settings, work)  # type: ignore[arg-type]
     except RosterError as error:
         lines = [f"{source}{mistake}" for mistake in error.mistakes]
         raise Problem("nothing was changed:\n" + "\n".join(lines), Exit.MISTAKE) from error
@@ -216,7 +216,7 @@ def _history(args: argparse.Namespace) -> int:
 def _entries(settings: Settings, first: date | None, last: date | None, login: str | None) -> list[RosterEntry]:
     from telephony.store.roster_entries import entries_between
 
-    return with_database(settings, lambda database: entries_between(database.engine, first, last, login), create=True)
+    return with_database(settings, lambda database: entries_between(database.engine, first, last, login))
 
 
 def _standing(settings: Settings, first: date | None, last: date | None) -> Standing:

@@ -19,6 +19,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from telephony.config.site import Site
+from telephony.pbx import start_only
 from telephony.pbx.install import ensure
 from telephony.pbx.programs.program import Program
 from telephony.pbx.prompts import speak_prompts
@@ -115,6 +116,10 @@ class EmbeddedPbx:
         return self.home / "etc" / "asterisk.conf"
 
     @property
+    def _at_start(self) -> Path:
+        return self.home / "run" / "at-start.json"
+
+    @property
     def pid(self) -> int | None:
         """The process that runs, if one does. Raises OSError where that cannot be told: the folder is closed to us."""
         try:
@@ -139,6 +144,7 @@ class EmbeddedPbx:
         asterisk = self.program("asterisk")
         if self._process is not None:
             self._process.poll()  # the one before has ended, and is laid to rest
+        start_only.keep(self.config_file.parent, self._at_start)
         output = self.home / "log" / "console.log"
         with output.open("wb") as log:
             process = self._process = subprocess.Popen(
@@ -160,6 +166,12 @@ class EmbeddedPbx:
                 raise PbxError(f"Asterisk did not boot in {BOOT_SECONDS:.0f} s: {last_line(output)} (see {output})")
             time.sleep(POLL_SECONDS)
         return process.pid
+
+    def reload(self) -> list[str]:
+        """Have the running one read its configuration anew, its calls go on; returns the files of which it keeps what
+        it read at its start, though they say something else now. Raises PbxError where it does not answer."""
+        self.console("core reload")
+        return start_only.changed(self.config_file.parent, self._at_start)
 
     def stop(self) -> bool:
         """End it: politely, then by force; returns whether it ran. All its calls end."""

@@ -8,7 +8,6 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import structlog
@@ -23,7 +22,7 @@ from telephony.core.staff import Operator
 from telephony.settings import ConfigErrors, Settings
 from telephony.store import break_queries, migrate, queries, roster_entries
 from telephony.store.calllog import Line
-from telephony.store.database import Database, DatabaseUnusableError
+from telephony.store.database import Database
 from telephony.store.lock import LockedError, hold
 from telephony.store.spooled import with_spooled
 
@@ -38,15 +37,6 @@ SHIFT = timedelta(hours=16)
 """Nobody is at work for longer without a new login: so far back are calls counted for the strategies."""
 LOCK_PATIENCE = 5.0
 """So long a router waits for one that is just ending, in seconds."""
-
-
-def refuse_lost(database: Database, spool: Path) -> None:
-    """Raises DatabaseUnusableError where an earlier life had a database, as its spool tells, and the file is gone: an
-    empty one in its place would log everybody out, and nobody would know why."""
-    if database.file is not None and spool.exists() and not database.file.exists():
-        raise DatabaseUnusableError(
-            f"the database {database.file} is gone; bring it back, or remove {spool} too, to begin with an empty one"
-        )
 
 
 @contextlib.asynccontextmanager

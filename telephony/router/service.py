@@ -41,7 +41,7 @@ from telephony.router.status import status_answer
 from telephony.router.timers import Timers
 from telephony.router.today import add_earlier
 from telephony.settings import Settings
-from telephony.store.database import Database
+from telephony.store.database import Database, refuse_lost
 from telephony.store.journal import JournalWriter
 from telephony.store.operators import verify_pin
 from telephony.store.spool import Spool
@@ -91,8 +91,8 @@ class Service:
         config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._database = Database(config.database_url)
         stack.push_async_callback(self._database.close)
-        spool = Spool(config.state_dir / "journal.spool")
-        opening.refuse_lost(self._database, spool.path)
+        spool = Spool(config.spool_file)
+        refuse_lost(self._database, spool.path)
         with self._database.in_use():
             await stack.enter_async_context(opening.alone(self._database))
             self._journal = JournalWriter(self._database, spool, alarm=self._alarm)

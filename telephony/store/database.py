@@ -108,6 +108,15 @@ class Database:
         await self.engine.dispose()
 
 
+def refuse_lost(database: Database, spool: Path) -> None:
+    """Raises DatabaseUnusableError where an earlier life had a database, as its spool tells, and the file is gone: an
+    empty one in its place would log everybody out, and nobody would know why."""
+    if database.file is not None and spool.exists() and not database.file.exists():
+        raise DatabaseUnusableError(
+            f"the database {database.file} is gone; bring it back, or remove {spool} too, to begin with an empty one"
+        )
+
+
 class _Writer(Protocol):
     guards: list[Guard]
 

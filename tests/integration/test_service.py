@@ -32,7 +32,7 @@ from telephony.store.database import Database
 from telephony.store.migrate import ensure_current
 from telephony.store.operators import import_roster
 from telephony.testing.patience import PATIENCE
-from telephony.testing.ports import free_port
+from telephony.testing.ports import free_port, free_ports
 from tests.integration._ami_events import QueueCallerJoin
 from tests.integration._gudok_pbx import caller, manager, phone, settings_on_free_ports
 
@@ -495,8 +495,11 @@ async def test_a_new_queue_reaches_a_pbx_that_runs(staffed: Gudok, tmp_path: Pat
         queues = config / "queues.yaml"
         fresh = "  fresh:\n    label: Новая\n    numbers: [1310]\n    require: {booking: 1}\n"
         queues.write_text(queues.read_text("utf-8").replace("queues:\n", "queues:\n" + fresh), "utf-8")
+        line = await manager_line(staffed)
+        await staffed.does("pbx", "install")  # who has written it does not matter
         said = await staffed.does("pbx", "start")
-        assert "queues.conf" in said
+        assert said == f"Asterisk runs as process {EmbeddedPbx(settings).pid}\n{READ_ANEW}"
+        assert await manager_line(staffed) == line, "the service's line stays"
         assert "gudok-fresh" in await staffed.does("pbx", "console", "queue show gudok-fresh")
         assert staffed.process is not None
         staffed.process.send_signal(signal.SIGHUP)
@@ -508,7 +511,38 @@ async def test_a_new_queue_reaches_a_pbx_that_runs(staffed: Gudok, tmp_path: Pat
         await staffed.does("operators", "login", "anna", "phone01")
         await outside.dial("1310")
         await anna.answer()
-        assert await staffed.does("pbx", "start") == f"Asterisk runs as process {EmbeddedPbx(settings).pid}\n"
+
+
+READ_ANEW = "it has read its configuration anew; its calls go on\n"
+
+
+async def manager_line(gudok: Gudok) -> list[list[str]]:
+    """Who is connected to AMI, from where, since when."""
+    return [
+        line.split()[:3]
+        for line in (await gudok.does("pbx", "console", "manager show connected")).splitlines()
+        if line.startswith(gudok.settings.site.ami_user)
+    ]
+
+
+async def test_what_only_a_start_of_the_pbx_brings_is_told_until_then(tmp_path: Path) -> None:
+    """The port of SIP; those of ARI and AMI a PBX that runs changes by itself."""
+    gudok = Gudok(settings_on_free_ports(tmp_path))
+    assert READ_ANEW not in await gudok.does("pbx", "start")
+    try:
+        sip, http = free_ports(2)
+        gudok.env |= {"GUDOK_SIP_PORT": str(sip), "GUDOK_HTTP_PORT": str(http)}
+        for _ in range(2):
+            said = await gudok.does("pbx", "start")
+            assert READ_ANEW in said
+            assert "what is new in pjsip.conf needs `gudok pbx stop` and `gudok pbx start`, which end its calls" in said
+        _, writer = await asyncio.open_connection("127.0.0.1", http)
+        writer.close()
+        await gudok.does("pbx", "stop")
+        assert READ_ANEW not in await gudok.does("pbx", "start")
+        assert (await gudok.does("pbx", "start")).endswith(READ_ANEW)
+    finally:
+        await gudok.does("pbx", "stop")
 
 
 async def test_a_configuration_saved_half_done_is_waited_out_when_the_router_falls(

@@ -100,13 +100,60 @@ def test_what_needs_the_service_says_in_a_line_that_it_does_not_run(home: Path, 
         assert said.err.count("\n") == 1
 
 
+def test_only_files_are_told_in_a_line_and_no_defect_is(
+    home: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A time that ran out and a line that broke are OSErrors, too: a defect in a command comes with its traceback."""
+    for wrong in (TimeoutError(), ConnectionResetError(104, "Connection reset by peer")):
+        with monkeypatch.context() as patched:
+            patched.setattr("telephony.commands.check.run", lambda args, wrong=wrong: defect(wrong))
+            with pytest.raises(type(wrong)):
+                cli.main(["check"])
+    with monkeypatch.context() as patched:
+        missing = FileNotFoundError(2, "No such file or directory", "roster.csv")
+        patched.setattr("telephony.commands.check.run", lambda args: defect(missing))
+        assert cli.main(["check"]) == Exit.FAILED
+    assert capsys.readouterr().err == "gudok: roster.csv: No such file or directory\n"
+
+
+def defect(error: Exception) -> int:
+    raise error
+
+
 def test_what_needs_the_database_says_in_a_line_that_there_is_none(home: Path, capsys: Captured) -> None:
-    for words in (["calls"], ["rebuild"], ["journal", "export", str(home / "out")]):
+    reading = ["calls"], ["operators", "list"], ["operators", "show", "anna"], ["roster", "show"], ["roster", "history"]
+    for words in (*reading, ["rebuild"], ["journal", "export", str(home / "out")]):
         assert cli.main(words) == Exit.FAILED
         said = capsys.readouterr().err
         assert said.startswith("gudok: there is no database yet (")
         assert said.count("\n") == 1
     assert not (home / "state" / "gudok.sqlite").exists()
+
+
+def test_no_command_makes_an_empty_database_in_place_of_one_that_is_gone(
+    staffed: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its spool tells of an earlier life; the next start would take the empty one, with nobody logged in."""
+    database, spool = staffed / "state" / "gudok.sqlite", staffed / "state" / "journal.spool"
+    spool.touch()
+    database.rename(staffed / "elsewhere.sqlite")
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "stdin", io.StringIO("1234\n"))
+    people = ["import", str(staffed / "roster.csv")]
+    add = ["add", "boris", "--name", "Борис", "--extension", "12"]
+    for words in (["calls"], ["roster", "show"], *(["operators", *rest] for rest in (["list"], people, add))):
+        assert cli.main(words) == Exit.FAILED
+        said = capsys.readouterr().err
+        assert said.startswith(f"gudok: the database {database} is gone; bring it back, or remove {spool} too")
+        assert said.count("\n") == 1
+    assert not database.exists()
+    spool.unlink()
+    assert cli.main(["operators", *people]) == Exit.OK
+
+
+def test_the_first_operator_may_be_added_by_hand(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("1234\n"))
+    assert cli.main(["operators", "add", "boris", "--name", "Борис", "--extension", "12"]) == Exit.OK
 
 
 def test_check_tells_all_mistakes_with_their_lines(home: Path, capsys: Captured) -> None:
