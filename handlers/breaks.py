@@ -268,10 +268,10 @@ def _call_to_work(turn: Turn, agent: Agent, at: datetime) -> None:
 
 def end(turn: Turn, agent: Agent, how: How, reason: str) -> None:
     """Before its time: the operator is back, or the permission is withdrawn. One that has not begun will not."""
-    on_break = agent.state is State.BREAK
+    given, on_break = agent.permission, agent.state is State.BREAK
     take_away(turn, agent, how)
     if on_break:
-        go_back(turn, agent, reason, turn.now)
+        go_back(turn, agent, reason, turn.now, due=None if given is None else given.until)
 
 
 def leave_to_help(turn: Turn, agent: Agent, call: CallId) -> None:
@@ -292,15 +292,16 @@ def _called_in(turn: Turn, agent: Agent) -> bool:
     return orders.call_in(turn, agent) or claims.call_in(turn, agent)
 
 
-def go_back(turn: Turn, agent: Agent, reason: str, at: datetime) -> None:
-    """To work: READY, or to the call of their own in which they are; but to the next break, if one waits."""
+def go_back(turn: Turn, agent: Agent, reason: str, at: datetime, *, due: datetime | None = None) -> None:
+    """To work: READY, or to the call of their own in which they are; but to the next break, if one waits. `due`: until
+    when they might have stayed away."""
     if _called_in(turn, agent):
         return
     talk = talks.find(turn, agent)
     if talk is not None:
         talks.enter(turn, agent, talk, at)
         if reason in THEIR_END:
-            violations.break_outlasted(turn, agent, at)
+            violations.break_outlasted(turn, agent, due or at)
     else:
         agents.make_ready(turn, agent, reason, at)
 

@@ -154,6 +154,8 @@ def tail_too_long(turn: Turn, event: TimerFired) -> None:
         in_use(turn, agent)  # it may be a caller of the fallback queue
     elif agent.state in IN_CALL and not turn.center.pbx_up:
         return  # the call may have ended: it is looked at again with the next picture
+    elif agent.tail is ViolationKind.OVERRUN and agent.deferred:
+        expect_end(turn, agent, turn.now)  # a pause follows the call; should they lose it, this counts
     elif agent.tail is not None and agent.violation is None:
         _begin(turn, agent, agent.tail, turn.now, agent.call)
 

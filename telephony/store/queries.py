@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import pairwise
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from telephony.core.facts import CallKind
-from telephony.core.operators import ENGAGED, NO_CALLER, NOT_TAKEN
+from telephony.core.operators import ENGAGED, NO_CALLER, NOT_TAKEN, State
 from telephony.core.remembered import LastRing, LastTalk, OpenAttempt, OpenCall, OpenOperator
 from telephony.core.staff import Operator
 from telephony.store import tables
@@ -102,26 +101,33 @@ STATES_AND_CALLS = sa.outerjoin(call_log.operator_states, call_log.calls, calls.
 
 
 async def _without_callers(engine: AsyncEngine, since: datetime) -> dict[str, list[Mapping[str, Any]]]:
-    """Login -> their intervals without a caller that began at or after `since`, in order."""
+    """Login -> their intervals without a caller that began at or after `since`, in order; and those (not `free`) in
+    which they rang for one."""
     found: dict[str, list[Mapping[str, Any]]] = {}
-    query = sa.select(states.login, states.since, states.ended, states.reason).select_from(STATES_AND_CALLS)
-    lately = query.where(states.since >= since, WITHOUT_CALLER).order_by(states.since, states.seq, states.n)
+    columns = (states.login, states.since, states.ended, states.reason, WITHOUT_CALLER.label("free"))
+    found_here = sa.or_(WITHOUT_CALLER, states.state == State.RINGING.value)
+    query = sa.select(*columns).select_from(STATES_AND_CALLS).where(states.since >= since, found_here)
+    lately = query.order_by(states.since, states.seq, states.n)
     for row in await all_rows(engine, lately):
         found.setdefault(row["login"], []).append(row)
     return found
 
 
-def _free_until(free: list[Mapping[str, Any]]) -> datetime | None:
+def _free_until(intervals: list[Mapping[str, Any]]) -> datetime | None:
     """The end of the last interval without a caller."""
-    return next((row["ended"] for row in reversed(free) if row["ended"] is not None), None)
+    return next((row["ended"] for row in reversed(intervals) if row["free"] and row["ended"] is not None), None)
 
 
-def _with_callers(free: list[Mapping[str, Any]]) -> Iterator[tuple[datetime, datetime]]:
-    """Between the intervals without; who has logged in has come from home, and a ring not taken does not count."""
-    for before, after in pairwise(free):
-        engaged = after["reason"] not in {"logged_in", *NOT_TAKEN}
-        if before["ended"] is not None and before["ended"] < after["since"] and engaged:
-            yield before["ended"], after["since"]
+def _with_callers(intervals: list[Mapping[str, Any]]) -> Iterator[tuple[datetime, datetime]]:
+    """Between the intervals without; who has logged in has come from home. What was before a ring counts whatever
+    becomes of that, and a ring not taken does not."""
+    begin: datetime | None = None
+    for row in intervals:
+        engaged = row["reason"] not in {"logged_in", *NOT_TAKEN}
+        if begin is not None and begin < row["since"] and engaged:
+            yield begin, row["since"]
+        if row["free"]:
+            begin = row["ended"]
 
 
 async def _talked(engine: AsyncEngine, since: datetime) -> dict[str, str]:

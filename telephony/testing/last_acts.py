@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from itertools import pairwise
 
 from telephony.core.facts import CallKind
-from telephony.core.operators import ENGAGED, NO_CALLER, NOT_TAKEN
+from telephony.core.operators import ENGAGED, NO_CALLER, NOT_TAKEN, State
 from telephony.core.remembered import LastRing, LoggedOut, OpenOperator
 from telephony.testing.calllog import CallLog, Interval
 
@@ -25,23 +24,29 @@ def talked(log: CallLog) -> dict[str, str]:
 
 def without_callers(log: CallLog) -> dict[str, list[Interval]]:
     """Login -> their intervals without a caller."""
-    return {
-        login: [one for one in intervals if one.state not in ENGAGED or _of_their_own(log, one)]
-        for login, intervals in log.intervals.items()
-    }
+    return {login: [one for one in rows if _is_free(log, one)] for login, rows in log.intervals.items()}
+
+
+def _is_free(log: CallLog, one: Interval) -> bool:
+    return one.state not in ENGAGED or _of_their_own(log, one)
 
 
 def _of_their_own(log: CallLog, one: Interval) -> bool:
     return one.reason in NO_CALLER or (one.call in log.calls and log.calls[one.call].kind is CallKind.OWN)
 
 
-def with_callers(free: list[Interval]) -> tuple[tuple[datetime, datetime], ...]:
-    """From when to when they were, between the intervals without."""
-    return tuple(
-        (before.ended, after.since)
-        for before, after in pairwise(free)
-        if before.ended is not None and before.ended < after.since and after.reason not in {"logged_in", *NOT_TAKEN}
-    )
+def with_callers(log: CallLog, login: str) -> tuple[tuple[datetime, datetime], ...]:
+    """From when to when they were, between the intervals without, up to a ring or to its end."""
+    spans: list[tuple[datetime, datetime]] = []
+    begin: datetime | None = None
+    for one in log.intervals.get(login, []):
+        free = _is_free(log, one)
+        stands_out = (free or one.state == State.RINGING) and one.reason not in {"logged_in", *NOT_TAKEN}
+        if stands_out and begin is not None and begin < one.since:
+            spans.append((begin, one.since))
+        if free:
+            begin = one.ended
+    return tuple(spans)
 
 
 def answered(log: CallLog) -> Counter[str]:
@@ -88,7 +93,7 @@ def open_operators(log: CallLog) -> tuple[OpenOperator, ...]:
             until=row.until,
             talked=talks.get(row.login),
             free_until=next((one.ended for one in reversed(free[row.login]) if one.ended is not None), None),
-            with_callers=with_callers(free[row.login]),
+            with_callers=with_callers(log, row.login),
             calls=calls[row.login],
         )
         for row in last

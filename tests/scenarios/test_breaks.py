@@ -391,7 +391,8 @@ def test_nor_does_a_ring_that_is_not_taken(story: Story, *, rejected: bool, rest
     assert anna.state == "unreachable"
 
 
-def test_but_what_a_caller_had_taken_before_the_ring_counts(story: Story) -> None:
+@pytest.mark.parametrize("restart", ["", "in the ring", "after it"])
+def test_but_what_a_caller_had_taken_before_the_ring_counts(story: Story, restart: str) -> None:
     anna, boris = anna_at_work(story), story.operator("boris", booking=1)
     boris.logs_in("phone02")
     it_is(story, "0:09")
@@ -403,7 +404,11 @@ def test_but_what_a_caller_had_taken_before_the_ring_counts(story: Story) -> Non
     first.hangs_up()
     boris.transfers_to("2001")
     assert anna.states[-2:] == ["wrap_up", "ringing"]
+    if restart == "in the ring":
+        story.restart_router()
     anna.rejects()
+    if restart == "after it":
+        story.restart_router()
     assert anna.state == "unreachable"
     assert anna.asks_break() == "break-granted"
 

@@ -366,10 +366,23 @@ def test_who_says_in_such_a_call_that_they_are_back_is_so_when_it_ends(story: St
     anna = anna_talks_on_her_break(story)
     assert anna.comes_back() == "you-are-ready"
     assert anna.state == "talking"
+    it_is(story, "0:25")
+    assert violations(story, "anna") == [], "so long they might have stayed away"
     it_is(story, "0:34")
     assert lasted(story) == [("overrun", None)]
     anna.hangs_up()
-    assert (anna.state, lasted(story)) == ("ready", [("overrun", 10)])
+    assert (anna.state, lasted(story)) == ("ready", [("overrun", 9)])
+
+
+def test_who_was_granted_another_pause_after_such_a_call_overruns_none(story: Story) -> None:
+    anna = anna_talks_on_her_break(story)
+    it_is(story, "0:25")
+    story.passes(3)
+    order(story, story.operator("olga"), "anna")
+    it_is(story, "0:35")
+    assert (anna.state, violations(story, "anna")) == ("talking", [])
+    anna.hangs_up()
+    assert anna.state == "break"
 
 
 def test_a_last_word_on_it_is_none(story: Story) -> None:

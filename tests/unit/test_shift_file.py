@@ -61,6 +61,8 @@ EXCEL = (
         COMMAS.encode(),
         ("\ufeff" + COMMAS).encode(),
         OFFICE.encode("cp1251"),
+        ('"sep=;"\n' + OFFICE).encode("cp1251"),
+        ("sep=;;;;\n" + OFFICE).encode("cp1251"),
         OFFICE.encode("utf-8-sig"),
         EXCEL.encode("cp1251"),
         EXCEL.encode("utf-8-sig"),

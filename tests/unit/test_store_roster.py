@@ -82,6 +82,12 @@ def test_a_file_in_the_encoding_of_msdos_is_refused_and_not_taken_for_other_name
     assert "4821" not in mistake.text
 
 
+@pytest.mark.parametrize("name", ["Кравців Олена", "Иванова • Анна", "Анна § 5", "Анна ‘Аня’ ®"])
+def test_a_rare_sign_does_not_make_russian_text_foreign(name: str) -> None:
+    [entry], wrong = parse_roster((HEAD + f"ivanova,{name},101,,4821\n").encode("cp1251"))
+    assert (entry.operator.name, wrong) == (name, [])
+
+
 def test_all_that_a_russian_text_holds_may_stand_in_windows_1251() -> None:
     alphabet = "".join(map(chr, range(ord("А"), ord("я") + 1)))
     name = f"{alphabet}Ёё «„в“» ”т’ор– — … № 1·2°"
