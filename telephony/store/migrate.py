@@ -35,13 +35,14 @@ async def ensure_current(database: Database) -> bool:
         database.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     deadline = time.monotonic() + PATIENCE
     while True:
-        async with database.engine.connect() as connection:
-            if await connection.run_sync(read_revision) == HEAD:
-                return False
         try:
+            async with database.engine.connect() as connection:
+                if await connection.run_sync(read_revision) == HEAD:
+                    return False
             await database.transact(_migrate)
         except sa.exc.OperationalError:
-            # SQLite, locked for longer than a transaction waits: somebody else may be migrating it.
+            # SQLite, locked for longer than we wait (or where nothing waits: while the file gets its write-ahead log):
+            # somebody else may be making or migrating it.
             if database.file is None or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(RETRY_SECONDS)
