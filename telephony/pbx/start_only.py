@@ -10,10 +10,11 @@ import msgspec
 
 from telephony.pbx.render import write_whole
 
+_ALL = re.compile(r"^[^;\n].*", re.MULTILINE)
 LINES = {
-    "asterisk.conf": re.compile(r"^[^;\n].*", re.MULTILINE),
-    "modules.conf": re.compile(r"^[^;\n].*", re.MULTILINE),
-    "stasis.conf": re.compile(r"^[^;\n].*", re.MULTILINE),
+    "asterisk.conf": _ALL,
+    "modules.conf": _ALL,
+    "stasis.conf": _ALL,
     "pjsip.conf": re.compile(r"^(?:protocol|bind) = .*", re.MULTILINE),
 }
 """File -> the lines that count only at a start. HTTP and AMI listen anew at a reload, SIP does not."""

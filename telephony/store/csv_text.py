@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-_FOREIGN = re.compile(r'[^\s,;"]*[^\x00-\x7f\xa0А-яЁё«»„“”’–—…№·°][^\s,;"]*')
-"""A word with a letter or sign that is rare in Russian texts. What office programs save "for MS-DOS" (cp866) decodes
-as Windows-1251, but to words full of them: to at least one for three Russian letters."""
 _RARE = re.compile(r"[^\x00-\x7f\xa0А-яЁё«»„“”’–—…№·°]")
+"""A letter or sign that is rare in Russian texts. What office programs save "for MS-DOS" (cp866) decodes as
+Windows-1251, but to words full of them: to at least one for three Russian letters."""
+_FOREIGN = re.compile(rf"""[^\s,;"]*{_RARE.pattern}[^\s,;"]*""")
+"""A word with one of them."""
 _RUSSIAN = re.compile(r"[А-яЁё]")
 _SEPARATOR = re.compile(r"""(["']?)sep=([;,\t|])\1\2*\s*""", re.IGNORECASE)
 """A first line by which Excel is told what separates the cells."""
